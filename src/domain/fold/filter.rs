@@ -1,0 +1,95 @@
+//! What is set aside before the state machine runs: quarantine, repeated ids, undo, repeated causes.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{MAX_CLOCK, MAX_CLOCK_JUMP, Outcome};
+use crate::domain::event::{Body, Event};
+use crate::domain::id::{Oid, Ulid};
+
+/// Returns the outcomes that do not depend on any state.
+pub(super) fn outcomes(events: &[Event]) -> Vec<Outcome> {
+    let mut outcomes = vec![Outcome::Accepted; events.len()];
+    quarantine(events, &mut outcomes);
+    repeated_ids(events, &mut outcomes);
+    if events.iter().any(|event| matches!(event.body, Body::Undo { .. })) {
+        undo(events, &mut outcomes);
+    }
+    outcomes
+}
+
+/// The first event whose clock leaps too far, and all after it. A walk over the sorted set, so it
+/// depends on nothing else; an event that fills the gap releases them.
+fn quarantine(events: &[Event], outcomes: &mut [Outcome]) {
+    let mut previous = 0;
+    for (idx, event) in events.iter().enumerate() {
+        if event.clock > MAX_CLOCK || event.clock.saturating_sub(previous) > MAX_CLOCK_JUMP {
+            outcomes[idx..].fill(Outcome::Quarantined);
+            return;
+        }
+        previous = event.clock;
+    }
+}
+
+fn repeated_ids(events: &[Event], outcomes: &mut [Outcome]) {
+    let mut seen = HashSet::with_capacity(events.len());
+    for (event, outcome) in events.iter().zip(outcomes) {
+        if *outcome == Outcome::Accepted && !seen.insert(event.id) {
+            *outcome = Outcome::DuplicateId;
+        }
+    }
+}
+
+/// From the last undo to the first: one that is not itself taken back takes back each named event
+/// that lies before it.
+fn undo(events: &[Event], outcomes: &mut [Outcome]) {
+    let places: HashMap<Ulid, usize> = events
+        .iter()
+        .enumerate()
+        .filter(|(idx, _)| outcomes[*idx] == Outcome::Accepted)
+        .map(|(idx, event)| (event.id, idx))
+        .collect();
+    for idx in (0..events.len()).rev() {
+        let Body::Undo { targets } = &events[idx].body else { continue };
+        if outcomes[idx] != Outcome::Accepted {
+            continue;
+        }
+        for target in targets.iter().filter_map(|id| places.get(id).copied()) {
+            if target < idx && events[target].body.can_be_undone() {
+                outcomes[target] = Outcome::Undone(events[idx].id);
+            }
+        }
+    }
+}
+
+#[derive(PartialEq, Eq, Hash)]
+enum Key<'a> {
+    Cause(&'a str, Option<&'a str>, &'a str),
+    Commit(Oid),
+    Rewritten(Oid, Oid),
+}
+
+/// The first event in order with a cause counts, whatever became of it; the others repeat it.
+pub(super) fn mark_duplicates(events: &[Event], outcomes: &mut [Outcome]) {
+    let mut seen = HashSet::new();
+    for (event, outcome) in events.iter().zip(outcomes) {
+        if matches!(outcome, Outcome::Quarantined | Outcome::DuplicateId | Outcome::Twin) {
+            continue;
+        }
+        let step = event.step.as_ref().map(|step| step.as_str());
+        let keys = [
+            event.cause.as_ref().map(|cause| Key::Cause(event.body.kind(), step, &cause.0)),
+            match &event.body {
+                Body::CommitSeen(seen) => Some(Key::Commit(seen.commit)),
+                Body::CommitRewritten { old, new, .. } => Some(Key::Rewritten(*old, *new)),
+                _ => None,
+            },
+        ];
+        let mut repeated = false;
+        for key in keys.into_iter().flatten() {
+            repeated |= !seen.insert(key);
+        }
+        if repeated && *outcome == Outcome::Accepted {
+            *outcome = Outcome::Duplicate;
+        }
+    }
+}

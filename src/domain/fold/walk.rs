@@ -1,0 +1,251 @@
+//! The walk: decisions meet the state machine, commits find their step.
+
+use std::collections::HashMap;
+
+use super::Outcome;
+use crate::domain::ci::{JobResult, Jobs};
+use crate::domain::event::{Body, CommitSeen, Event, StepChange};
+use crate::domain::id::{Digest, Oid, StepId};
+use crate::domain::spec::Specs;
+use crate::domain::state::{Commit, Counts, Protocol, Step};
+use crate::domain::status::{ProtocolMove, ProtocolStatus, StepMove, StepStatus};
+
+/// Applies the accepted events in order; an event that does not fit becomes rejected.
+pub(super) fn walk(events: &[Event], specs: &Specs, outcomes: &mut [Outcome]) -> Option<Protocol> {
+    let mut walk = Walk { specs, protocol: None, rewritten_from: rewritten_from(events, outcomes) };
+    for (event, outcome) in events.iter().zip(outcomes) {
+        if *outcome != Outcome::Accepted {
+            continue;
+        }
+        *outcome = walk.apply(event);
+        if let (Outcome::Accepted, Some(protocol)) = (&*outcome, &mut walk.protocol) {
+            protocol.updated_at_ms = protocol.updated_at_ms.max(event.at_ms);
+        }
+    }
+    walk.protocol
+}
+
+/// From each new commit to the one it replaced.
+fn rewritten_from(events: &[Event], outcomes: &[Outcome]) -> HashMap<Oid, Oid> {
+    events
+        .iter()
+        .zip(outcomes)
+        .filter(|(_, outcome)| **outcome == Outcome::Accepted)
+        .filter_map(|(event, _)| match &event.body {
+            Body::CommitRewritten { old, new, .. } => Some((*new, *old)),
+            _ => None,
+        })
+        .collect()
+}
+
+struct Walk<'a> {
+    specs: &'a Specs,
+    protocol: Option<Protocol>,
+    rewritten_from: HashMap<Oid, Oid>,
+}
+
+fn rejected(reason: impl Into<String>) -> Outcome {
+    Outcome::Rejected(reason.into())
+}
+
+impl Walk<'_> {
+    fn apply(&mut self, event: &Event) -> Outcome {
+        if let Body::Created(created) = &event.body {
+            self.protocol.get_or_insert_with(|| new_protocol(event, created.clone()));
+            return Outcome::Accepted;
+        }
+        match &event.body {
+            Body::Unknown { .. } => return Outcome::Unknown,
+            Body::Reserved { fact: false, .. } => return Outcome::Unknown,
+            Body::Malformed { reason, .. } => return rejected(reason.clone()),
+            body if body.is_fact() => {
+                if let (Body::CommitSeen(seen), Some(protocol)) = (body, &mut self.protocol) {
+                    place_commit(protocol, seen, event.at_ms, &self.rewritten_from);
+                }
+                return Outcome::Accepted;
+            }
+            _ => (),
+        }
+        let Some(protocol) = &mut self.protocol else {
+            return rejected("the protocol is not created yet");
+        };
+        match &event.body {
+            Body::Planned { spec, plan_commit, .. } => match move_protocol(protocol, event, ProtocolMove::Planned) {
+                Ok(()) => {
+                    protocol.plan_commit = *plan_commit;
+                    use_spec(protocol, *spec, self.specs);
+                    Outcome::Accepted
+                }
+                Err(outcome) => outcome,
+            },
+            Body::SpecChanged { spec, .. } if protocol.spec.is_some() => {
+                use_spec(protocol, *spec, self.specs);
+                Outcome::Accepted
+            }
+            Body::SpecChanged { .. } => rejected("the protocol has no plan yet"),
+            Body::Protocol { to, .. } => move_protocol(protocol, event, *to).err().unwrap_or(Outcome::Accepted),
+            Body::Step(change) => move_step(protocol, event, change).err().unwrap_or(Outcome::Accepted),
+            _ => Outcome::Accepted,
+        }
+    }
+}
+
+fn new_protocol(event: &Event, created: crate::domain::event::Created) -> Protocol {
+    Protocol {
+        root: event.id,
+        created,
+        recorded: ProtocolStatus::Pending,
+        shown: ProtocolStatus::Pending,
+        blocked: None,
+        merged: None,
+        spec: None,
+        spec_missing: false,
+        plan_commit: None,
+        required_ci: Vec::new(),
+        push_gate: false,
+        steps: Vec::new(),
+        commits: std::collections::BTreeMap::new(),
+        orphan_commits: Vec::new(),
+        orphan_ci: 0,
+        counts: Counts::default(),
+        created_at_ms: event.at_ms,
+        updated_at_ms: event.at_ms,
+    }
+}
+
+fn move_protocol(protocol: &mut Protocol, event: &Event, to: ProtocolMove) -> Result<(), Outcome> {
+    let status = protocol.recorded;
+    if to != ProtocolMove::Cancelled
+        && let Some(from) = &event.from
+        && from != status.as_str()
+    {
+        return Err(rejected(format!("it expects the protocol to be {from}, but it is {status}")));
+    }
+    let Some(next) = status.after(to) else {
+        return Err(rejected(format!("a protocol that is {status} cannot take {to}")));
+    };
+    protocol.recorded = next;
+    if to == ProtocolMove::Cancelled {
+        for step in protocol.steps.iter_mut().filter(|step| !step.recorded.is_final()) {
+            step.recorded = StepStatus::Cancelled;
+        }
+    }
+    Ok(())
+}
+
+fn move_step(protocol: &mut Protocol, event: &Event, change: &StepChange) -> Result<(), Outcome> {
+    if protocol.recorded.is_final() {
+        return Err(rejected(format!("the protocol is {}", protocol.recorded)));
+    }
+    let Some(id) = &event.step else {
+        return Err(rejected("it names no step"));
+    };
+    let spec_missing = protocol.spec_missing;
+    let Some(step) = protocol.steps.iter_mut().find(|step| step.id == *id) else {
+        let why = if spec_missing { "waits for its plan" } else { "is not in the plan" };
+        return Err(rejected(format!("step {id} {why}")));
+    };
+    let status = step.recorded;
+    if change.to != StepMove::Blocked {
+        if let Some(from) = &event.from
+            && from != status.as_str()
+        {
+            return Err(rejected(format!("it expects step {id} to be {from}, but it is {status}")));
+        }
+        if let Some(attempt) = event.attempt
+            && attempt != step.attempt
+        {
+            return Err(rejected(format!("it speaks of attempt {attempt}, but step {id} is at {}", step.attempt)));
+        }
+    }
+    let Some(next) = status.after(change.to, step.before_block) else {
+        return Err(rejected(format!("a step that is {status} cannot take {}", change.to)));
+    };
+    if next == StepStatus::Blocked {
+        step.before_block = status;
+    }
+    if next == StepStatus::Running {
+        step.attempt += 1;
+    }
+    step.recorded = next;
+    step.reason.clone_from(&change.reason);
+    if next == StepStatus::Completed {
+        step.evidence.clone_from(&change.evidence);
+    }
+    Ok(())
+}
+
+/// Takes over the steps of a plan. A step that is already there keeps its history; one that has
+/// history and is no longer planned stays.
+fn use_spec(protocol: &mut Protocol, digest: Digest, specs: &Specs) {
+    protocol.spec = Some(digest);
+    let Some(spec) = specs.get(&digest) else {
+        protocol.spec_missing = true;
+        return;
+    };
+    protocol.spec_missing = false;
+    protocol.required_ci.clone_from(&spec.required_ci);
+    protocol.push_gate = spec.push_gate;
+    let mut old = std::mem::take(&mut protocol.steps);
+    for planned in &spec.steps {
+        let known = old.iter().position(|step| step.id == planned.id).map(|idx| old.swap_remove(idx));
+        let mut step = known.unwrap_or_else(|| new_step(&planned.id));
+        step.title.clone_from(&planned.title);
+        step.kind = planned.kind;
+        step.file.clone_from(&planned.file);
+        step.qa = planned.qa;
+        step.depends_on.clone_from(&planned.depends_on);
+        protocol.steps.push(step);
+    }
+    old.retain(|step| step.attempt > 0 || step.recorded.is_final());
+    protocol.steps.extend(old);
+    protocol.steps.sort_by(|a, b| a.id.cmp(&b.id));
+}
+
+fn new_step(id: &StepId) -> Step {
+    Step {
+        id: id.clone(),
+        title: String::new(),
+        kind: crate::domain::spec::StepKind::Work,
+        file: String::new(),
+        qa: crate::domain::spec::QaPolicy::Skip,
+        depends_on: Vec::new(),
+        recorded: StepStatus::Pending,
+        shown: StepStatus::Pending,
+        attempt: 0,
+        before_block: StepStatus::Pending,
+        reason: None,
+        evidence: None,
+        commits: Vec::new(),
+        verdict: None,
+        jobs: Jobs::default(),
+        ci: JobResult::None,
+    }
+}
+
+/// Gives a commit to the step it names, else to the step of the commit it replaces, else to the
+/// step that is current here.
+fn place_commit(protocol: &mut Protocol, seen: &CommitSeen, at_ms: u64, rewritten_from: &HashMap<Oid, Oid>) {
+    let replaced = || {
+        let old = rewritten_from.get(&seen.commit)?;
+        protocol.commits.get(old)?.step.clone()
+    };
+    let step = match &seen.step {
+        Some(id) => protocol.step(id).map(|step| step.id.clone()),
+        None => replaced().or_else(|| protocol.current_step().map(|step| step.id.clone())),
+    };
+    let commit = Commit {
+        tree: seen.tree,
+        content_tree: seen.content_tree,
+        parents: seen.parents.clone(),
+        step: step.clone(),
+        subject: seen.subject.clone(),
+        at_ms,
+        live: true,
+    };
+    protocol.commits.insert(seen.commit, commit);
+    match step.and_then(|id| protocol.steps.iter_mut().find(|step| step.id == id)) {
+        Some(step) => step.commits.push(seen.commit),
+        None => protocol.orphan_commits.push(seen.commit),
+    }
+}

@@ -1,0 +1,97 @@
+//! The events of one protocol while a decision is being made: what was read, and what is new.
+//!
+//! A decision reads the [state](Ledger::protocol) and [pushes](Ledger::push) drafts; the state it
+//! reads next already contains them. Nothing is written here.
+
+use super::event::{Actor, Draft, Event};
+use super::fold::{Folded, Outcome, fold};
+use super::id::{Digest, Name, Ulid};
+use super::spec::{Spec, Specs};
+use super::state::Protocol;
+
+/// Who writes, when, and where new ids come from.
+#[derive(Clone)]
+pub struct Author<'a> {
+    pub actor: Actor,
+    /// The command that writes.
+    pub op: Ulid,
+    pub now_ms: u64,
+    pub next_id: &'a dyn Fn() -> Ulid,
+}
+
+/// What was read of one stream, and what a decision adds to it.
+pub struct Ledger<'a> {
+    name: Name,
+    events: Vec<Event>,
+    n_read: usize,
+    specs: Specs,
+    folded: Folded,
+    author: Author<'a>,
+}
+
+impl<'a> Ledger<'a> {
+    /// `events` are in fold order.
+    pub fn new(name: Name, events: Vec<Event>, specs: Specs, author: Author<'a>) -> Self {
+        let folded = fold(&events, &specs);
+        Self { name, n_read: events.len(), events, specs, folded, author }
+    }
+
+    pub fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// Returns the state with everything that was pushed; `None` while nothing creates the protocol.
+    pub fn protocol(&self) -> Option<&Protocol> {
+        self.folded.protocol.as_ref()
+    }
+
+    pub fn events(&self) -> &[Event] {
+        &self.events
+    }
+
+    /// Returns what was pushed, in order.
+    pub fn new_events(&self) -> &[Event] {
+        &self.events[self.n_read..]
+    }
+
+    pub fn folded(&self) -> &Folded {
+        &self.folded
+    }
+
+    /// Makes a plan known, before an event names it.
+    pub fn add_spec(&mut self, digest: Digest, spec: Spec) {
+        self.specs.insert(digest, spec);
+    }
+
+    /// Adds an event with the next clock and returns what becomes of it.
+    pub fn push(&mut self, draft: Draft) -> Outcome {
+        let id = (self.author.next_id)();
+        let created = matches!(draft.body, super::event::Body::Created(_));
+        let root = if created { Some(id) } else { self.protocol().map(|protocol| protocol.root) };
+        self.events.push(Event {
+            id,
+            clock: self.folded.top_clock + 1,
+            at_ms: draft.at_ms.unwrap_or(self.author.now_ms),
+            op: Some(self.author.op),
+            protocol: Some(self.name.clone()),
+            root,
+            actor: self.author.actor.clone(),
+            step: draft.step,
+            attempt: draft.attempt,
+            from: draft.from,
+            cause: draft.cause,
+            critical: false,
+            redacts: None,
+            body: draft.body,
+        });
+        // Quarantined events lie after the new one in order, so it is not always the last.
+        let mut sorted = self.events.clone();
+        sorted.sort_by_key(|event| (event.clock, event.id));
+        self.folded = fold(&sorted, &self.specs);
+        sorted
+            .iter()
+            .position(|event| event.id == id)
+            .and_then(|idx| self.folded.outcomes.get(idx).cloned())
+            .unwrap_or(Outcome::Accepted)
+    }
+}

@@ -1,0 +1,16 @@
+//! Types and rules. No I/O, no serde, no clock: facts in, pure decision, facts out.
+
+pub mod ci;
+pub mod decide;
+pub mod event;
+pub mod fold;
+pub mod id;
+pub mod ledger;
+pub mod message;
+pub mod observe;
+pub mod outline;
+pub mod spec;
+pub mod state;
+pub mod status;
+pub mod step_file;
+pub mod text;

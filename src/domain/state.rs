@@ -1,0 +1,158 @@
+//! The state of a protocol: what the fold of its events says.
+//!
+//! Every status has two values: *recorded*, which decisions moved, and *shown*, which also says what
+//! follows from facts (CI, a merge). Nothing here holds a clock, a path, a host or a remote.
+
+use std::collections::BTreeMap;
+
+use super::ci::{JobResult, Jobs};
+use super::event::{Created, Evidence, MergeDetected, Verdict};
+use super::id::{Digest, Name, Oid, StepId, Ulid};
+use super::spec::{QaPolicy, StepKind};
+use super::status::{ProtocolStatus, StepStatus};
+
+/// One protocol, as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Protocol {
+    pub root: Ulid,
+    pub created: Created,
+    pub recorded: ProtocolStatus,
+    pub shown: ProtocolStatus,
+    /// Why nothing goes on, when [`Self::shown`] is `blocked`.
+    pub blocked: Option<Blocked>,
+    pub merged: Option<MergeDetected>,
+    pub spec: Option<Digest>,
+    /// The events name a spec that is not here.
+    pub spec_missing: bool,
+    pub plan_commit: Option<Oid>,
+    pub required_ci: Vec<String>,
+    pub push_gate: bool,
+    /// By number.
+    pub steps: Vec<Step>,
+    /// Every commit that an event names, with what became of it.
+    pub commits: BTreeMap<Oid, Commit>,
+    /// Commits that belong to no step of the plan, oldest first.
+    pub orphan_commits: Vec<Oid>,
+    /// Reports about commits that no event names.
+    pub orphan_ci: usize,
+    pub counts: Counts,
+    pub created_at_ms: u64,
+    pub updated_at_ms: u64,
+}
+
+/// One step, as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    pub id: StepId,
+    pub title: String,
+    pub kind: StepKind,
+    pub file: String,
+    pub qa: QaPolicy,
+    pub depends_on: Vec<StepId>,
+    pub recorded: StepStatus,
+    pub shown: StepStatus,
+    /// How often the step entered `running`.
+    pub attempt: u64,
+    /// Where [`StepStatus::Blocked`] leads back to.
+    pub before_block: StepStatus,
+    pub reason: Option<String>,
+    pub evidence: Option<Evidence>,
+    /// Oldest first; rewritten ones replaced, vanished ones left out.
+    pub commits: Vec<Oid>,
+    pub verdict: Option<ShownVerdict>,
+    pub jobs: Jobs,
+    pub ci: JobResult,
+}
+
+/// A commit of the protocol's branch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Commit {
+    pub tree: Oid,
+    pub content_tree: Oid,
+    pub parents: Vec<Oid>,
+    pub step: Option<StepId>,
+    pub subject: String,
+    pub at_ms: u64,
+    /// Whether it counts: neither rewritten nor gone from the branch.
+    pub live: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShownVerdict {
+    pub id: Ulid,
+    pub verdict: Verdict,
+    pub stale: bool,
+    pub at_ms: u64,
+}
+
+/// Why a protocol does not go on, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Blocked {
+    pub code: &'static str,
+    pub message: String,
+    pub remedy: String,
+}
+
+/// How many events counted, and how many did not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub accepted: usize,
+    pub rejected: usize,
+    pub duplicate: usize,
+    pub undone: usize,
+    pub quarantined: usize,
+}
+
+impl Step {
+    /// Returns the newest commit that counts.
+    pub fn newest(&self) -> Option<Oid> {
+        self.commits.last().copied()
+    }
+
+    /// Whether later steps may go on.
+    pub fn is_settled(&self) -> bool {
+        self.recorded.is_final()
+    }
+}
+
+impl Protocol {
+    /// Returns the protocol's name.
+    pub fn name(&self) -> String {
+        Name::new(self.created.number, &self.created.slug)
+            .map_or_else(|_| self.created.slug.clone(), |name| name.to_string())
+    }
+
+    pub fn step(&self, id: &StepId) -> Option<&Step> {
+        self.steps.iter().find(|step| step.id == *id)
+    }
+
+    /// Returns the lowest step that is neither completed nor cancelled and whose dependencies all are.
+    pub fn current_step(&self) -> Option<&Step> {
+        self.ready_steps().next()
+    }
+
+    /// Returns the steps that could go on now, by number.
+    pub fn ready_steps(&self) -> impl Iterator<Item = &Step> {
+        self.steps.iter().filter(|step| !step.is_settled() && self.open_dependencies(step).next().is_none())
+    }
+
+    /// Returns the dependencies of `step` that are not settled.
+    pub fn open_dependencies<'a>(&'a self, step: &'a Step) -> impl Iterator<Item = &'a Step> {
+        step.depends_on.iter().filter_map(|id| self.step(id)).filter(|dep| !dep.is_settled())
+    }
+
+    /// Whether every step is settled and only the merge is missing.
+    pub fn is_ready_to_merge(&self) -> bool {
+        !self.shown.is_final() && !self.steps.is_empty() && self.steps.iter().all(Step::is_settled)
+    }
+
+    /// Whether a commit beyond the plan counts.
+    pub fn has_work(&self) -> bool {
+        self.live_commits().any(|(oid, _)| Some(*oid) != self.plan_commit)
+    }
+
+    /// Returns the commits that count.
+    pub fn live_commits(&self) -> impl Iterator<Item = (&Oid, &Commit)> {
+        self.commits.iter().filter(|(_, commit)| commit.live)
+    }
+}

@@ -1,0 +1,9 @@
+//! The library behind `git godzilla`: protocols whose state lives in Git.
+//!
+//! It has no stability promise. The map of the layers is in ARCHITECTURE.md; in short
+//! [`domain`] ← [`platform`] ← [`store`], [`ci`] ← `service` ← `cli`, `hooks`.
+
+pub mod ci;
+pub mod domain;
+pub mod platform;
+pub mod store;

@@ -1,0 +1,26 @@
+//! The environment of the process.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// Returns a variable that is set, not empty and UTF-8.
+#[expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
+pub fn var(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Returns a variable that is set and not empty.
+#[expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
+pub fn var_os(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// Returns the path of this program.
+pub fn current_exe() -> Option<PathBuf> {
+    std::env::current_exe().ok()
+}
+
+/// Whether hooks are switched off (`GODZILLA=0`) or run inside one of ours.
+pub fn hooks_are_off() -> bool {
+    var("GODZILLA").as_deref() == Some("0") || var_os("GODZILLA_HOOK_DEPTH").is_some()
+}

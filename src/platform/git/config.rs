@@ -1,0 +1,104 @@
+//! Git's configuration.
+
+use gix::bstr::ByteSlice as _;
+
+use super::{Error, Identity, Repo};
+
+/// A remote of the repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remote {
+    pub name: String,
+    pub urls: Vec<String>,
+    pub push_urls: Vec<String>,
+    pub fetch: Vec<String>,
+}
+
+impl Repo {
+    /// Returns the value of a key as in `godzilla.qa.policy`.
+    pub fn config(&self, key: &str) -> Option<String> {
+        self.gix.config_snapshot().string(key).map(|value| value.to_str_lossy().into_owned())
+    }
+
+    pub fn config_bool(&self, key: &str) -> Option<bool> {
+        self.gix.config_snapshot().boolean(key)
+    }
+
+    /// Returns every value of `remote.<name>.<key>`, in the order of files and lines.
+    pub fn config_all(&self, section: &str, subsection: &str, key: &str) -> Vec<String> {
+        let config = self.gix.config_snapshot();
+        let Some(sections) = config.plumbing().sections_by_name(section) else { return Vec::new() };
+        sections
+            .filter(|section| section.header().subsection_name().is_some_and(|name| name == subsection))
+            .flat_map(|section| section.values(key))
+            .map(|value| value.to_str_lossy().into_owned())
+            .collect()
+    }
+
+    /// Returns the remotes, by name.
+    pub fn remotes(&self) -> Vec<Remote> {
+        self.gix
+            .remote_names()
+            .into_iter()
+            .map(|name| {
+                let name = name.to_str_lossy().into_owned();
+                Remote {
+                    urls: self.config_all("remote", &name, "url"),
+                    push_urls: self.config_all("remote", &name, "pushurl"),
+                    fetch: self.config_all("remote", &name, "fetch"),
+                    name,
+                }
+            })
+            .collect()
+    }
+
+    /// Returns the committer that git would use; `None` if nobody said who that is.
+    pub fn committer(&self) -> Option<Identity> {
+        let who = self.gix.committer()?.ok()?;
+        identity(who.name, who.email)
+    }
+
+    /// Returns the author that git would use; `None` if nobody said who that is.
+    pub fn author(&self) -> Option<Identity> {
+        let who = self.gix.author()?.ok()?;
+        identity(who.name, who.email)
+    }
+
+    /// Whether `core.fsync` asks for `component` to be put on the disk at once. Git's default is
+    /// neither loose objects nor refs.
+    pub(super) fn wants_fsync(&self, component: &str) -> bool {
+        let Some(value) = self.config("core.fsync") else { return false };
+        let mut wanted = false;
+        for word in value.split(',').map(str::trim) {
+            match word {
+                "none" => wanted = false,
+                "all" => wanted = true,
+                "committed" | "objects" | "added" if component == "loose-object" => wanted = true,
+                "committed" | "added" if component == "reference" => wanted = word == "committed",
+                word if word == component => wanted = true,
+                word if word.strip_prefix('-') == Some(component) => wanted = false,
+                _ => (),
+            }
+        }
+        wanted
+    }
+
+    /// Sets, adds to, or unsets a key of this repository's own configuration through git.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Git`] if git refuses.
+    pub fn config_edit(&self, args: &[&str]) -> Result<(), Error> {
+        let mut all = vec!["config", "--local"];
+        all.extend(args);
+        self.git_text(&all).map(drop)
+    }
+}
+
+fn identity(name: &gix::bstr::BStr, email: &gix::bstr::BStr) -> Option<Identity> {
+    let clean = |text: &gix::bstr::BStr| -> String {
+        let text = text.to_str_lossy();
+        text.chars().filter(|c| !matches!(c, '<' | '>' | '\n' | '\0')).collect::<String>().trim().to_owned()
+    };
+    let (name, email) = (clean(name), clean(email));
+    (!name.is_empty()).then_some(Identity { name, email })
+}

@@ -1,0 +1,169 @@
+//! Git: objects, refs, walks and configuration in this process through gix; pushes, fetches and
+//! worktrees through `git` itself.
+
+mod config;
+mod moves;
+mod objects;
+mod open;
+mod refs;
+mod run;
+mod transport;
+mod walk;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+pub use config::Remote;
+pub use moves::{Move, MoveError};
+pub use objects::{CommitInfo, NewCommit, TreeEntry};
+pub use open::OpenError;
+pub use refs::Head;
+pub use run::git_version;
+pub use transport::{PushResult, RefPush, Transport, TransportError};
+
+use crate::domain::id::Oid;
+
+/// Why git's data could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("failed to {action}")]
+    Gix { action: String, source: gix::Error },
+    #[error("failed to {action}")]
+    Io { action: String, source: io::Error },
+    #[error("`git {command}` failed: {message}")]
+    Git { command: String, message: String },
+    #[error(transparent)]
+    Process(#[from] super::process::Error),
+    /// The object is not here; a shallow or partial clone need not have it.
+    #[error("object {0} is not here")]
+    Missing(Oid),
+    #[error("{0}")]
+    Damaged(String),
+}
+
+impl Error {
+    fn gix(action: impl Into<String>) -> impl FnOnce(gix::Error) -> Self {
+        let action = action.into();
+        move |source| Self::Gix { action, source }
+    }
+
+    pub(crate) fn io(action: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+        let action = action.into();
+        move |source| Self::Io { action, source }
+    }
+}
+
+/// Who makes a commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    pub name: String,
+    pub email: String,
+}
+
+/// An open repository.
+pub struct Repo {
+    gix: gix::Repository,
+    git_dir: PathBuf,
+    common_dir: PathBuf,
+}
+
+impl Repo {
+    /// Returns the folder of this worktree's own git files.
+    pub fn git_dir(&self) -> &Path {
+        &self.git_dir
+    }
+
+    /// Returns the folder of the git files that all worktrees share.
+    pub fn common_dir(&self) -> &Path {
+        &self.common_dir
+    }
+
+    /// Returns our own folder within [`Self::common_dir`].
+    pub fn state_dir(&self) -> PathBuf {
+        self.common_dir.join("godzilla")
+    }
+
+    /// Returns the top of this worktree; `None` in a bare repository.
+    pub fn work_dir(&self) -> Option<&Path> {
+        self.gix.workdir()
+    }
+
+    pub fn is_bare(&self) -> bool {
+        self.gix.is_bare()
+    }
+
+    /// Whether history may end before its beginning.
+    pub fn is_shallow(&self) -> bool {
+        self.gix.is_shallow().unwrap_or(false)
+    }
+
+    /// Returns the top of the main worktree; `None` if the repository is bare.
+    pub fn main_work_dir(&self) -> Option<PathBuf> {
+        if self.git_dir == self.common_dir {
+            return self.work_dir().map(Path::to_owned);
+        }
+        let main = self.gix.main_repo().ok()?;
+        main.workdir().map(Path::to_owned)
+    }
+
+    /// Whether git is in the middle of a rebase, and of which branch.
+    pub fn rebase(&self) -> Option<Rebase> {
+        for dir in ["rebase-merge", "rebase-apply"] {
+            let dir = self.git_dir.join(dir);
+            if !dir.is_dir() {
+                continue;
+            }
+            let head = std::fs::read_to_string(dir.join("head-name")).unwrap_or_default();
+            return Some(Rebase { branch: head.trim().strip_prefix("refs/heads/").map(str::to_owned) });
+        }
+        None
+    }
+
+    /// Returns the label that `init` chose for this clone.
+    pub fn clone_label(&self) -> Option<String> {
+        let bytes = super::fs::read_if_there(&self.state_dir().join("clone")).ok()??;
+        let text = String::from_utf8_lossy(&bytes);
+        let label = crate::domain::text::one_line(text.lines().next().unwrap_or_default());
+        (!label.is_empty()).then_some(label)
+    }
+
+    /// Returns the commit of the worktree's paths and branches: `(path, branch)`, the main one too.
+    pub fn worktrees(&self) -> Vec<(PathBuf, String)> {
+        let mut found = Vec::new();
+        if let Some(main) = self.main_work_dir()
+            && let Some(branch) = branch_of(&self.common_dir)
+        {
+            found.push((main, branch));
+        }
+        let Ok(entries) = std::fs::read_dir(self.common_dir.join("worktrees")) else { return found };
+        for entry in entries.flatten() {
+            let dir = entry.path();
+            let Ok(gitdir) = std::fs::read_to_string(dir.join("gitdir")) else { continue };
+            let file = dir.join(gitdir.trim());
+            if let (Some(path), Some(branch)) = (file.parent(), branch_of(&dir)) {
+                found.push((path.to_owned(), branch));
+            }
+        }
+        found.sort();
+        found
+    }
+}
+
+fn branch_of(git_dir: &Path) -> Option<String> {
+    let head = std::fs::read_to_string(git_dir.join("HEAD")).ok()?;
+    Some(head.trim().strip_prefix("ref: refs/heads/")?.to_owned())
+}
+
+/// A rebase that has not ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rebase {
+    pub branch: Option<String>,
+}
+
+fn to_gix(oid: Oid) -> gix::ObjectId {
+    gix::ObjectId::from_bytes_or_panic(oid.as_bytes())
+}
+
+fn from_gix(oid: &gix::oid) -> Oid {
+    Oid::from_bytes(oid.as_bytes()).unwrap_or_else(|| unreachable!("git has ids of 20 or 32 bytes"))
+}

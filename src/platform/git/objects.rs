@@ -1,0 +1,294 @@
+//! Reading and writing objects.
+
+use gix::bstr::{BString, ByteSlice as _};
+use gix::objs::tree::EntryKind;
+use gix::objs::{Exists as _, Find as _, Kind, WriteTo as _};
+use gix::prelude::Write as _;
+
+use super::{Error, Identity, Repo, from_gix, to_gix};
+use crate::domain::id::Oid;
+use crate::platform::{clock, fail};
+
+/// One entry of a tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TreeEntry {
+    /// Git's mode, as in `0o100644`.
+    pub mode: u32,
+    pub name: Vec<u8>,
+    pub oid: Oid,
+}
+
+impl TreeEntry {
+    pub fn blob(name: impl Into<Vec<u8>>, oid: Oid) -> Self {
+        Self { mode: 0o100_644, name: name.into(), oid }
+    }
+
+    pub fn tree(name: impl Into<Vec<u8>>, oid: Oid) -> Self {
+        Self { mode: 0o40_000, name: name.into(), oid }
+    }
+
+    pub fn is_tree(&self) -> bool {
+        self.mode == 0o40_000
+    }
+}
+
+/// What rules read of a commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommitInfo {
+    pub tree: Oid,
+    pub parents: Vec<Oid>,
+    pub message: Vec<u8>,
+    /// The committer's time in milliseconds since 1970; 0 if it lies before that.
+    pub time_ms: u64,
+    pub author: String,
+}
+
+/// A commit to be written.
+#[derive(Debug)]
+pub struct NewCommit<'a> {
+    pub tree: Oid,
+    pub parents: Vec<Oid>,
+    pub message: String,
+    pub author: &'a Identity,
+    pub committer: &'a Identity,
+    /// Whether to sign it as the user's configuration asks.
+    pub sign: bool,
+}
+
+impl Repo {
+    /// Returns whether an object is here.
+    pub fn has_object(&self, oid: Oid) -> bool {
+        self.gix.objects.exists(&to_gix(oid))
+    }
+
+    fn read(&self, oid: Oid, kind: Kind) -> Result<Vec<u8>, Error> {
+        let mut buf = Vec::new();
+        let found = self
+            .gix
+            .objects
+            .try_find(&to_gix(oid), &mut buf)
+            .map_err(|err| Error::Damaged(format!("object {oid} cannot be read: {err}")))?;
+        match found {
+            Some(data) if data.kind == kind => Ok(buf),
+            Some(data) => Err(Error::Damaged(format!("object {oid} is a {}, not a {kind}", data.kind))),
+            None => Err(Error::Missing(oid)),
+        }
+    }
+
+    /// Returns the bytes of a blob.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Missing`], or [`Error::Damaged`] if it is none.
+    pub fn blob(&self, oid: Oid) -> Result<Vec<u8>, Error> {
+        self.read(oid, Kind::Blob)
+    }
+
+    /// Returns the size of a blob without reading it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Missing`].
+    pub fn blob_size(&self, oid: Oid) -> Result<u64, Error> {
+        self.gix.find_header(to_gix(oid)).map(|header| header.size()).map_err(|_| Error::Missing(oid))
+    }
+
+    /// Returns the entries of a tree.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Missing`], or [`Error::Damaged`] if it is none.
+    pub fn tree(&self, oid: Oid) -> Result<Vec<TreeEntry>, Error> {
+        if to_gix(oid).is_empty_tree() {
+            return Ok(Vec::new());
+        }
+        let data = self.read(oid, Kind::Tree)?;
+        let mut entries = Vec::new();
+        for entry in gix::objs::TreeRefIter::from_bytes(&data, self.gix.object_hash()) {
+            let entry = entry.map_err(|_| Error::Damaged(format!("tree {oid} is damaged")))?;
+            entries.push(TreeEntry {
+                mode: u32::from(entry.mode.value()),
+                name: entry.filename.to_vec(),
+                oid: from_gix(entry.oid),
+            });
+        }
+        Ok(entries)
+    }
+
+    /// Returns what rules read of a commit.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Missing`], or [`Error::Damaged`] if it is none.
+    pub fn commit(&self, oid: Oid) -> Result<CommitInfo, Error> {
+        let data = self.read(oid, Kind::Commit)?;
+        let damaged = || Error::Damaged(format!("commit {oid} is damaged"));
+        let commit =
+            gix::objs::CommitRef::from_bytes(&data, self.gix.object_hash()).map_err(|_| damaged())?;
+        let seconds = commit.committer().ok().and_then(|who| who.time().ok()).map_or(0, |time| time.seconds);
+        let author = commit.author().map(|who| who.name.to_str_lossy().into_owned()).unwrap_or_default();
+        Ok(CommitInfo {
+            tree: from_gix(&commit.tree()),
+            parents: commit.parents().map(|parent| from_gix(&parent)).collect(),
+            message: commit.message.to_vec(),
+            time_ms: u64::try_from(seconds).unwrap_or(0).saturating_mul(1000),
+            author,
+        })
+    }
+
+    /// Returns the tree of a commit.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Missing`], or [`Error::Damaged`].
+    pub fn tree_of(&self, commit: Oid) -> Result<Oid, Error> {
+        let data = self.read(commit, Kind::Commit)?;
+        let tree = gix::objs::CommitRefIter::from_bytes(&data, self.gix.object_hash()).tree_id();
+        tree.map(|id| from_gix(&id)).map_err(|_| Error::Damaged(format!("commit {commit} is damaged")))
+    }
+
+    /// Returns the entry at `path`, whose parts are apart by slashes; `None` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Missing`], or [`Error::Damaged`].
+    pub fn tree_path(&self, tree: Oid, path: &str) -> Result<Option<TreeEntry>, Error> {
+        let mut at = TreeEntry::tree("", tree);
+        for part in path.split('/') {
+            if !at.is_tree() {
+                return Ok(None);
+            }
+            match self.tree(at.oid)?.into_iter().find(|entry| entry.name == part.as_bytes()) {
+                Some(entry) => at = entry,
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(at))
+    }
+
+    /// Returns the text of the blob at `path`, lossily; `None` if there is no blob.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Missing`], or [`Error::Damaged`].
+    pub fn text_at(&self, tree: Oid, path: &str) -> Result<Option<String>, Error> {
+        match self.tree_path(tree, path)? {
+            Some(entry) if !entry.is_tree() => {
+                Ok(Some(String::from_utf8_lossy(&self.blob(entry.oid)?).into_owned()))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Writes a blob and returns its id.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if it cannot be written.
+    pub fn write_blob(&self, bytes: &[u8]) -> Result<Oid, Error> {
+        self.write(Kind::Blob, bytes)
+    }
+
+    /// Writes a tree of `entries`, in any order, and returns its id.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if it cannot be written.
+    pub fn write_tree(&self, entries: &[TreeEntry]) -> Result<Oid, Error> {
+        let mut tree = gix::objs::Tree { entries: Vec::with_capacity(entries.len()) };
+        for entry in entries {
+            let mode = gix::objs::tree::EntryMode::try_from(entry.mode).unwrap_or(EntryKind::Blob.into());
+            let filename = BString::from(entry.name.clone());
+            tree.entries.push(gix::objs::tree::Entry { mode, filename, oid: to_gix(entry.oid) });
+        }
+        tree.entries.sort();
+        let mut buf = Vec::new();
+        tree.write_to(&mut buf).map_err(Error::io("encode a tree"))?;
+        self.write(Kind::Tree, &buf)
+    }
+
+    /// Returns the tree `tree` with the entry at `path` put in, replaced, or (with `None`) taken out.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if a tree cannot be read or written.
+    pub fn tree_with(&self, tree: Option<Oid>, path: &str, entry: Option<TreeEntry>) -> Result<Oid, Error> {
+        let mut entries = tree.map_or_else(|| Ok(Vec::new()), |tree| self.tree(tree))?;
+        let (name, rest) = path.split_once('/').map_or((path, None), |(name, rest)| (name, Some(rest)));
+        let place = entries.iter().position(|entry| entry.name == name.as_bytes());
+        let replacement = match rest {
+            None => entry.map(|entry| TreeEntry { name: name.into(), ..entry }),
+            Some(rest) => {
+                let below = place.map(|idx| &entries[idx]).filter(|entry| entry.is_tree()).map(|entry| entry.oid);
+                let below = self.tree_with(below, rest, entry)?;
+                (!to_gix(below).is_empty_tree()).then(|| TreeEntry::tree(name, below))
+            }
+        };
+        if let Some(idx) = place {
+            entries.remove(idx);
+        }
+        entries.extend(replacement);
+        self.write_tree(&entries)
+    }
+
+    /// Writes a commit, dated now, and returns its id.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if it cannot be written or signed.
+    pub fn write_commit(&self, new: &NewCommit<'_>) -> Result<Oid, Error> {
+        let seconds = i64::try_from(clock::now_ms() / 1000).unwrap_or(0);
+        let signature = |who: &Identity| gix::actor::Signature {
+            name: who.name.as_str().into(),
+            email: who.email.as_str().into(),
+            time: self.time_of_commit().unwrap_or(gix::date::Time { seconds, offset: 0 }),
+        };
+        let mut commit = gix::objs::Commit {
+            tree: to_gix(new.tree),
+            parents: new.parents.iter().map(|parent| to_gix(*parent)).collect(),
+            author: signature(new.author),
+            committer: signature(new.committer),
+            encoding: None,
+            message: new.message.as_str().into(),
+            extra_headers: Vec::new(),
+        };
+        if new.sign
+            && let Some(options) =
+                self.gix.commit_signing_options_if_enabled().map_err(Error::gix("read how to sign"))?
+        {
+            commit = commit.sign(options).map_err(|err| Error::Damaged(format!("failed to sign: {err}")))?;
+        }
+        let mut buf = Vec::new();
+        commit.write_to(&mut buf).map_err(Error::io("encode a commit"))?;
+        self.write(Kind::Commit, &buf)
+    }
+
+    /// The committer date of the environment, or now in the local zone.
+    fn time_of_commit(&self) -> Option<gix::date::Time> {
+        self.gix.committer()?.ok()?.time().ok()
+    }
+
+    fn write(&self, kind: Kind, bytes: &[u8]) -> Result<Oid, Error> {
+        fail::point("object.write");
+        let write_error = |err: &dyn std::fmt::Display| Error::Damaged(format!("failed to write a {kind}: {err}"));
+        let id = gix::objs::compute_hash(self.gix.object_hash(), kind, bytes).map_err(|err| write_error(&err))?;
+        if !self.gix.objects.exists(&id) {
+            self.gix.objects.write_buf(kind, bytes).map_err(|err| write_error(&err))?;
+            if self.wants_fsync("loose-object") {
+                self.fsync_loose(from_gix(&id));
+            }
+        }
+        Ok(from_gix(&id))
+    }
+
+    /// Puts a loose object on the disk; a packed one is there already.
+    pub fn fsync_loose(&self, oid: Oid) {
+        let hex = oid.to_string();
+        let dir = self.common_dir.join("objects").join(&hex[..2]);
+        for path in [dir.join(&hex[2..]), dir] {
+            if let Ok(file) = std::fs::File::open(&path) {
+                drop(file.sync_all());
+            }
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Reading refs.
+
+use std::path::Path;
+
+use gix::bstr::ByteSlice as _;
+
+use super::{Error, Repo, from_gix};
+use crate::domain::id::Oid;
+
+/// Where `HEAD` points.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Head {
+    /// The branch without `refs/heads/`.
+    Branch(String, Oid),
+    Detached(Oid),
+    /// A branch without a commit.
+    Unborn(String),
+}
+
+impl Head {
+    pub fn commit(&self) -> Option<Oid> {
+        match self {
+            Self::Branch(_, oid) | Self::Detached(oid) => Some(*oid),
+            Self::Unborn(_) => None,
+        }
+    }
+
+    pub fn branch(&self) -> Option<&str> {
+        match self {
+            Self::Branch(branch, _) | Self::Unborn(branch) => Some(branch),
+            Self::Detached(_) => None,
+        }
+    }
+}
+
+impl Repo {
+    /// Returns where `HEAD` points.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if `HEAD` is damaged.
+    pub fn head(&self) -> Result<Head, Error> {
+        let head = self.gix.head().map_err(Error::gix("read HEAD"))?;
+        let branch = head.referent_name().map(|name| name.as_bstr().to_str_lossy().into_owned());
+        let branch = branch.map(|name| name.strip_prefix("refs/heads/").unwrap_or(&name).to_owned());
+        Ok(match (branch, head.id()) {
+            (Some(branch), Some(id)) => Head::Branch(branch, from_gix(&id)),
+            (Some(branch), None) => Head::Unborn(branch),
+            (None, Some(id)) => Head::Detached(from_gix(&id)),
+            (None, None) => return Err(Error::Damaged("HEAD points nowhere".to_owned())),
+        })
+    }
+
+    /// Returns the commit that a full ref name points to, through tags; `None` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if the ref is damaged.
+    pub fn find_ref(&self, name: &str) -> Result<Option<Oid>, Error> {
+        let fail = || Error::gix(format!("read {name}"));
+        let Some(mut reference) = self.gix.try_find_reference(name).map_err(fail())? else { return Ok(None) };
+        // A partial name would be looked up in several places.
+        if reference.name().as_bstr() != name.as_bytes() {
+            return Ok(None);
+        }
+        if let Some(id) = reference.try_id() {
+            return Ok(Some(from_gix(&id)));
+        }
+        Ok(reference.peel_to_id().ok().map(|id| from_gix(&id)))
+    }
+
+    /// Returns all refs whose name begins with `prefix`, which ends in a slash; sorted by name.
+    /// Symbolic and damaged ones are left out.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if the refs cannot be listed.
+    pub fn refs(&self, prefix: &str) -> Result<Vec<(String, Oid)>, Error> {
+        let fail = || Error::gix(format!("list {prefix}"));
+        let platform = self.gix.references().map_err(fail())?;
+        let mut found = Vec::new();
+        for reference in platform.prefixed(prefix).map_err(fail())?.flatten() {
+            if let (Some(id), Ok(name)) = (reference.try_id(), reference.name().as_bstr().to_str()) {
+                found.push((name.to_owned(), from_gix(&id)));
+            }
+        }
+        found.sort();
+        Ok(found)
+    }
+
+    /// Returns what the loose file of a ref says, without gix's caches.
+    pub(super) fn loose_ref(&self, path: &Path) -> std::io::Result<Option<Result<Oid, String>>> {
+        Ok(crate::platform::fs::read_if_there(path)?.map(|bytes| {
+            let text = String::from_utf8_lossy(&bytes);
+            text.trim_end().parse().map_err(|_| text.trim_end().chars().take(100).collect())
+        }))
+    }
+
+    /// Returns what `packed-refs` says of a ref, as it is now.
+    pub(super) fn packed_ref(&self, name: &str) -> Option<Oid> {
+        let packed = self.gix.refs.open_packed_buffer().ok()??;
+        let name: &gix::refs::PartialNameRef = name.try_into().ok()?;
+        let found = packed.try_find(name).ok()??;
+        Oid::from_bytes(found.target().as_bytes())
+    }
+}

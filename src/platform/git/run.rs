@@ -1,0 +1,97 @@
+//! Running `git` itself, for what gix lacks.
+
+use std::process::Command;
+
+use super::{Error, Repo};
+use crate::platform::process::{self, Limits};
+
+/// Variables that name a repository; git sets them for hooks, and they would lead a child astray.
+/// The list is that of `git rev-parse --local-env-vars`, with what servers add.
+const LOCAL_VARS: &[&str] = &[
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_IMPLICIT_WORK_TREE",
+    "GIT_GRAFT_FILE",
+    "GIT_INDEX_FILE",
+    "GIT_NO_REPLACE_OBJECTS",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_PREFIX",
+    "GIT_SHALLOW_FILE",
+    "GIT_COMMON_DIR",
+    "GIT_INTERNAL_SUPER_PREFIX",
+    "GIT_QUARANTINE_PATH",
+    "GIT_REFLOG_ACTION",
+    "GIT_EDITOR",
+];
+
+/// Returns a `git` without inherited repository variables, whose hooks of ours are off.
+pub(super) fn clean_git() -> Command {
+    let mut git = process::command("git");
+    for var in LOCAL_VARS {
+        git.env_remove(var);
+    }
+    git.env("GODZILLA_HOOK_DEPTH", "1").env("LC_ALL", "C");
+    git
+}
+
+/// Returns the version of `git` as `(major, minor)`.
+///
+/// # Errors
+///
+/// [`Error`] if git cannot be run.
+pub fn git_version() -> Result<(u32, u32), Error> {
+    let output = process::run(clean_git().arg("--version"), None, Limits::default(), |_| ())?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let version = text.split_whitespace().nth(2).unwrap_or_default();
+    let mut parts = version.split('.').map(|part| part.parse().unwrap_or(0));
+    Ok((parts.next().unwrap_or(0), parts.next().unwrap_or(0)))
+}
+
+impl Repo {
+    /// Returns a `git` that works on this repository, whatever the current folder is.
+    pub fn git(&self) -> Command {
+        let mut git = clean_git();
+        git.arg("--git-dir").arg(&self.git_dir);
+        if let Some(dir) = self.work_dir() {
+            git.arg("--work-tree").arg(dir).current_dir(dir);
+        } else {
+            git.current_dir(&self.git_dir);
+        }
+        git
+    }
+
+    /// Runs `git` with `args` and returns its output.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Git`] if it fails, with the last line that it said.
+    pub fn git_output(&self, args: &[&str]) -> Result<Vec<u8>, Error> {
+        let output = process::run(self.git().args(args), None, Limits::default(), |_| ())?;
+        if output.status.success() {
+            return Ok(output.stdout);
+        }
+        Err(failed(args, &output.stderr))
+    }
+
+    /// Runs `git` with `args` and returns its output as text, without the last line feed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Git`] if it fails.
+    pub fn git_text(&self, args: &[&str]) -> Result<String, Error> {
+        let output = self.git_output(args)?;
+        Ok(String::from_utf8_lossy(&output).trim_end_matches('\n').to_owned())
+    }
+}
+
+pub(super) fn failed(args: &[&str], stderr: &[u8]) -> Error {
+    let text = String::from_utf8_lossy(stderr);
+    let said = text.lines().rfind(|line| line.starts_with("fatal: ") || line.starts_with("error: "));
+    let said = said.or_else(|| text.lines().rfind(|line| !line.trim().is_empty())).unwrap_or("no reason given");
+    Error::Git {
+        command: args.iter().take(2).copied().collect::<Vec<_>>().join(" "),
+        message: crate::domain::text::one_line(said),
+    }
+}

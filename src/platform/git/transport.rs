@@ -1,0 +1,254 @@
+//! Talking to remotes through `git`, with its own credentials, proxies and transports.
+
+use std::process::Command;
+use std::time::Duration;
+
+use super::{Error, Repo};
+use crate::domain::id::Oid;
+use crate::platform::env;
+use crate::platform::process::{self, Limits};
+
+/// How a remote is talked to.
+#[derive(Clone, Copy, Debug)]
+pub struct Transport {
+    /// Whether git may ask the user something.
+    pub may_ask: bool,
+    /// How long the remote may be silent.
+    pub silence: Duration,
+    /// How long it may take at all.
+    pub total: Option<Duration>,
+}
+
+/// One ref to be moved, made or deleted on a remote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefPush {
+    pub name: String,
+    /// `None` deletes it.
+    pub new: Option<Oid>,
+    /// What the remote was seen to hold; `None` if it had no such ref. The push is refused if it
+    /// holds anything else by now.
+    pub expected: Option<Oid>,
+}
+
+/// What a remote said to each ref.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PushResult {
+    pub accepted: Vec<String>,
+    /// Ref and reason.
+    pub refused: Vec<(String, String)>,
+}
+
+/// Why nothing came of it.
+#[derive(Debug, thiserror::Error)]
+pub enum TransportError {
+    #[error("`{remote}` cannot be reached: {message}")]
+    Unreachable { remote: String, message: String },
+    #[error("`{remote}` wants to know who you are: {message}")]
+    Auth { remote: String, message: String },
+    #[error("`{remote}` refused: {message}")]
+    Refused { remote: String, message: String },
+    /// A bug of ours, caught before it left the machine.
+    #[error("`{name}` would not move forward")]
+    NotForward { name: String },
+    #[error(transparent)]
+    Git(#[from] Error),
+}
+
+/// More refs than this go in several pushes, for the sake of the argument list.
+const MAX_REFS_A_PUSH: usize = 4000;
+
+impl Repo {
+    /// Moves refs of `remote` forward, each only if it still is what was expected.
+    ///
+    /// The only place that pushes. An update must contain what it replaces: with an exact expected
+    /// value git would push a non-fast-forward without `+`. What it names is on the disk before it
+    /// leaves.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError`] if the remote said nothing about any ref. A ref that it refused is no
+    /// error, see [`PushResult::refused`].
+    pub fn push(
+        &self,
+        remote: &str,
+        updates: &[RefPush],
+        how: Transport,
+        mut on_progress: impl FnMut(&str),
+    ) -> Result<PushResult, TransportError> {
+        let mut result = PushResult::default();
+        for update in updates {
+            if let (Some(new), Some(expected)) = (update.new, update.expected)
+                && !self.is_ancestor(expected, new)
+            {
+                return Err(TransportError::NotForward { name: update.name.clone() });
+            }
+        }
+        for batch in updates.chunks(MAX_REFS_A_PUSH) {
+            let mut git = self.transport_git(how);
+            git.args(["push", "--porcelain", "--no-verify", "--no-follow-tags", "--recurse-submodules=no"]);
+            git.arg("--no-signed").arg("--progress");
+            for update in batch {
+                let expected = update.expected.map(|oid| oid.to_string()).unwrap_or_default();
+                git.arg(format!("--force-with-lease={}:{expected}", update.name));
+            }
+            git.arg("--").arg(remote);
+            for update in batch {
+                if let Some(new) = update.new {
+                    self.make_durable(new);
+                }
+                let new = update.new.map(|oid| oid.to_string()).unwrap_or_default();
+                git.arg(format!("{new}:{}", update.name));
+            }
+            let output = process::run(&mut git, None, how.limits(), &mut on_progress).map_err(|err| silent(remote, err))?;
+            let told = parse_porcelain(&output.stdout, &mut result);
+            if !output.status.success() && !told {
+                return Err(classify(remote, &output.stderr));
+            }
+        }
+        Ok(result)
+    }
+
+    /// Fetches `refspecs` of `remote`; with `prune`, tracking refs whose source is gone go too.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError`] if the remote cannot be reached or refuses.
+    pub fn fetch(
+        &self,
+        remote: &str,
+        refspecs: &[String],
+        prune: bool,
+        how: Transport,
+        on_progress: impl FnMut(&str),
+    ) -> Result<(), TransportError> {
+        let mut git = self.transport_git(how);
+        git.args(["fetch", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--recurse-submodules=no"]);
+        git.arg("--progress");
+        if prune {
+            git.arg("--prune");
+        }
+        git.arg("--").arg(remote).args(refspecs);
+        let output = process::run(&mut git, None, how.limits(), on_progress).map_err(|err| silent(remote, err))?;
+        if output.status.success() { Ok(()) } else { Err(classify(remote, &output.stderr)) }
+    }
+
+    fn transport_git(&self, how: Transport) -> Command {
+        let mut git = self.git();
+        // Fetching and pushing reads no file of the work tree.
+        let seconds = how.silence.as_secs().max(1).to_string();
+        git.args(["-c", "http.lowSpeedLimit=1", "-c"]).arg(format!("http.lowSpeedTime={seconds}"));
+        if !how.may_ask {
+            git.args(["-c", "credential.interactive=false"]);
+            git.env("GIT_TERMINAL_PROMPT", "0").env("GIT_ASKPASS", "").env("SSH_ASKPASS_REQUIRE", "never");
+            if env::var("GIT_SSH").is_none() {
+                let ssh = env::var("GIT_SSH_COMMAND").or_else(|| self.config("core.sshCommand"));
+                let ssh = ssh.unwrap_or_else(|| "ssh".to_owned());
+                git.env("GIT_SSH_COMMAND", format!("{ssh} -o BatchMode=yes -o ConnectTimeout={seconds}"));
+                git.env("GIT_SSH_VARIANT", "ssh");
+            }
+        }
+        git
+    }
+
+    /// Puts a commit of ours and what its tree holds on the disk.
+    fn make_durable(&self, commit: Oid) {
+        self.fsync_loose(commit);
+        let Ok(tree) = self.tree_of(commit) else { return };
+        let mut trees = vec![tree];
+        while let Some(tree) = trees.pop() {
+            self.fsync_loose(tree);
+            for entry in self.tree(tree).unwrap_or_default() {
+                if entry.is_tree() {
+                    trees.push(entry.oid);
+                } else {
+                    self.fsync_loose(entry.oid);
+                }
+            }
+        }
+    }
+}
+
+impl Transport {
+    fn limits(self) -> Limits {
+        Limits { silence: Some(self.silence), total: self.total, isolated: !self.may_ask }
+    }
+}
+
+/// Reads `git push --porcelain`; returns whether it spoke of any ref.
+fn parse_porcelain(stdout: &[u8], result: &mut PushResult) -> bool {
+    let text = String::from_utf8_lossy(stdout);
+    let mut told = false;
+    for line in text.lines() {
+        let mut parts = line.split('\t');
+        let (Some(flag), Some(refs), Some(summary)) = (parts.next(), parts.next(), parts.next()) else { continue };
+        let name = refs.rsplit_once(':').map_or(refs, |(_, to)| to).to_owned();
+        told = true;
+        if flag == "!" {
+            result.refused.push((name, crate::domain::text::one_line(summary)));
+        } else {
+            result.accepted.push(name);
+        }
+    }
+    told
+}
+
+fn silent(remote: &str, err: process::Error) -> TransportError {
+    match err {
+        process::Error::Silent { limit, .. } => TransportError::Unreachable {
+            remote: remote.to_owned(),
+            message: format!("no answer for {} s", limit.as_secs().max(1)),
+        },
+        err => TransportError::Git(err.into()),
+    }
+}
+
+fn classify(remote: &str, stderr: &[u8]) -> TransportError {
+    const AUTH: &[&str] = &[
+        "Authentication failed",
+        "could not read Username",
+        "could not read Password",
+        "Permission denied (",
+        "terminal prompts disabled",
+        "Host key verification failed",
+        "error: 403",
+        "error: 401",
+    ];
+    const UNREACHABLE: &[&str] = &[
+        "Could not resolve host",
+        "unable to access",
+        "unable to connect",
+        "Connection refused",
+        "Connection timed out",
+        "does not appear to be a git repository",
+        "does not exist",
+        "Could not read from remote repository",
+        "the remote end hung up",
+        "not found",
+    ];
+    let text = String::from_utf8_lossy(stderr);
+    let Error::Git { message, .. } = super::run::failed(&[], stderr) else { unreachable!("it makes no other") };
+    let message = message.trim_start_matches("fatal: ").to_owned();
+    let remote = crate::domain::text::one_line(remote);
+    let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    if says(AUTH) {
+        TransportError::Auth { remote, message }
+    } else if says(UNREACHABLE) {
+        TransportError::Unreachable { remote, message }
+    } else {
+        TransportError::Refused { remote, message }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn porcelain_output_is_read() {
+        let text = "To ../srv.git\n*\tabc:refs/godzilla/a\t[new reference]\n!\tabc:refs/godzilla/b\t[rejected] (stale info)\n-\t:refs/godzilla/c\t[deleted]\nDone\n";
+        let mut result = PushResult::default();
+        assert!(parse_porcelain(text.as_bytes(), &mut result));
+        assert_eq!(result.accepted, ["refs/godzilla/a", "refs/godzilla/c"]);
+        assert_eq!(result.refused, [("refs/godzilla/b".to_owned(), "[rejected] (stale info)".to_owned())]);
+    }
+}

@@ -1,0 +1,264 @@
+//! [`install`](super::install): look at everything, then change it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::content::{self, Access, Content};
+use super::found::{self, Found};
+use super::journal::{Entry, Journal, Section, Trace};
+use super::shim::Shim;
+use super::{Change, EVENTS, Error, KEPT_SUFFIX, LEGACY_SUFFIX, OLD_SUFFIX, Report, What};
+use super::{io_error, place};
+use crate::platform::fail;
+
+/// What every event is planned against.
+struct Request<'a> {
+    dir: &'a Path,
+    binary: &'a Path,
+    earlier: Option<&'a Section>,
+}
+
+/// What to do for one event.
+enum Plan {
+    Nothing,
+    Tell(What),
+    Write {
+        path: PathBuf,
+        content: Content,
+        /// The hook that is at `path` and has to be kept.
+        keep: Option<Content>,
+        what: What,
+    },
+}
+
+pub(super) fn run(dir: &Path, binary: &Path, journal_path: &Path) -> Result<Report, Error> {
+    let n_missing = n_missing(dir)?;
+    let mut journal = Journal::load(journal_path)?;
+    let earlier = journal.section(dir).cloned();
+    let request = Request {
+        dir,
+        binary,
+        earlier: earlier.as_ref(),
+    };
+
+    let mut entries = Vec::new();
+    let mut plans = Vec::new();
+    for event in EVENTS {
+        let (plan, entry) = request.plan(event)?;
+        plans.push((event, plan));
+        entries.extend(entry);
+    }
+    let n_made = n_missing.max(earlier.as_ref().map_or(0, |section| section.n_made));
+    let section = Section {
+        dir: dir.to_owned(),
+        n_made,
+        entries,
+    };
+    if earlier.as_ref() != Some(&section) {
+        journal.set(section);
+        journal.save(journal_path)?;
+    }
+    fail::point("hooks.journal_written");
+
+    fs::create_dir_all(dir).map_err(io_error("create", dir))?;
+    fail::point("hooks.dir_made");
+    let mut report = Report::default();
+    for (event, plan) in plans {
+        if let Some(what) = plan.carry_out(&place(dir, event, KEPT_SUFFIX))? {
+            report.changed.push(Change { event, what });
+        }
+    }
+    Ok(report)
+}
+
+impl Request<'_> {
+    /// Decides what to do for `event`, and what the journal has to say then.
+    fn plan(&self, event: &'static str) -> Result<(Plan, Option<Entry>), Error> {
+        let top = place(self.dir, event, "");
+        let kept_path = place(self.dir, event, KEPT_SUFFIX);
+        let kept = Content::read(&kept_path)?;
+
+        match self.find(&top)? {
+            Found::Absent => {
+                // Kept, but ours in front of it is gone: somebody removed what
+                // they saw. Their own hook was not meant.
+                let what = match kept {
+                    Some(_) => What::Chained { kept: kept_path },
+                    None => What::Installed,
+                };
+                let content = self.ours(event, kept.is_some());
+                Ok(self.write(event, top, content, kept.as_ref(), what))
+            }
+            Found::Link(target) => {
+                let content = self.ours(event, kept.is_some());
+                let is = Content::Link(target);
+                Ok(self.refresh(event, top, &is, content, kept.as_ref()))
+            }
+            Found::Shim(shim) => {
+                let is = Content::read(&top)?;
+                let content = if kept.is_some() || shim.has_more() {
+                    Content::File(shim.render(event, self.binary))
+                } else {
+                    self.ours(event, false)
+                };
+                Ok(match is {
+                    Some(is) => self.refresh(event, top, &is, content, kept.as_ref()),
+                    None => self.write(event, top, content, kept.as_ref(), What::Installed),
+                })
+            }
+            Found::Cut => Ok((Plan::Tell(cut(top)), None)),
+            Found::Foreign(foreign) => self.plan_beside(event, foreign, kept),
+        }
+    }
+
+    /// The same where `foreign` has the place that git looks at.
+    fn plan_beside(
+        &self,
+        event: &'static str,
+        foreign: Content,
+        kept: Option<Content>,
+    ) -> Result<(Plan, Option<Entry>), Error> {
+        for suffix in [LEGACY_SUFFIX, OLD_SUFFIX] {
+            let side = place(self.dir, event, suffix);
+            match self.find(&side)? {
+                Found::Link(target) => {
+                    let content = self.ours(event, false);
+                    let is = Content::Link(target);
+                    return Ok(self.refresh(event, side, &is, content, kept.as_ref()));
+                }
+                Found::Shim(shim) => {
+                    let content = Content::File(shim.render(event, self.binary));
+                    let is = Content::read(&side)?.unwrap_or_else(|| content.clone());
+                    return Ok(self.refresh(event, side, &is, content, kept.as_ref()));
+                }
+                Found::Cut => return Ok((Plan::Tell(cut(side)), None)),
+                Found::Absent | Found::Foreign(_) => (),
+            }
+        }
+        if found::calls_us(&foreign) {
+            return Ok((Plan::Nothing, None));
+        }
+
+        let kept_path = place(self.dir, event, KEPT_SUFFIX);
+        if kept.is_some_and(|kept| kept != foreign) {
+            return Err(Error::KeptTwice { path: kept_path });
+        }
+        let content = self.ours(event, true);
+        let entry = Entry {
+            event: event.to_owned(),
+            was: Trace::of(Some(&foreign)),
+            wrote: Trace::of(Some(&content)),
+        };
+        let plan = Plan::Write {
+            path: place(self.dir, event, ""),
+            content,
+            keep: Some(foreign),
+            what: What::Chained { kept: kept_path },
+        };
+        Ok((plan, Some(entry)))
+    }
+
+    fn find(&self, path: &Path) -> Result<Found, Error> {
+        let mut binaries = vec![self.binary];
+        binaries.extend(self.earlier.into_iter().flat_map(Section::binaries));
+        Found::at(path, &binaries)
+    }
+
+    /// Our hook as it should be where nobody has added lines to it.
+    fn ours(&self, event: &str, chains: bool) -> Content {
+        if cfg!(unix) && !chains {
+            Content::Link(self.binary.to_owned())
+        } else {
+            Content::File(Shim::new().render(event, self.binary))
+        }
+    }
+
+    /// Replaces ours at `path`, unless it is right already.
+    fn refresh(
+        &self,
+        event: &str,
+        path: PathBuf,
+        is: &Content,
+        content: Content,
+        kept: Option<&Content>,
+    ) -> (Plan, Option<Entry>) {
+        let works = matches!(is, Content::Link(_)) || content::is_executable(&path);
+        let is_right = works && *is == content;
+        let (plan, entry) = self.write(event, path, content, kept, What::Refreshed);
+        (if is_right { Plan::Nothing } else { plan }, entry)
+    }
+
+    fn write(
+        &self,
+        event: &str,
+        path: PathBuf,
+        content: Content,
+        kept: Option<&Content>,
+        what: What,
+    ) -> (Plan, Option<Entry>) {
+        let earlier = self.earlier.and_then(|section| section.entry(event));
+        let entry = Entry {
+            event: event.to_owned(),
+            was: earlier.map_or_else(|| Trace::of(kept), |entry| entry.was.clone()),
+            wrote: Trace::of(Some(&content)),
+        };
+        let plan = Plan::Write {
+            path,
+            content,
+            keep: None,
+            what,
+        };
+        (plan, Some(entry))
+    }
+}
+
+impl Plan {
+    /// Does it and returns what there is to tell.
+    ///
+    /// The earlier hook gets its second name first. Only then does ours take
+    /// over the first one, in one step, so that the event is never without.
+    fn carry_out(self, kept: &Path) -> Result<Option<What>, Error> {
+        match self {
+            Self::Nothing => Ok(None),
+            Self::Tell(what) => Ok(Some(what)),
+            Self::Write {
+                path,
+                content,
+                keep,
+                what,
+            } => {
+                if let Some(previous) = keep {
+                    previous.keep(&path, kept)?;
+                    fail::point("hooks.previous_kept");
+                }
+                content.put(&path, Access::Run)?;
+                fail::point("hooks.hook_written");
+                Ok(Some(what))
+            }
+        }
+    }
+}
+
+fn cut(path: PathBuf) -> What {
+    What::Left {
+        path,
+        reason: "it was ours, but its last line is missing",
+    }
+}
+
+/// Returns how many directories must be made for `dir` to exist.
+fn n_missing(dir: &Path) -> Result<usize, Error> {
+    for (n_missing, ancestor) in dir.ancestors().enumerate() {
+        match fs::metadata(ancestor) {
+            Ok(metadata) if metadata.is_dir() => return Ok(n_missing),
+            Ok(_) => {
+                return Err(Error::NotADirectory {
+                    path: ancestor.to_owned(),
+                });
+            }
+            Err(err) if content::is_absent(&err) => (),
+            Err(err) => return Err(io_error("look at", ancestor)(err)),
+        }
+    }
+    Ok(0)
+}

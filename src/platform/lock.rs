@@ -1,0 +1,136 @@
+//! Advisory locks that queue writers and clean up after dead ones.
+//!
+//! A lock is a file with an exclusive `flock`, which the kernel releases however its holder ends.
+//! While it is held the file names the git lock about to be taken and the bytes that lock will
+//! hold. Whoever gets the `flock` and finds such a note knows that its writer is dead, and removes
+//! exactly that git lock if it is still there. Correctness rests on the compare-and-swap of refs;
+//! this only saves retries and stale locks.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::clock;
+
+/// Why a lock was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Somebody else held it until the limit.
+    #[error("`{}` was busy for {} s", path.display(), waited.as_secs())]
+    Busy { path: PathBuf, waited: Duration },
+    #[error("failed to lock `{}`", path.display())]
+    Io { path: PathBuf, source: io::Error },
+}
+
+/// A held lock; dropping it releases it.
+#[derive(Debug)]
+pub struct Lock {
+    file: File,
+    path: PathBuf,
+}
+
+impl Lock {
+    /// Takes the lock at `path`, waiting for at most `limit`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Busy`] at the limit, [`Error::Io`] if the file cannot be made or read.
+    pub fn acquire(path: &Path, limit: Duration) -> Result<Self, Error> {
+        let fail = |source| Error::Io { path: path.to_owned(), source };
+        if let Some(dir) = path.parent() {
+            fs::create_dir_all(dir).map_err(fail)?;
+        }
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(fail)?;
+        let start = Instant::now();
+        let mut pause_ms = 1;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if start.elapsed() >= limit => {
+                    return Err(Error::Busy { path: path.to_owned(), waited: start.elapsed() });
+                }
+                Err(TryLockError::WouldBlock) => {
+                    std::thread::sleep(clock::jitter(pause_ms));
+                    pause_ms = (pause_ms * 2).min(16);
+                }
+                Err(TryLockError::Error(source)) => return Err(fail(source)),
+            }
+        }
+        let mut lock = Self { file, path: path.to_owned() };
+        lock.bury_the_dead().map_err(fail)?;
+        Ok(lock)
+    }
+
+    /// Names the git lock that is about to be taken and the bytes it will hold.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub fn announce(&mut self, git_lock: &Path, bytes: &str) -> Result<(), Error> {
+        self.write_note(&format!("{}\n{bytes}", git_lock.display()))
+    }
+
+    /// Takes the announcement back: the git lock is gone, in whatever way.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub fn retract(&mut self) -> Result<(), Error> {
+        self.write_note("")
+    }
+
+    fn write_note(&mut self, note: &str) -> Result<(), Error> {
+        let write = |file: &mut File| {
+            file.set_len(0)?;
+            file.seek(SeekFrom::Start(0))?;
+            file.write_all(note.as_bytes())
+        };
+        write(&mut self.file).map_err(|source| Error::Io { path: self.path.clone(), source })
+    }
+
+    fn bury_the_dead(&mut self) -> io::Result<()> {
+        let mut note = String::new();
+        (&self.file).take(64 * 1024).read_to_string(&mut note)?;
+        if let Some((git_lock, bytes)) = note.split_once('\n') {
+            let git_lock = Path::new(git_lock);
+            if fs::read(git_lock).is_ok_and(|held| held == bytes.as_bytes()) {
+                tracing::info!(lock = %git_lock.display(), "removing the lock of a process that died");
+                super::fs::remove_if_there(git_lock)?;
+            }
+            self.file.set_len(0)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dead_holders_lock_is_removed_and_no_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, ours, theirs) = (dir.path().join("l"), dir.path().join("a.lock"), dir.path().join("b.lock"));
+        let limit = Duration::from_secs(5);
+        for (git_lock, held) in [(&ours, "new\n"), (&theirs, "other\n")] {
+            let mut lock = Lock::acquire(&path, limit).unwrap();
+            lock.announce(git_lock, "new\n").unwrap();
+            super::super::fs::replace_file(git_lock, held.as_bytes(), false).unwrap();
+            drop(lock);
+            drop(Lock::acquire(&path, limit).unwrap());
+        }
+        assert!(!ours.exists());
+        assert!(theirs.exists());
+    }
+
+    #[test]
+    fn a_held_lock_is_busy() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("l");
+        let held = Lock::acquire(&path, Duration::ZERO).unwrap();
+        assert!(matches!(Lock::acquire(&path, Duration::ZERO), Err(Error::Busy { .. })));
+        drop(held);
+        assert!(Lock::acquire(&path, Duration::ZERO).is_ok());
+    }
+}

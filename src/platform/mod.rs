@@ -1,0 +1,10 @@
+//! The only code that leaves the process: git, files, processes, the clock, the environment.
+
+pub mod clock;
+pub mod env;
+pub mod fail;
+pub mod fs;
+pub mod git;
+pub mod hook_files;
+pub mod lock;
+pub mod process;

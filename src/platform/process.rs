@@ -1,0 +1,148 @@
+//! Other programs: started with a clean environment, watched, and ended with all they started.
+
+use std::ffi::OsStr;
+use std::io::{self, BufRead as _, BufReader, Read, Write as _};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+/// What a program left behind.
+#[derive(Debug)]
+pub struct Output {
+    pub status: ExitStatus,
+    pub stdout: Vec<u8>,
+    pub stderr: Vec<u8>,
+}
+
+/// Why a program has no output.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("failed to start `{program}`")]
+    Start { program: String, source: io::Error },
+    #[error("`{program}` said nothing for {} s", limit.as_secs())]
+    Silent { program: String, limit: Duration },
+    #[error("failed to talk to `{program}`")]
+    Pipe { program: String, source: io::Error },
+}
+
+/// How a program is run.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Limits {
+    /// How long it may say nothing.
+    pub silence: Option<Duration>,
+    /// How long it may run at all.
+    pub total: Option<Duration>,
+    /// Whether it gets a process group of its own, and no terminal.
+    pub isolated: bool,
+}
+
+/// Returns a command for `program`.
+#[expect(clippy::disallowed_methods, reason = "this is where processes come from")]
+pub fn command(program: impl AsRef<OsStr>) -> Command {
+    Command::new(program)
+}
+
+enum Said {
+    Out(Vec<u8>),
+    Err(Vec<u8>),
+    Closed,
+}
+
+/// Runs `command` to its end and returns what it said; `on_stderr` sees each line (or each piece
+/// that ends in a carriage return) as it comes.
+///
+/// # Errors
+///
+/// [`Error::Silent`] once a limit is reached; then the program is gone.
+pub fn run(
+    command: &mut Command,
+    stdin: Option<&[u8]>,
+    limits: Limits,
+    mut on_stderr: impl FnMut(&str),
+) -> Result<Output, Error> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.stdin(if stdin.is_some() { Stdio::piped() } else { Stdio::null() });
+    #[cfg(unix)]
+    if limits.isolated {
+        std::os::unix::process::CommandExt::process_group(command, 0);
+    }
+    let mut child = command.spawn().map_err(|source| Error::Start { program: program.clone(), source })?;
+    let pipe = |source| Error::Pipe { program: program.clone(), source };
+
+    let (sender, said) = mpsc::channel();
+    let out = child.stdout.take().map(|out| listen(out, sender.clone(), Said::Out));
+    let err = child.stderr.take().map(|err| listen(err, sender, Said::Err));
+    let feeder = stdin.and_then(|bytes| {
+        let (mut pipe, bytes) = (child.stdin.take()?, bytes.to_vec());
+        // A program that does not read all of its input closes the pipe; that is its business.
+        Some(std::thread::spawn(move || drop(pipe.write_all(&bytes))))
+    });
+
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    let start = Instant::now();
+    let mut open = 2;
+    while open > 0 {
+        let left = limits.total.map(|total| total.saturating_sub(start.elapsed()));
+        let wait = [limits.silence, left].into_iter().flatten().min();
+        let message = match wait {
+            Some(wait) => said.recv_timeout(wait),
+            None => said.recv().map_err(|_| mpsc::RecvTimeoutError::Disconnected),
+        };
+        match message {
+            Ok(Said::Out(bytes)) => stdout.extend(bytes),
+            Ok(Said::Err(bytes)) => {
+                on_stderr(&String::from_utf8_lossy(&bytes));
+                stderr.extend(bytes);
+            }
+            Ok(Said::Closed) => open -= 1,
+            Err(mpsc::RecvTimeoutError::Disconnected) => break,
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                end(&mut child, limits.isolated);
+                return Err(Error::Silent { program, limit: wait.unwrap_or_default().max(start.elapsed()) });
+            }
+        }
+    }
+    let status = child.wait().map_err(pipe)?;
+    for thread in [out, err, feeder].into_iter().flatten() {
+        // The threads only move bytes; one that panicked moved fewer.
+        drop(thread.join());
+    }
+    Ok(Output { status, stdout, stderr })
+}
+
+fn listen(
+    stream: impl Read + Send + 'static,
+    sender: mpsc::Sender<Said>,
+    wrap: fn(Vec<u8>) -> Said,
+) -> std::thread::JoinHandle<()> {
+    std::thread::spawn(move || {
+        let mut stream = BufReader::new(stream);
+        loop {
+            let n_read = match stream.fill_buf() {
+                Ok([]) => break,
+                Ok(bytes) => {
+                    let n_read = bytes.len();
+                    if sender.send(wrap(bytes.to_vec())).is_err() {
+                        return;
+                    }
+                    n_read
+                }
+                Err(err) if err.kind() == io::ErrorKind::Interrupted => 0,
+                Err(_) => break,
+            };
+            stream.consume(n_read);
+        }
+        drop(sender.send(Said::Closed));
+    })
+}
+
+/// Ends the program and, if it has a group of its own, all that it started.
+fn end(child: &mut Child, isolated: bool) {
+    #[cfg(unix)]
+    if isolated && let Some(pid) = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw) {
+        drop(rustix::process::kill_process_group(pid, rustix::process::Signal::KILL));
+    }
+    drop(child.kill());
+    drop(child.wait());
+}

@@ -1,0 +1,238 @@
+//! The content of a ref: a set of event lines, in fold order, with specs and unknown files.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use sha2::{Digest as _, Sha256};
+
+use super::wire;
+use crate::domain::event::Event;
+use crate::domain::id::{Digest, Oid, Ulid};
+use crate::domain::spec::Specs;
+
+/// A segment ends after a line whose SHA-256 ends in six zero bits, or after this many lines.
+const MAX_SEGMENT: usize = 256;
+
+/// The versions of a tip tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Format {
+    pub format: u64,
+    /// The oldest tool that may read it.
+    pub min_read: u64,
+    /// The oldest tool that may write it.
+    pub min_write: u64,
+}
+
+/// The format that this release writes.
+pub const FORMAT: Format = Format { format: 1, min_read: 1, min_write: 1 };
+
+impl Format {
+    /// Returns what both may be read and written as: the larger of each.
+    #[must_use]
+    pub fn union(self, other: Self) -> Self {
+        Self {
+            format: self.format.max(other.format),
+            min_read: self.min_read.max(other.min_read),
+            min_write: self.min_write.max(other.min_write),
+        }
+    }
+}
+
+/// A line and what it means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// Canonical, without its line feed.
+    pub text: Box<str>,
+    pub event: Event,
+}
+
+impl Line {
+    pub fn new(event: Event) -> Self {
+        Self { text: wire::encode(&event).into(), event }
+    }
+
+    pub fn digest(&self) -> Digest {
+        sha256(self.text.as_bytes())
+    }
+
+    /// The place in fold order. Of lines with one clock and one id the hash decides, for which the
+    /// stub of a redacted line has the hash of that line.
+    fn key(&self) -> (u64, Ulid) {
+        (self.event.clock, self.event.id)
+    }
+
+    fn tie_break(&self) -> Digest {
+        self.event.redacts.unwrap_or_else(|| self.digest())
+    }
+}
+
+/// Returns the SHA-256 of `bytes`.
+pub fn sha256(bytes: &[u8]) -> Digest {
+    Digest(Sha256::digest(bytes).into())
+}
+
+/// A file that a newer tool keeps in the tip tree: its mode and its object.
+pub type UnknownFile = (u32, Oid);
+
+/// The content of a ref.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Content {
+    pub format: Format,
+    /// In fold order, each once.
+    lines: Vec<Line>,
+    /// Canonical bytes by their SHA-256.
+    pub specs: BTreeMap<Digest, String>,
+    /// Markers of lines that cannot be kept as they are, by the SHA-256 of the line.
+    pub rejects: BTreeMap<Digest, String>,
+    /// By path in the tip tree.
+    pub unknown: BTreeMap<Vec<u8>, UnknownFile>,
+}
+
+impl Default for Content {
+    fn default() -> Self {
+        Self {
+            format: FORMAT,
+            lines: Vec::new(),
+            specs: BTreeMap::new(),
+            rejects: BTreeMap::new(),
+            unknown: BTreeMap::new(),
+        }
+    }
+}
+
+impl Content {
+    /// Returns the lines in fold order.
+    pub fn lines(&self) -> &[Line] {
+        &self.lines
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty() && self.specs.is_empty() && self.rejects.is_empty() && self.unknown.is_empty()
+    }
+
+    /// Returns the events in fold order.
+    pub fn events(&self) -> Vec<Event> {
+        self.lines.iter().map(|line| line.event.clone()).collect()
+    }
+
+    /// Returns the specs that can be read.
+    pub fn decoded_specs(&self) -> Specs {
+        self.specs
+            .iter()
+            .filter_map(|(digest, text)| Some((*digest, super::spec::decode(text.as_bytes()).ok()?)))
+            .collect()
+    }
+
+    /// Whether this tool may add to it: neither the format nor a critical event asks for a newer one.
+    pub fn may_be_written(&self) -> bool {
+        self.format.min_write <= FORMAT.format
+            && !self.lines.iter().any(|line| {
+                line.event.critical && matches!(line.event.body, crate::domain::event::Body::Unknown { .. })
+            })
+    }
+
+    /// Whether this tool may read it.
+    pub fn may_be_read(&self) -> bool {
+        self.format.min_read <= FORMAT.format
+    }
+
+    /// Takes in one line as it was found. What has no canonical form becomes a marker.
+    pub fn add_raw(&mut self, raw: &[u8]) {
+        match wire::decode(raw) {
+            Ok(decoded) => {
+                let text = decoded
+                    .canonical
+                    .or_else(|| String::from_utf8(raw.to_vec()).ok())
+                    .unwrap_or_default();
+                self.lines.push(Line { text: text.into(), event: decoded.event });
+            }
+            Err(err) => {
+                let marker = super::canon::Value::object([
+                    ("reason", Some(super::canon::Value::str(err.to_string()))),
+                    ("size", Some(super::canon::Value::uint(u64::try_from(raw.len()).unwrap_or(u64::MAX)))),
+                ]);
+                self.rejects.insert(sha256(raw), marker.to_text());
+            }
+        }
+    }
+
+    /// Adds a line; the caller ends with [`Self::normalize`].
+    pub fn add(&mut self, line: Line) {
+        self.lines.push(line);
+    }
+
+    /// Puts the lines in fold order, each once, without what a stub stands for.
+    pub fn normalize(&mut self) {
+        let sorted = self.lines.windows(2).all(|pair| pair[0].key() < pair[1].key());
+        if !sorted {
+            self.lines.sort_by(|a, b| {
+                a.key().cmp(&b.key()).then_with(|| {
+                    // Equal lines are common in a union; hashing them would be in vain.
+                    if a.text == b.text { std::cmp::Ordering::Equal } else { a.tie_break().cmp(&b.tie_break()) }
+                })
+            });
+            self.lines.dedup_by(|a, b| a.text == b.text);
+        }
+        let stubs = self.stubs();
+        self.drop_redacted(&stubs);
+    }
+
+    /// Returns the hashes of lines that some stub here stands for.
+    pub fn stubs(&self) -> BTreeSet<Digest> {
+        self.lines.iter().filter_map(|line| line.event.redacts).collect()
+    }
+
+    /// Takes out every line that one of `stubs` stands for.
+    pub fn drop_redacted(&mut self, stubs: &BTreeSet<Digest>) {
+        if stubs.is_empty() {
+            return;
+        }
+        self.lines.retain(|line| line.event.redacts.is_some() || !stubs.contains(&line.digest()));
+        self.rejects.retain(|digest, _| !stubs.contains(digest));
+    }
+
+    /// Takes in all of `other`.
+    pub fn unite(&mut self, other: &Self) {
+        self.format = self.format.union(other.format);
+        self.lines.extend(other.lines.iter().cloned());
+        for (digest, text) in &other.specs {
+            self.specs.entry(*digest).or_insert_with(|| text.clone());
+        }
+        for (digest, marker) in &other.rejects {
+            self.rejects.entry(*digest).or_insert_with(|| marker.clone());
+        }
+        for (path, file) in &other.unknown {
+            self.unknown.entry(path.clone()).or_insert(*file);
+        }
+        self.normalize();
+    }
+
+    /// Whether all of `other` is here: uniting would change nothing.
+    pub fn contains(&self, other: &Self) -> bool {
+        let mine: HashSet<&str> = self.lines.iter().map(|line| &*line.text).collect();
+        let stubs = self.stubs();
+        // A stub stands for its line, and so does a line for nothing but itself.
+        other.lines.iter().all(|line| mine.contains(&*line.text) || stubs.contains(&line.digest()))
+            && other.specs.keys().all(|digest| self.specs.contains_key(digest))
+            && other.rejects.keys().all(|digest| self.rejects.contains_key(digest) || stubs.contains(digest))
+            && other.unknown.keys().all(|path| self.unknown.contains_key(path))
+            && self.format.union(other.format) == self.format
+    }
+
+    /// Returns the lines of each segment, cut by content: one set has one cut, and an insertion
+    /// anywhere changes one segment (or two, where it makes or moves a cut).
+    pub fn segments(&self) -> Vec<&[Line]> {
+        let mut segments = Vec::new();
+        let mut start = 0;
+        for (idx, line) in self.lines.iter().enumerate() {
+            let n_lines = idx + 1 - start;
+            if n_lines == MAX_SEGMENT || line.digest().0[31] & 63 == 0 {
+                segments.push(&self.lines[start..=idx]);
+                start = idx + 1;
+            }
+        }
+        if start < self.lines.len() {
+            segments.push(&self.lines[start..]);
+        }
+        segments
+    }
+}

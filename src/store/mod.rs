@@ -1,0 +1,16 @@
+//! Streams: the events of each protocol, as content of refs.
+//!
+//! The content of a ref is a set of event lines, with specs and whatever newer tools keep beside
+//! them; commits are only carriers. Two tips are equal when their contents are, and nothing is
+//! written that is not strictly larger.
+
+pub mod canon;
+pub mod content;
+pub mod inventory;
+pub mod refs;
+pub mod spec;
+pub mod spool;
+pub mod state;
+pub mod stream;
+pub mod tip;
+pub mod wire;

@@ -1,0 +1,320 @@
+//! The bodies of events, by type.
+
+use std::str::FromStr;
+
+use super::parse_ulid;
+use crate::domain::ci::JobResult;
+use crate::domain::event::{
+    Body, CiReport, CommitSeen, Created, Evidence, GateResult, MergeDetected, StepChange, Verdict, Via,
+};
+use crate::domain::id::{Oid, Ulid};
+use crate::domain::status::{ProtocolMove, StepMove};
+use crate::store::canon::Value;
+
+/// Reads the body of a type; one that is not what it must be is kept as malformed.
+pub(super) fn decode(kind: &str, body: &Value<'_>) -> Body {
+    let read = Reader(body);
+    let decoded = match kind {
+        "protocol.created" => created(&read),
+        "protocol.planned" => planned(&read),
+        "spec.changed" => {
+            read.parsed("spec").map(|spec| Body::SpecChanged { spec, commit: read.parsed("commit").ok() })
+        }
+        "gates.accepted" => read.text("tree").and_then(|tree| {
+            Ok(Body::GatesAccepted { tree, digest: read.text("digest")? })
+        }),
+        "undo" => read.list("targets", parse_ulid).map(|targets| Body::Undo { targets }),
+        "commit.seen" => commit_seen(&read),
+        "commit.rewritten" => commit_rewritten(&read),
+        "branch.tip" => branch_tip(&read),
+        "merge.detected" => merge_detected(&read),
+        "ci.reported" => ci_reported(&read),
+        "verdict.recorded" => verdict(&read),
+        "note.added" => read.text("text").map(|text| Body::NoteAdded { text }),
+        kind => Ok(if let Some(to) = ProtocolMove::from_word(kind) {
+            Body::Protocol { to, reason: read.text("reason").ok() }
+        } else if let Some(to) = StepMove::from_word(kind) {
+            Body::Step(step_change(to, &read))
+        } else {
+            Body::without_meaning(kind)
+        }),
+    };
+    decoded.unwrap_or_else(|field| Body::Malformed {
+        kind: kind.to_owned(),
+        reason: format!("its body has no valid `{field}`"),
+    })
+}
+
+/// Reads members of a body; the error is the name of the member.
+struct Reader<'v, 'a>(&'v Value<'a>);
+
+type Read<T> = Result<T, &'static str>;
+
+impl Reader<'_, '_> {
+    fn str(&self, key: &'static str) -> Read<&str> {
+        self.0.get(key).and_then(Value::as_str).ok_or(key)
+    }
+
+    fn text(&self, key: &'static str) -> Read<String> {
+        self.str(key).map(str::to_owned)
+    }
+
+    fn parsed<T: FromStr>(&self, key: &'static str) -> Read<T> {
+        self.str(key)?.parse().map_err(|_| key)
+    }
+
+    fn number(&self, key: &'static str) -> Read<u64> {
+        self.0.get(key).and_then(Value::as_u64).ok_or(key)
+    }
+
+    fn flag(&self, key: &'static str) -> bool {
+        self.0.get(key).and_then(Value::as_bool).unwrap_or(false)
+    }
+
+    fn list<T>(&self, key: &'static str, parse: impl Fn(&str) -> Option<T>) -> Read<Vec<T>> {
+        let items = self.0.get(key).and_then(Value::items).ok_or(key)?;
+        items.iter().map(|item| item.as_str().and_then(&parse)).collect::<Option<_>>().ok_or(key)
+    }
+}
+
+fn oid(text: &str) -> Option<Oid> {
+    text.parse().ok()
+}
+
+fn created(read: &Reader<'_, '_>) -> Read<Body> {
+    Ok(Body::Created(Created {
+        number: read.number("number")?,
+        slug: read.text("slug")?,
+        title: read.text("title")?,
+        description: read.text("description").unwrap_or_default(),
+        branch: read.text("branch")?,
+        base: read.text("base")?,
+        base_commit: read.parsed("base_commit")?,
+    }))
+}
+
+fn planned(read: &Reader<'_, '_>) -> Read<Body> {
+    let planner = read.0.get("planner").and_then(|planner| planner.get("name")).and_then(Value::as_str);
+    Ok(Body::Planned {
+        spec: read.parsed("spec")?,
+        plan_commit: read.parsed("plan_commit").ok(),
+        planner: planner.unwrap_or_default().to_owned(),
+    })
+}
+
+fn step_change(to: StepMove, read: &Reader<'_, '_>) -> StepChange {
+    let evidence = matches!(to, StepMove::Completed | StepMove::Approved).then(|| Evidence {
+        by: read.text("by").unwrap_or_default(),
+        content_tree: read.parsed("content_tree").ok(),
+        verdict: read.str("verdict").ok().and_then(parse_ulid),
+        ci: read.list("ci", parse_ulid).unwrap_or_default(),
+        pushed: read.0.get("pushed").and_then(|pushed| {
+            let pushed = Reader(pushed);
+            Some((pushed.text("remote").ok()?, pushed.parsed("oid").ok()?))
+        }),
+        mode: read.text("mode").ok(),
+    });
+    StepChange { to, reason: read.text("reason").ok(), no_commit: read.flag("no_commit"), evidence }
+}
+
+fn commit_seen(read: &Reader<'_, '_>) -> Read<Body> {
+    let ticks = Value::Null;
+    let ticks = Reader(read.0.get("ticks").unwrap_or(&ticks));
+    Ok(Body::CommitSeen(CommitSeen {
+        commit: read.parsed("commit")?,
+        tree: read.parsed("tree")?,
+        content_tree: read.parsed("content_tree")?,
+        parents: read.list("parents", oid)?,
+        step: read.parsed("step").ok(),
+        via: read.str("via").ok().and_then(Via::from_word).unwrap_or(Via::None),
+        open_boxes: ticks.number("open").unwrap_or(0),
+        done_boxes: ticks.number("done").unwrap_or(0),
+        done: read.flag("done"),
+        subject: read.text("subject").unwrap_or_default(),
+    }))
+}
+
+fn commit_rewritten(read: &Reader<'_, '_>) -> Read<Body> {
+    Ok(Body::CommitRewritten {
+        old: read.parsed("old")?,
+        new: read.parsed("new")?,
+        kind: read.text("kind").unwrap_or_default(),
+    })
+}
+
+fn branch_tip(read: &Reader<'_, '_>) -> Read<Body> {
+    Ok(Body::BranchTip { tip: read.parsed("tip")?, gone: read.list("gone", oid)? })
+}
+
+fn merge_detected(read: &Reader<'_, '_>) -> Read<Body> {
+    Ok(Body::MergeDetected(MergeDetected {
+        rule: read.text("rule")?,
+        into: read.text("into")?,
+        commit: read.parsed("commit")?,
+        tip: read.parsed("tip")?,
+    }))
+}
+
+fn ci_reported(read: &Reader<'_, '_>) -> Read<Body> {
+    Ok(Body::CiReported(CiReport {
+        provider: read.text("provider")?,
+        workflow: read.text("workflow").unwrap_or_default(),
+        job: read.text("job")?,
+        run: read.number("run")?,
+        attempt: read.number("attempt")?,
+        result: read.str("result").ok().and_then(JobResult::from_word).ok_or("result")?,
+        commit: read.parsed("commit")?,
+        tree: read.parsed("tree").ok(),
+        branch: read.text("branch").ok(),
+        url: read.text("url").ok(),
+    }))
+}
+
+fn verdict(read: &Reader<'_, '_>) -> Read<Body> {
+    let gates = read.0.get("gates").and_then(Value::items).unwrap_or_default();
+    Ok(Body::VerdictRecorded(Verdict {
+        step: read.parsed("step").ok(),
+        commit: read.parsed("commit").ok(),
+        content_tree: read.parsed("content_tree")?,
+        dirty: read.flag("dirty"),
+        result: read.text("result")?,
+        gates: gates
+            .iter()
+            .map(|gate| {
+                let gate = Reader(gate);
+                Ok(GateResult {
+                    name: gate.text("name")?,
+                    command: gate.text("command").unwrap_or_default(),
+                    exit: gate.0.get("exit").and_then(Value::as_i64),
+                    duration_ms: gate.number("duration_ms").unwrap_or(0),
+                    digest: gate.text("digest").unwrap_or_default(),
+                })
+            })
+            .collect::<Read<_>>()?,
+    }))
+}
+
+/// Returns the body as it is stored.
+pub(super) fn encode(body: &Body) -> Value<'_> {
+    let text = |text: &'_ str| Some(Value::str(text.to_owned()));
+    let shown = |value: &dyn std::fmt::Display| Some(Value::str(value.to_string()));
+    match body {
+        Body::Created(created) => Value::object([
+            ("base", text(&created.base)),
+            ("base_commit", shown(&created.base_commit)),
+            ("branch", text(&created.branch)),
+            ("description", text(&created.description)),
+            ("number", Some(Value::uint(created.number))),
+            ("slug", text(&created.slug)),
+            ("title", text(&created.title)),
+        ]),
+        Body::Planned { spec, plan_commit, planner } => Value::object([
+            ("plan_commit", plan_commit.as_ref().and_then(|oid| shown(oid))),
+            ("planner", Some(Value::object([("name", text(planner))]))),
+            ("spec", shown(spec)),
+        ]),
+        Body::SpecChanged { spec, commit } => {
+            Value::object([("commit", commit.as_ref().and_then(|oid| shown(oid))), ("spec", shown(spec))])
+        }
+        Body::Protocol { reason, .. } => Value::object([("reason", reason.as_deref().and_then(text))]),
+        Body::Step(change) => encode_step_change(change),
+        Body::GatesAccepted { tree, digest } => {
+            Value::object([("digest", text(digest)), ("tree", text(tree))])
+        }
+        Body::Undo { targets } => Value::object([("targets", Some(ulids(targets)))]),
+        Body::CommitSeen(seen) => encode_commit(seen),
+        Body::CommitRewritten { old, new, kind } => {
+            Value::object([("kind", text(kind)), ("new", shown(new)), ("old", shown(old))])
+        }
+        Body::BranchTip { tip, gone } => Value::object([("gone", Some(oids(gone))), ("tip", shown(tip))]),
+        Body::MergeDetected(merged) => Value::object([
+            ("commit", shown(&merged.commit)),
+            ("into", text(&merged.into)),
+            ("rule", text(&merged.rule)),
+            ("tip", shown(&merged.tip)),
+        ]),
+        Body::CiReported(report) => encode_report(report),
+        Body::VerdictRecorded(verdict) => encode_verdict(verdict),
+        Body::NoteAdded { text: note } => Value::object([("text", text(note))]),
+        Body::Reserved { .. } | Body::Unknown { .. } | Body::Malformed { .. } => Value::Obj(Vec::new()),
+    }
+}
+
+fn oids<'a>(ids: &[Oid]) -> Value<'a> {
+    Value::array(ids, |id| Value::str(id.to_string()))
+}
+
+fn ulids<'a>(ids: &[Ulid]) -> Value<'a> {
+    Value::array(ids, |id| Value::str(id.to_string()))
+}
+
+fn encode_step_change(change: &StepChange) -> Value<'_> {
+    let evidence = change.evidence.as_ref();
+    let pushed = evidence.and_then(|evidence| evidence.pushed.as_ref()).map(|(remote, oid)| {
+        Value::object([("oid", Some(Value::str(oid.to_string()))), ("remote", Some(Value::str(remote.as_str())))])
+    });
+    let ci = evidence.map(|evidence| &evidence.ci).filter(|ci| !ci.is_empty());
+    Value::object([
+        ("by", evidence.map(|evidence| Value::str(evidence.by.as_str()))),
+        ("ci", ci.map(|ids| ulids(ids))),
+        ("content_tree", evidence.and_then(|e| e.content_tree).map(|oid| Value::str(oid.to_string()))),
+        ("mode", evidence.and_then(|e| e.mode.as_deref()).map(Value::str)),
+        ("no_commit", change.no_commit.then_some(Value::Bool(true))),
+        ("pushed", pushed),
+        ("reason", change.reason.as_deref().map(Value::str)),
+        ("verdict", evidence.and_then(|e| e.verdict).map(|id| Value::str(id.to_string()))),
+    ])
+}
+
+fn encode_commit(seen: &CommitSeen) -> Value<'_> {
+    let ticks = Value::object([
+        ("done", Some(Value::uint(seen.done_boxes))),
+        ("open", Some(Value::uint(seen.open_boxes))),
+    ]);
+    Value::object([
+        ("commit", Some(Value::str(seen.commit.to_string()))),
+        ("content_tree", Some(Value::str(seen.content_tree.to_string()))),
+        ("done", seen.done.then_some(Value::Bool(true))),
+        ("parents", Some(oids(&seen.parents))),
+        ("step", seen.step.as_ref().map(|step| Value::str(step.as_str()))),
+        ("subject", Some(Value::str(seen.subject.as_str()))),
+        ("ticks", Some(ticks)),
+        ("tree", Some(Value::str(seen.tree.to_string()))),
+        ("via", Some(Value::str(seen.via.as_str()))),
+    ])
+}
+
+fn encode_report(report: &CiReport) -> Value<'_> {
+    Value::object([
+        ("attempt", Some(Value::uint(report.attempt))),
+        ("branch", report.branch.as_deref().map(Value::str)),
+        ("commit", Some(Value::str(report.commit.to_string()))),
+        ("job", Some(Value::str(report.job.as_str()))),
+        ("provider", Some(Value::str(report.provider.as_str()))),
+        ("result", Some(Value::str(report.result.as_str()))),
+        ("run", Some(Value::uint(report.run))),
+        ("tree", report.tree.map(|oid| Value::str(oid.to_string()))),
+        ("url", report.url.as_deref().map(Value::str)),
+        ("workflow", Some(Value::str(report.workflow.as_str()))),
+    ])
+}
+
+fn encode_verdict(verdict: &Verdict) -> Value<'_> {
+    let gates = Value::array(&verdict.gates, |gate| {
+        Value::object([
+            ("command", Some(Value::str(gate.command.as_str()))),
+            ("digest", Some(Value::str(gate.digest.as_str()))),
+            ("duration_ms", Some(Value::uint(gate.duration_ms))),
+            ("exit", gate.exit.map(Value::Int)),
+            ("name", Some(Value::str(gate.name.as_str()))),
+        ])
+    });
+    Value::object([
+        ("commit", verdict.commit.map(|oid| Value::str(oid.to_string()))),
+        ("content_tree", Some(Value::str(verdict.content_tree.to_string()))),
+        ("dirty", Some(Value::Bool(verdict.dirty))),
+        ("gates", Some(gates)),
+        ("result", Some(Value::str(verdict.result.as_str()))),
+        ("step", verdict.step.as_ref().map(|step| Value::str(step.as_str()))),
+    ])
+}
