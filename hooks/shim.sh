@@ -68,9 +68,11 @@ fi
 case $gz_event in
 pre-push | post-rewrite)
   if [ -n "$gz_previous$gz_ours" ]; then
+    # Without an input, `cat` could be handed its own output to read.
+    { true <&0; } 2>/dev/null || exec </dev/null
     # The dot guards trailing newlines, which the substitution would drop.
     gz_copied=1
-    gz_stdin=$(cat 2>/dev/null; printf .)
+    gz_stdin=$(cat; printf .)
     gz_stdin=${gz_stdin%.}
   fi
   ;;

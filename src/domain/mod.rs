@@ -9,6 +9,7 @@ pub mod ledger;
 pub mod message;
 pub mod observe;
 pub mod outline;
+pub mod sentence;
 pub mod spec;
 pub mod state;
 pub mod status;

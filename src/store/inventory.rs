@@ -123,6 +123,21 @@ impl Inventory {
         Ok(tips)
     }
 
+    /// Reads only the tips of the project's stream.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if a ref is damaged.
+    pub fn of_project(repo: &Repo) -> Result<Tips, Error> {
+        let mut tips = Tips { local: repo.find_ref(refs::PROJECT)?, ..Tips::default() };
+        for remote in shared_remotes(&repo.remotes()) {
+            if let Some(oid) = repo.find_ref(&refs::tracking(&remote, refs::PROJECT))? {
+                tips.tracking.push((remote, oid));
+            }
+        }
+        Ok(tips)
+    }
+
     /// Returns the remote that local refs follow: `origin`, else the first, of those that carry our
     /// refspec.
     pub fn home(&self) -> Option<&str> {

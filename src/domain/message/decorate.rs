@@ -7,7 +7,7 @@ use super::{Rules, STEP_KEY, is_exempt};
 /// What a draft should carry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decoration {
-    /// The tag for the subject, as [`tag`](super::tag) writes it; `None` leaves
+    /// The tag for the subject, as [`tag`](super::tag()) writes it; `None` leaves
     /// the subject alone.
     pub tag: Option<String>,
     /// The value of the step trailer, one line: `0007-add-login/03-api`.

@@ -195,16 +195,7 @@ impl Repo {
     ///
     /// [`Error`] if it cannot be written.
     pub fn write_tree(&self, entries: &[TreeEntry]) -> Result<Oid, Error> {
-        let mut tree = gix::objs::Tree { entries: Vec::with_capacity(entries.len()) };
-        for entry in entries {
-            let mode = gix::objs::tree::EntryMode::try_from(entry.mode).unwrap_or(EntryKind::Blob.into());
-            let filename = BString::from(entry.name.clone());
-            tree.entries.push(gix::objs::tree::Entry { mode, filename, oid: to_gix(entry.oid) });
-        }
-        tree.entries.sort();
-        let mut buf = Vec::new();
-        tree.write_to(&mut buf).map_err(Error::io("encode a tree"))?;
-        self.write(Kind::Tree, &buf)
+        self.write(Kind::Tree, &encode_tree(entries)?)
     }
 
     /// Returns the tree `tree` with the entry at `path` put in, replaced, or (with `None`) taken out.
@@ -213,6 +204,28 @@ impl Repo {
     ///
     /// [`Error`] if a tree cannot be read or written.
     pub fn tree_with(&self, tree: Option<Oid>, path: &str, entry: Option<TreeEntry>) -> Result<Oid, Error> {
+        self.edit_tree(tree, path, entry, &|entries| self.write_tree(entries))
+    }
+
+    /// Returns the id that `tree` would have without the entry at `path`. Nothing is written.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if a tree cannot be read.
+    pub fn id_of_tree_without(&self, tree: Oid, path: &str) -> Result<Oid, Error> {
+        self.edit_tree(Some(tree), path, None, &|entries| {
+            let id = gix::objs::compute_hash(self.gix.object_hash(), Kind::Tree, &encode_tree(entries)?);
+            id.map(|id| from_gix(&id)).map_err(|err| Error::Damaged(format!("failed to hash a tree: {err}")))
+        })
+    }
+
+    fn edit_tree(
+        &self,
+        tree: Option<Oid>,
+        path: &str,
+        entry: Option<TreeEntry>,
+        save: &dyn Fn(&[TreeEntry]) -> Result<Oid, Error>,
+    ) -> Result<Oid, Error> {
         let mut entries = tree.map_or_else(|| Ok(Vec::new()), |tree| self.tree(tree))?;
         let (name, rest) = path.split_once('/').map_or((path, None), |(name, rest)| (name, Some(rest)));
         let place = entries.iter().position(|entry| entry.name == name.as_bytes());
@@ -220,7 +233,7 @@ impl Repo {
             None => entry.map(|entry| TreeEntry { name: name.into(), ..entry }),
             Some(rest) => {
                 let below = place.map(|idx| &entries[idx]).filter(|entry| entry.is_tree()).map(|entry| entry.oid);
-                let below = self.tree_with(below, rest, entry)?;
+                let below = self.edit_tree(below, rest, entry, save)?;
                 (!to_gix(below).is_empty_tree()).then(|| TreeEntry::tree(name, below))
             }
         };
@@ -228,7 +241,7 @@ impl Repo {
             entries.remove(idx);
         }
         entries.extend(replacement);
-        self.write_tree(&entries)
+        save(&entries)
     }
 
     /// Writes a commit, dated now, and returns its id.
@@ -291,4 +304,17 @@ impl Repo {
             }
         }
     }
+}
+
+fn encode_tree(entries: &[TreeEntry]) -> Result<Vec<u8>, Error> {
+    let mut tree = gix::objs::Tree { entries: Vec::with_capacity(entries.len()) };
+    for entry in entries {
+        let mode = gix::objs::tree::EntryMode::try_from(entry.mode).unwrap_or(EntryKind::Blob.into());
+        let filename = BString::from(entry.name.clone());
+        tree.entries.push(gix::objs::tree::Entry { mode, filename, oid: to_gix(entry.oid) });
+    }
+    tree.entries.sort();
+    let mut buf = Vec::new();
+    tree.write_to(&mut buf).map_err(Error::io("encode a tree"))?;
+    Ok(buf)
 }

@@ -20,7 +20,8 @@ mod shim;
 mod status;
 mod uninstall;
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests;
 
 use std::fmt;

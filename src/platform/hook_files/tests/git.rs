@@ -79,8 +79,8 @@ fn commits_reach_us_on_branches_of_protocols_and_without_a_branch() {
             world.events().last().map(String::as_str),
             Some("post-rewrite")
         );
-        let mapped = world.stdin_of("ours").unwrap();
-        assert_eq!(mapped.iter().filter(|byte| **byte == b'\n').count(), 1);
+        let mapped = String::from_utf8(world.stdin_of("ours").unwrap()).unwrap();
+        assert_eq!(mapped.lines().count(), 1);
 
         world.git(&["switch", "--quiet", "--detach"]);
         assert_eq!(world.commit_in(&repo), OF_A_COMMIT);

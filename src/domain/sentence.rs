@@ -1,0 +1,80 @@
+//! One human sentence about what a command recorded: the subject of its commit.
+
+use super::event::{Body, Event};
+use super::state::Protocol;
+use super::status::{ProtocolMove, ProtocolStatus, StepMove};
+use super::text;
+
+/// Returns the sentence for `events`, which have just led to `protocol`.
+pub fn sentence(events: &[Event], protocol: Option<&Protocol>) -> String {
+    let most_telling = events.iter().max_by_key(|event| weight(&event.body));
+    let Some(event) = most_telling else { return "nothing new".to_owned() };
+    let said = match &event.body {
+        Body::Created(created) => format!("plan {:04}-{}: {}", created.number, created.slug, created.title),
+        Body::Step(_) => step_sentence(event, events, protocol),
+        Body::Protocol { to, reason } => {
+            let from = event.from.as_deref().unwrap_or("?");
+            let now = protocol_target(*to);
+            let because = reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+            format!("protocol: {from} -> {now}{because}")
+        }
+        Body::MergeDetected(merged) => format!("merged into {} ({})", short_ref(&merged.into), merged.rule),
+        Body::CommitSeen(seen) => format!("commit {}: {}", seen.commit.short(), seen.subject),
+        Body::CommitRewritten { old, new, kind } => format!("{kind}: {} is now {}", old.short(), new.short()),
+        Body::BranchTip { tip, gone } => format!("branch at {}, {} commits left it", tip.short(), gone.len()),
+        Body::CiReported(report) => format!("ci {}: {} on {}", report.job, report.result, report.commit.short()),
+        Body::NoteAdded { text } => format!("note: {text}"),
+        body => body.kind().to_owned(),
+    };
+    let more = events.len() - 1;
+    let said = text::clip(&text::one_line(&said), 100);
+    if more > 0 { format!("{said} (and {more} more)") } else { said }
+}
+
+fn weight(body: &Body) -> u8 {
+    match body {
+        Body::Created(_) => 9,
+        Body::MergeDetected(_) => 8,
+        Body::Step(change) => match change.to {
+            StepMove::Completed | StepMove::Approved => 7,
+            _ => 6,
+        },
+        Body::Protocol { to, .. } => match to {
+            ProtocolMove::Started => 2,
+            _ => 8,
+        },
+        Body::NoteAdded { .. } => 5,
+        Body::CommitSeen(_) => 4,
+        _ => 3,
+    }
+}
+
+fn step_sentence(event: &Event, events: &[Event], protocol: Option<&Protocol>) -> String {
+    let Some(id) = &event.step else { return event.body.kind().to_owned() };
+    let of_step = |event: &&Event| matches!(event.body, Body::Step(_)) && event.step.as_ref() == Some(id);
+    let from = events.iter().find(of_step).and_then(|event| event.from.as_deref()).unwrap_or("?");
+    let now = protocol.and_then(|protocol| protocol.step(id)).map_or("?", |step| step.recorded.as_str());
+    let because = match &event.body {
+        Body::Step(change) => change.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default(),
+        _ => String::new(),
+    };
+    format!("step {id}: {from} -> {now}{because}")
+}
+
+fn protocol_target(to: ProtocolMove) -> ProtocolStatus {
+    match to {
+        ProtocolMove::Planned => ProtocolStatus::Planned,
+        ProtocolMove::Started | ProtocolMove::Resumed | ProtocolMove::Unblocked | ProtocolMove::Reopened => {
+            ProtocolStatus::Running
+        }
+        ProtocolMove::Paused => ProtocolStatus::Paused,
+        ProtocolMove::Blocked => ProtocolStatus::Blocked,
+        ProtocolMove::Cancelled => ProtocolStatus::Cancelled,
+        ProtocolMove::Completed => ProtocolStatus::Completed,
+    }
+}
+
+/// Returns a ref's name without its first two parts, where it has them.
+pub fn short_ref(name: &str) -> &str {
+    name.strip_prefix("refs/heads/").or_else(|| name.strip_prefix("refs/remotes/")).unwrap_or(name)
+}

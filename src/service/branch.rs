@@ -1,0 +1,101 @@
+//! The branch of a protocol and its base, as refs say.
+
+use std::collections::HashMap;
+
+use crate::domain::id::{Name, Oid};
+use crate::domain::state::Protocol;
+use crate::platform::git::{Error, Repo};
+
+/// All branches, local and tracked, read once or looked up one by one.
+pub struct Branches<'a> {
+    repo: &'a Repo,
+    /// `None` looks each ref up.
+    all: Option<HashMap<String, Oid>>,
+    remotes: Vec<String>,
+    bases_key: u64,
+}
+
+/// The tips that matter for one protocol.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct BranchTips {
+    pub local: Option<Oid>,
+    /// By remote.
+    pub tracked: Vec<(String, Oid)>,
+    /// The ref that decides whether a merge happened, and its tip.
+    pub deciding_base: Option<(String, Oid)>,
+    /// Every tip of the base, here and at remotes.
+    pub bases: Vec<Oid>,
+}
+
+impl BranchTips {
+    /// Returns the tips of the branch, the local one first.
+    pub fn all(&self) -> Vec<Oid> {
+        self.local.into_iter().chain(self.tracked.iter().map(|(_, oid)| *oid)).collect()
+    }
+}
+
+impl<'a> Branches<'a> {
+    /// Reads all branches.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if refs cannot be listed.
+    pub fn read(repo: &'a Repo) -> Result<Self, Error> {
+        let mut all: HashMap<String, Oid> = repo.refs("refs/heads/")?.into_iter().collect();
+        all.extend(repo.refs("refs/remotes/")?);
+        let is_protocol =
+            |name: &str| name.rsplit('/').next().is_some_and(|branch| branch.parse::<Name>().is_ok());
+        let mut bases: Vec<(&String, &Oid)> = all.iter().filter(|(name, _)| !is_protocol(name)).collect();
+        bases.sort();
+        let bases_key = crate::store::cache::key(&bases);
+        Ok(Self { repo, all: Some(all), remotes: remotes(repo), bases_key })
+    }
+
+    /// Looks refs up as they are asked for.
+    pub fn lazy(repo: &'a Repo) -> Self {
+        Self { repo, all: None, remotes: remotes(repo), bases_key: 0 }
+    }
+
+    /// Returns a number that changes whenever a branch that is no protocol's does.
+    pub fn bases_key(&self) -> u64 {
+        self.bases_key
+    }
+
+    fn find(&self, name: &str) -> Option<Oid> {
+        match &self.all {
+            Some(all) => all.get(name).copied(),
+            None => self.repo.find_ref(name).ok().flatten(),
+        }
+    }
+
+    /// Returns the tips of a protocol's branch and base. `home` is the remote that local refs follow.
+    pub fn of(&self, protocol: &Protocol, home: Option<&str>) -> BranchTips {
+        let created = &protocol.created;
+        self.of_names(&created.branch, &created.base, home)
+    }
+
+    /// Returns the tips of a branch and a base by name.
+    pub fn of_names(&self, branch: &str, base: &str, home: Option<&str>) -> BranchTips {
+        let tracked = |branch: &str| -> Vec<(String, Oid)> {
+            let found = |remote: &String| Some((remote.clone(), self.find(&format!("refs/remotes/{remote}/{branch}"))?));
+            self.remotes.iter().filter_map(found).collect()
+        };
+        let local_base = format!("refs/heads/{base}");
+        let tracked_bases = tracked(base);
+        let upstream = self.repo.config_all("branch", base, "remote").pop();
+        let decider = home.map(str::to_owned).or(upstream).or_else(|| self.remotes.first().cloned());
+        let deciding_base = match decider {
+            Some(remote) if self.remotes.contains(&remote) => {
+                let name = format!("refs/remotes/{remote}/{base}");
+                self.find(&name).map(|oid| (name, oid))
+            }
+            _ => self.find(&local_base).map(|oid| (local_base.clone(), oid)),
+        };
+        let bases = self.find(&local_base).into_iter().chain(tracked_bases.iter().map(|(_, oid)| *oid)).collect();
+        BranchTips { local: self.find(&format!("refs/heads/{branch}")), tracked: tracked(branch), deciding_base, bases }
+    }
+}
+
+fn remotes(repo: &Repo) -> Vec<String> {
+    repo.remotes().into_iter().map(|remote| remote.name).collect()
+}

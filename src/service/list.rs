@@ -1,0 +1,208 @@
+//! All protocols, each in one row.
+
+use super::context::Context;
+use super::error::Error;
+use super::streams::{Streams, folded};
+use crate::domain::fold::Folded;
+use crate::domain::id::{Name, Ulid};
+use crate::domain::state::Protocol;
+use crate::domain::status::StepStatus;
+use crate::store::cache::{self, Cache, Merged, Reason, Row};
+use crate::store::content::Content;
+use crate::store::inventory::Tips;
+use crate::store::tip;
+
+/// What `list` found.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// By number, then by name.
+    pub rows: Vec<Row>,
+    /// Streams that could not be read, and why. All others go on.
+    pub set_aside: Vec<(Name, String)>,
+    /// CI reports that name no protocol known here.
+    pub unmatched_ci_reports: usize,
+    /// The remotes that state goes to, the home remote first.
+    pub remotes: Vec<String>,
+}
+
+/// Returns all protocols, having taken over and recorded whatever is new.
+///
+/// A repository that cannot be written is only read.
+///
+/// # Errors
+///
+/// [`Error`] if refs cannot be listed.
+pub fn list(ctx: &Context) -> Result<Listing, Error> {
+    let streams = Streams::read(ctx)?;
+    let mut cache = Cache::load(&ctx.repo);
+    let mut listing = Listing { remotes: streams.inventory.remotes.clone(), ..Listing::default() };
+    let mut names: Vec<&Name> = streams.inventory.streams.keys().collect();
+    names.sort_by_key(|name| (name.number(), name.as_str().to_owned()));
+    for name in names {
+        let tips = &streams.inventory.streams[name];
+        let key = input_key(&streams, name, tips);
+        if let Some(rows) = cache.get(name.as_str(), key) {
+            listing.rows.extend_from_slice(rows);
+            continue;
+        }
+        match rows_of(&streams, name) {
+            Ok((rows, key)) => {
+                listing.rows.extend_from_slice(&rows);
+                cache.put(name.as_str(), key, rows);
+            }
+            Err(err) => listing.set_aside.push((name.clone(), super::error_chain(&err))),
+        }
+    }
+    listing.unmatched_ci_reports = unmatched(&streams)
+        + listing.rows.iter().map(|row| row.unmatched_ci_reports).sum::<usize>();
+    cache.save(|name| name.parse().is_ok_and(|name: Name| streams.inventory.streams.contains_key(&name)));
+    Ok(listing)
+}
+
+/// Takes over reports for nobody here and returns how many CI reports name no known protocol.
+fn unmatched(streams: &Streams<'_>) -> usize {
+    if streams.inventory.boxes.is_empty() && streams.inventory.project == Tips::default() {
+        return 0;
+    }
+    // A repository that cannot be written still shows them.
+    if let Err(err) = streams.keep_unknown() {
+        tracing::debug!(%err, "reports of unknown protocols stay where they are");
+    }
+    let count = |content: Content| {
+        let is_report = |line: &&crate::store::content::Line| {
+            matches!(line.event.body, crate::domain::event::Body::CiReported(_))
+        };
+        content.lines().iter().filter(is_report).count()
+    };
+    let names = streams.unknown_names().into_iter().map(Some).chain([None]);
+    names.filter_map(|name| streams.routed(name.as_ref())).map(count).sum()
+}
+
+/// Everything that the rows of a stream are computed from.
+fn input_key(streams: &Streams<'_>, name: &Name, tips: &Tips) -> cache::Key {
+    let routed: Vec<_> = streams
+        .routed(Some(name))
+        .map(|content| content.lines().iter().map(|line| line.event.id).collect())
+        .unwrap_or_default();
+    let inventory = &streams.inventory;
+    // The base is not known before the stream is read; every branch tip of that name is.
+    let branch = streams.branches.of_names(name.as_str(), "", inventory.home());
+    let stream = cache::key(&(
+        (tips.local, &tips.tracking, &tips.archived),
+        (routed, &inventory.remotes),
+        (branch.local, branch.tracked),
+    ));
+    cache::Key { stream, bases: streams.branches.bases_key() }
+}
+
+fn rows_of(streams: &Streams<'_>, name: &Name) -> Result<(Vec<Row>, cache::Key), Error> {
+    let mut tips = streams.inventory.streams[name].clone();
+    match streams.refresh(name) {
+        Ok(appended) => tips.local = appended.tip,
+        Err(err) => tracing::debug!(%name, err = super::error_chain(&err), "only read"),
+    }
+    let extra = streams.routed(Some(name));
+    let view = crate::store::stream::view(&streams.ctx.repo, name, &tips, extra.as_ref())?;
+    let unshared = unshared_events(streams, &tips, &view.content);
+    let incumbent = folded(&view.content, None);
+    let mut rows: Vec<Row> = incumbent.protocol.iter().map(|protocol| row(protocol, name.as_str(), unshared)).collect();
+    for root in &incumbent.twins {
+        if let Some(twin) = folded(&view.content, Some(*root)).protocol {
+            rows.push(row(&twin, &twin_name(name, *root), 0));
+        }
+    }
+    Ok((rows, input_key(streams, name, &tips)))
+}
+
+/// Returns how a protocol is shown whose name another one holds.
+pub fn twin_name(name: &Name, root: Ulid) -> String {
+    let id = root.to_string().to_lowercase();
+    format!("{name}~{}", &id[id.len() - 6..])
+}
+
+/// Returns how many events of `content` the home remote was not seen to hold.
+pub fn unshared_events(streams: &Streams<'_>, tips: &Tips, content: &Content) -> usize {
+    let Some(home) = streams.inventory.home() else { return 0 };
+    let theirs = tips.tracking.iter().find(|(remote, _)| remote == home).map(|(_, tip)| *tip);
+    if theirs.is_some() && theirs == tips.local {
+        return 0;
+    }
+    let repo = &streams.ctx.repo;
+    let mut shared = Content::default();
+    for tree in theirs.and_then(|tip| repo.tree_of(tip).ok()).into_iter().chain(tips.archived.iter().copied()) {
+        if let Ok(theirs) = tip::read(repo, tree) {
+            shared.unite(&theirs);
+        }
+    }
+    let shared: std::collections::HashSet<&str> = shared.lines().iter().map(|line| &*line.text).collect();
+    content.lines().iter().filter(|line| !shared.contains(&*line.text)).count()
+}
+
+/// Returns the row of a protocol.
+pub fn row(protocol: &Protocol, name: &str, unshared_events: usize) -> Row {
+    let created = &protocol.created;
+    let current = protocol.current_step().filter(|_| !protocol.shown.is_final());
+    let count = |is: fn(StepStatus) -> bool| protocol.steps.iter().filter(|step| is(step.recorded)).count();
+    Row {
+        name: name.to_owned(),
+        id: protocol.root.to_string(),
+        number: created.number,
+        slug: created.slug.clone(),
+        title: created.title.clone(),
+        status: protocol.shown.to_string(),
+        branch: created.branch.clone(),
+        base: created.base.clone(),
+        base_commit: created.base_commit.to_string(),
+        current_step: current.map(|step| step.id.to_string()),
+        current_status: current.map(|step| step.shown.to_string()),
+        steps_total: protocol.steps.len(),
+        steps_completed: count(|status| status == StepStatus::Completed),
+        steps_settled: count(StepStatus::is_final),
+        blocked_reason: protocol.blocked.as_ref().map(|blocked| Reason {
+            code: blocked.code.to_owned(),
+            message: blocked.message.clone(),
+            remedy: blocked.remedy.clone(),
+        }),
+        merged: protocol.merged.as_ref().map(|merged| Merged {
+            rule: merged.rule.clone(),
+            into: merged.into.clone(),
+            commit: merged.commit.to_string(),
+        }),
+        unshared_events,
+        updated_at_ms: protocol.updated_at_ms,
+        unmatched_ci_reports: protocol.orphan_ci,
+    }
+}
+
+/// One protocol in full.
+pub struct Shown {
+    /// With the suffix of a twin.
+    pub name: String,
+    pub row: Row,
+    pub protocol: Protocol,
+    pub folded: Folded,
+    pub content: Content,
+}
+
+/// Returns one protocol, having taken over and recorded whatever is new of it.
+///
+/// # Errors
+///
+/// [`Error`] if the stream cannot be read, or nothing creates the protocol.
+pub fn show(streams: &Streams<'_>, name: &Name, root: Option<Ulid>) -> Result<Shown, Error> {
+    let mut tips = streams.inventory.streams.get(name).cloned().unwrap_or_default();
+    match streams.refresh(name) {
+        Ok(appended) => tips.local = appended.tip,
+        Err(err) => tracing::debug!(%name, err = super::error_chain(&err), "only read"),
+    }
+    let extra = streams.routed(Some(name));
+    let view = crate::store::stream::view(&streams.ctx.repo, name, &tips, extra.as_ref())?;
+    let unshared = unshared_events(streams, &tips, &view.content);
+    let folded = folded(&view.content, root);
+    let Some(protocol) = folded.protocol.clone() else {
+        return Err(Error::Unknown { what: "protocol", text: name.to_string(), near: Vec::new() });
+    };
+    let shown_name = root.map_or_else(|| name.to_string(), |root| twin_name(name, root));
+    let row = row(&protocol, &shown_name, unshared);
+    Ok(Shown { name: shown_name, row, protocol, folded, content: view.content })
+}

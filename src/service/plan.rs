@@ -1,0 +1,335 @@
+//! `plan`: from a description to a branch with a plan, a worktree and a stream.
+//!
+//! Order of writes: objects, an intent file, the branch, the stream, the worktree; then the intent
+//! goes. A plan that was interrupted before its stream exists is rolled back by the next command,
+//! one interrupted after is completed.
+
+mod files;
+mod intent;
+
+use std::path::{Path, PathBuf};
+
+pub use intent::recover;
+
+use self::intent::Intent;
+use super::context::Context;
+use super::error::Error;
+use super::streams::Streams;
+use crate::domain::event::{Body, Cause, CommitSeen, Created, Draft, Evidence, StepChange, Via};
+use crate::domain::id::{MAX_NAME_LEN, Name, Oid};
+use crate::domain::ledger::Ledger;
+use crate::domain::outline::{Outline, OutlineStep};
+use crate::domain::spec::{QaPolicy, Spec, SpecStep, StepKind};
+use crate::domain::status::StepMove;
+use crate::domain::{message, text};
+use crate::platform::fail;
+use crate::platform::git::{Move, NewCommit};
+use crate::platform::lock::Lock;
+use crate::store::content::Content;
+use crate::store::{spec, stream};
+
+/// The longest slug made from a title.
+const MAX_SLUG: usize = 40;
+
+/// What to plan.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    pub title: String,
+    pub description: String,
+    /// The slug, if it is not to be made from the title.
+    pub slug: Option<String>,
+    pub outline: Outline,
+    pub base: Option<String>,
+    pub qa: Option<QaPolicy>,
+    pub dry_run: bool,
+}
+
+/// What was planned.
+#[derive(Clone, Debug)]
+pub struct Planned {
+    pub name: Name,
+    pub root: Option<String>,
+    pub worktree: Option<PathBuf>,
+    pub base: String,
+    pub base_commit: Oid,
+    pub commit: Option<Oid>,
+    pub steps: Vec<SpecStep>,
+    pub title: String,
+    /// Whether the policy comes from the presence of gates in the base.
+    pub qa_by_default: bool,
+    /// A plan that an earlier, interrupted command had begun, now complete.
+    pub recovered: bool,
+    /// Why there is no worktree, if that is unexpected.
+    pub warnings: Vec<String>,
+}
+
+/// Plans a protocol: takes the next number, commits the plan on a new branch, records it, and adds
+/// a worktree. When this returns, branch and stream exist; nothing is pushed.
+///
+/// # Errors
+///
+/// [`Error`] if there is no base, no identity, or something cannot be written. Nothing is left then
+/// but unreachable objects and, after a crash, an intent that the next command settles.
+pub fn plan(ctx: &Context, request: &Request) -> Result<Planned, Error> {
+    let repo = &ctx.repo;
+    let Some(who) = repo.committer() else { return Err(stream::Error::NoIdentity.into()) };
+    let author = repo.author().unwrap_or_else(|| who.clone());
+    let lock_path = repo.state_dir().join("locks").join("number");
+    let mut number_lock = Lock::acquire(&lock_path, ctx.limit)?;
+    let recovered = intent::recover_locked(ctx)?;
+    let slug = slug_of(request)?;
+    if let Some(done) = recovered.into_iter().find(|done| done.title == request.title && done.name.slug() == slug) {
+        return Ok(done);
+    }
+
+    let streams = Streams::read(ctx)?;
+    let (base, base_commit) = find_base(ctx, &streams, request.base.as_deref())?;
+    let name = Name::new(next_number(ctx, &streams)?, &slug)?;
+    let base_tree = repo.tree_of(base_commit)?;
+    let has_gates = repo.tree_path(base_tree, &ctx.settings.qa_gates)?.is_some_and(|entry| entry.is_tree());
+    let default_qa = ctx.settings.qa_policy.unwrap_or(if has_gates { QaPolicy::Full } else { QaPolicy::Skip });
+    let qa = request.qa.unwrap_or(default_qa);
+    let steps = steps_of(&request.outline, &request.title, qa)?;
+    let spec = Spec {
+        title: request.title.clone(),
+        description: request.description.clone(),
+        planner: "outline".to_owned(),
+        required_ci: ctx.settings.ci_required.clone(),
+        push_gate: ctx.settings.qa_when == super::settings::QaWhen::Push,
+        steps: steps.clone(),
+    };
+    let (digest, spec_text) = spec::encode(&spec);
+    check_schema(&spec_text)?;
+    let worktree = worktree_path(ctx, &name);
+    let mut planned = Planned {
+        name: name.clone(),
+        root: None,
+        worktree: worktree.clone(),
+        base: base.clone(),
+        base_commit,
+        commit: None,
+        steps,
+        title: request.title.clone(),
+        qa_by_default: request.qa.is_none() && ctx.settings.qa_policy.is_none(),
+        recovered: false,
+        warnings: Vec::new(),
+    };
+    if request.dry_run {
+        return Ok(planned);
+    }
+
+    let files = files::write(&name, &base, &spec, &request.outline);
+    let mut tree = base_tree;
+    for (path, text) in &files {
+        let blob = crate::platform::git::TreeEntry::blob("", repo.write_blob(text.as_bytes())?);
+        tree = repo.tree_with(Some(tree), path, Some(blob))?;
+    }
+    let setup = &planned.steps[0].id;
+    let tag = message::tag(name.number(), setup.number());
+    let subject = format!("feat(protocol): add plan for {name} {tag}");
+    let message = format!("{subject}\n\n{}: {name}/{setup}\n", message::STEP_KEY);
+    let commit = repo.write_commit(&NewCommit {
+        tree,
+        parents: vec![base_commit],
+        message,
+        author: &author,
+        committer: &who,
+        sign: true,
+    })?;
+    planned.commit = Some(commit);
+
+    let intent = Intent { name: name.clone(), commit, worktree: worktree.clone(), title: request.title.clone() };
+    intent.write(ctx)?;
+    fail::point("plan.intent");
+    let branch = format!("refs/heads/{name}");
+    let why = format!("git-godzilla: plan {name}");
+    repo.move_ref(Move { name: &branch, expected: None, new: commit, who: &who, message: &why }, &mut number_lock)?;
+    fail::point("plan.branch");
+
+    let info = repo.commit(commit)?;
+    let created = Created {
+        number: name.number(),
+        slug: slug.clone(),
+        title: request.title.clone(),
+        description: text::clip(&request.description, 8000),
+        branch: name.to_string(),
+        base,
+        base_commit,
+    };
+    let seen = CommitSeen {
+        commit,
+        tree,
+        content_tree: super::observe::content_tree(repo, tree, &name)?,
+        parents: info.parents,
+        step: Some(setup.clone()),
+        via: Via::Trailer,
+        open_boxes: 0,
+        done_boxes: 0,
+        done: false,
+        subject,
+    };
+    let decide = &mut |ledger: &mut Ledger<'_>, content: &mut Content| {
+        if ledger.protocol().is_some() {
+            return Err(Error::state("plan.taken", format!("the stream of {name} exists already"), "run it again"));
+        }
+        content.specs.insert(digest, spec_text.clone());
+        ledger.add_spec(digest, spec.clone());
+        record(ledger, created.clone(), digest, seen.clone(), info.time_ms);
+        Ok(())
+    };
+    let appended = streams.append(&name, decide)?;
+    planned.root = appended.protocol.map(|protocol| protocol.root.to_string());
+    fail::point("plan.stream");
+    planned.warnings = add_worktree(ctx, &name, worktree.as_deref())?;
+    fail::point("plan.worktree");
+    intent.remove(ctx)?;
+    Ok(planned)
+}
+
+/// The events of a plan: created, planned, its commit seen, the setup step completed by it.
+fn record(
+    ledger: &mut Ledger<'_>,
+    created: Created,
+    spec: crate::domain::id::Digest,
+    seen: CommitSeen,
+    at_ms: u64,
+) {
+    let (commit, step) = (seen.commit, seen.step.clone());
+    let content_tree = Some(seen.content_tree);
+    ledger.push(Draft::new(Body::Created(created)));
+    let planned = Body::Planned { spec, plan_commit: Some(commit), planner: "outline".to_owned() };
+    ledger.push(Draft { from: Some("pending".to_owned()), ..Draft::new(planned) });
+    let cause = Cause::commit(commit);
+    ledger.push(Draft::new(Body::CommitSeen(seen)).caused_by(cause.clone(), at_ms));
+    let evidence = Evidence { by: "setup".to_owned(), content_tree, ..Evidence::default() };
+    let change =
+        StepChange { to: StepMove::Completed, reason: None, no_commit: false, evidence: Some(evidence) };
+    let completed = Draft {
+        step,
+        attempt: Some(0),
+        from: Some("pending".to_owned()),
+        ..Draft::new(Body::Step(change))
+    };
+    ledger.push(completed.caused_by(cause, at_ms));
+}
+
+fn slug_of(request: &Request) -> Result<String, Error> {
+    let slug = match &request.slug {
+        Some(slug) if text::is_slug(slug) && slug.len() < MAX_NAME_LEN - 10 => Some(slug.clone()),
+        Some(slug) => {
+            return Err(Error::Usage {
+                message: format!("`{}` cannot name a protocol", text::clip(&text::one_line(slug), 60)),
+                hint: Some("use lower-case letters, digits and `-`, beginning with a letter or digit".to_owned()),
+            });
+        }
+        None => text::slug(&request.title, MAX_SLUG),
+    };
+    slug.ok_or_else(|| Error::Usage {
+        message: "the description has nothing that could name the protocol".to_owned(),
+        hint: Some("give it a name with `--name add-login`".to_owned()),
+    })
+}
+
+/// Returns the base branch's name and the commit to begin at: the remote's, where there is one.
+fn find_base(ctx: &Context, streams: &Streams<'_>, wanted: Option<&str>) -> Result<(String, Oid), Error> {
+    let repo = &ctx.repo;
+    let configured = wanted.map(str::to_owned).or_else(|| ctx.settings.base_branch.clone());
+    let candidates: Vec<String> = match configured {
+        Some(base) => vec![base],
+        None => super::base::candidates(repo, streams.inventory.home()),
+    };
+    for base in &candidates {
+        let tips = streams.branches.of_names("", base, streams.inventory.home());
+        let local = repo.find_ref(&format!("refs/heads/{base}"))?;
+        let deciding = tips.deciding_base.map(|(_, oid)| oid).filter(|oid| repo.has_object(*oid));
+        if let Some(commit) = deciding.or(local) {
+            return Ok((base.clone(), commit));
+        }
+    }
+    if repo.head()?.commit().is_none() {
+        return Err(Error::state("repository.unborn", "the repository has no commit yet", "make a first commit"));
+    }
+    let tried = candidates.join("`, `");
+    Err(Error::state("base.missing", format!("there is no base branch `{tried}`"), "name one with `--base BRANCH`"))
+}
+
+/// One more than the largest number that anything here has.
+fn next_number(ctx: &Context, streams: &Streams<'_>) -> Result<u64, Error> {
+    let number = |text: &str| text.rsplit('/').next()?.parse::<Name>().ok().map(|name| name.number());
+    let mut largest = streams.inventory.streams.keys().map(Name::number).max().unwrap_or(0);
+    for prefix in ["refs/heads/", "refs/remotes/"] {
+        let branches = ctx.repo.refs(prefix)?;
+        largest = branches.iter().filter_map(|(name, _)| number(name)).max().unwrap_or(0).max(largest);
+    }
+    for event in streams.unknown_names() {
+        largest = largest.max(event.number());
+    }
+    Ok(largest + 1)
+}
+
+fn steps_of(outline: &Outline, title: &str, qa: QaPolicy) -> Result<Vec<SpecStep>, Error> {
+    let setup = SpecStep {
+        id: "00-setup".parse()?,
+        title: "Set up".to_owned(),
+        kind: StepKind::Setup,
+        file: "00-setup.md".to_owned(),
+        depends_on: Vec::new(),
+        qa: QaPolicy::Skip,
+    };
+    let only = [OutlineStep { title: title.to_owned(), ..OutlineStep::default() }];
+    let planned = if outline.steps.is_empty() { &only } else { outline.steps.as_slice() };
+    let mut steps = vec![setup];
+    for (idx, step) in planned.iter().enumerate() {
+        let number = u64::try_from(idx + 1).unwrap_or(u64::MAX);
+        let slug = text::slug(&step.title, MAX_SLUG).unwrap_or_else(|| "step".to_owned());
+        let id = crate::domain::id::StepId::new(number, &slug)?;
+        steps.push(SpecStep {
+            title: step.title.clone(),
+            kind: StepKind::Work,
+            file: format!("{id}.md"),
+            depends_on: steps.last().map(|before| before.id.clone()).into_iter().collect(),
+            qa,
+            id,
+        });
+    }
+    Ok(steps)
+}
+
+/// Checks the spec against the schema that other tools rely on.
+fn check_schema(spec: &str) -> Result<(), Error> {
+    let invalid = |message: String| Error::state("spec.invalid", message, "this is a bug: please report it");
+    let schema: serde_json::Value = serde_json::from_str(include_str!("../../schemas/protocol-spec.schema.json"))
+        .map_err(|err| invalid(format!("the schema of plans cannot be read: {err}")))?;
+    let spec: serde_json::Value =
+        serde_json::from_str(spec).map_err(|err| invalid(format!("the plan is not JSON: {err}")))?;
+    let validator = jsonschema::validator_for(&schema).map_err(|err| invalid(err.to_string()))?;
+    let errors: Vec<String> =
+        validator.iter_errors(&spec).map(|err| format!("{}: {err}", err.instance_path())).collect();
+    if errors.is_empty() { Ok(()) } else { Err(invalid(format!("the plan is not valid: {}", errors.join("; ")))) }
+}
+
+fn worktree_path(ctx: &Context, name: &Name) -> Option<PathBuf> {
+    if ctx.settings.worktree_mode != super::settings::WorktreeMode::Protocol {
+        return None;
+    }
+    Some(ctx.repo.main_work_dir()?.join(&ctx.settings.worktree_root).join(name.as_str()))
+}
+
+/// Adds the worktree and returns warnings. One that is there already is left alone.
+fn add_worktree(ctx: &Context, name: &Name, path: Option<&Path>) -> Result<Vec<String>, Error> {
+    let Some(path) = path else { return Ok(Vec::new()) };
+    let is_there = ctx.repo.worktrees().iter().any(|(_, branch)| branch == name.as_str());
+    if is_there {
+        return Ok(Vec::new());
+    }
+    super::exclude::add(ctx, &format!("/{}/", ctx.settings.worktree_root.trim_matches('/')))?;
+    let Some(text) = path.to_str() else {
+        return Ok(vec!["the path of the worktree is not UTF-8, so none was added".to_owned()]);
+    };
+    // A path that holds something else, or a full disk: the protocol stands, and `worktree add` can
+    // be repeated by hand.
+    match ctx.repo.git_text(&["worktree", "add", "--quiet", "--", text, name.as_str()]) {
+        Ok(_) => Ok(Vec::new()),
+        Err(err) => Ok(vec![format!("no worktree: {}", super::error_chain(&err))]),
+    }
+}

@@ -1,0 +1,109 @@
+//! What a name on the command line means.
+
+use super::error::Error;
+use super::list::twin_name;
+use super::streams::{Streams, folded};
+use crate::domain::id::{Name, StepId, Ulid};
+use crate::domain::state::Protocol;
+
+/// A protocol that was named, or that the current branch belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    pub name: Name,
+    /// The twin that was meant; `None` for the incumbent.
+    pub root: Option<Ulid>,
+}
+
+/// Returns the protocol that `arg` names: its full name, its number, a twin's name; without `arg`
+/// the protocol of the current branch.
+///
+/// # Errors
+///
+/// [`Error::Unknown`] with near misses, [`Error::Ambiguous`] with the candidates.
+pub fn protocol(streams: &Streams<'_>, arg: Option<&str>) -> Result<Target, Error> {
+    let names: Vec<&Name> = streams.inventory.streams.keys().collect();
+    let Some(arg) = arg else {
+        return current(streams)?.map(|name| Target { name, root: None }).ok_or_else(|| Error::Ambiguous {
+            message: "this is not the branch of a protocol, so say which one".to_owned(),
+            candidates: names.iter().map(ToString::to_string).collect(),
+        });
+    };
+    if let Some((base, suffix)) = arg.split_once('~') {
+        return twin(streams, arg, base, suffix);
+    }
+    let found: Vec<&Name> = match arg.parse::<u64>() {
+        Ok(number) => names.iter().filter(|name| name.number() == number).copied().collect(),
+        Err(_) => names.iter().filter(|name| name.as_str() == arg).copied().collect(),
+    };
+    match found.as_slice() {
+        [name] => Ok(Target { name: (*name).clone(), root: None }),
+        [] => Err(unknown("protocol", arg, names.iter().map(|name| name.as_str()))),
+        several => Err(Error::Ambiguous {
+            message: format!("`{arg}` names several protocols"),
+            candidates: several.iter().map(ToString::to_string).collect(),
+        }),
+    }
+}
+
+fn twin(streams: &Streams<'_>, arg: &str, base: &str, suffix: &str) -> Result<Target, Error> {
+    let missing = || unknown("protocol", arg, std::iter::empty());
+    let Target { name, .. } = protocol(streams, Some(base))?;
+    let view = streams.view(&name)?;
+    let twins = folded(&view.content, None).twins;
+    let wanted = format!("{name}~{}", suffix.to_lowercase());
+    let root = twins.into_iter().find(|root| twin_name(&name, *root) == wanted).ok_or_else(missing)?;
+    Ok(Target { name, root: Some(root) })
+}
+
+/// Returns the protocol that the current branch belongs to.
+///
+/// # Errors
+///
+/// [`Error`] if `HEAD` is damaged.
+pub fn current(streams: &Streams<'_>) -> Result<Option<Name>, Error> {
+    let repo = &streams.ctx.repo;
+    let branch = match repo.rebase().and_then(|rebase| rebase.branch) {
+        Some(branch) => Some(branch),
+        None => repo.head()?.branch().map(str::to_owned),
+    };
+    let name = branch.and_then(|branch| branch.parse::<Name>().ok());
+    Ok(name.filter(|name| streams.inventory.streams.contains_key(name)))
+}
+
+/// Returns the step of `protocol` that `arg` names: its id or its number; without `arg` the
+/// current step.
+///
+/// # Errors
+///
+/// [`Error::Unknown`] with near misses, or [`Error::State`] if no step is current.
+pub fn step(protocol: &Protocol, arg: Option<&str>) -> Result<StepId, Error> {
+    let name = protocol.name();
+    let Some(arg) = arg else {
+        return protocol.current_step().map(|step| step.id.clone()).ok_or_else(|| {
+            Error::state("step.none", format!("every step of {name} is settled"), format!("git godzilla show {name}"))
+        });
+    };
+    let number = arg.bytes().all(|b| b.is_ascii_digit()).then(|| arg.parse::<u64>().ok()).flatten();
+    let found = protocol.steps.iter().find(|step| match number {
+        Some(number) => step.id.number() == number,
+        None => step.id.as_str() == arg,
+    });
+    found
+        .map(|step| step.id.clone())
+        .ok_or_else(|| unknown("step", arg, protocol.steps.iter().map(|step| step.id.as_str())))
+}
+
+fn unknown<'n>(what: &'static str, text: &str, names: impl Iterator<Item = &'n str>) -> Error {
+    let mut near: Vec<(usize, &str)> = names
+        .map(|name| {
+            let slug = name.split_once('-').map_or(name, |(_, slug)| slug);
+            let distance = strsim::damerau_levenshtein(text, name).min(strsim::damerau_levenshtein(text, slug));
+            (distance, name)
+        })
+        .filter(|(distance, name)| *distance <= 3.max(name.len() / 3))
+        .collect();
+    near.sort_unstable();
+    let near = near.into_iter().take(3).map(|(_, name)| name.to_owned()).collect();
+    let text = crate::domain::text::clip(&crate::domain::text::one_line(text), 80);
+    Error::Unknown { what, text, near }
+}

@@ -1,0 +1,121 @@
+//! What `list` shows, remembered by what it was computed from. Deleting it changes nothing but time.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher as _};
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::fold::FOLD_VERSION;
+use crate::platform::git::Repo;
+
+/// One protocol in a list. All but `unshared_events` is the same in clones that agree.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Row {
+    pub name: String,
+    pub id: String,
+    pub number: u64,
+    pub slug: String,
+    pub title: String,
+    pub status: String,
+    pub branch: String,
+    pub base: String,
+    pub base_commit: String,
+    pub current_step: Option<String>,
+    /// The status that the current step shows.
+    pub current_status: Option<String>,
+    pub steps_total: usize,
+    pub steps_completed: usize,
+    pub steps_settled: usize,
+    pub blocked_reason: Option<Reason>,
+    pub merged: Option<Merged>,
+    pub unshared_events: usize,
+    pub updated_at_ms: u64,
+    pub unmatched_ci_reports: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reason {
+    pub code: String,
+    pub message: String,
+    pub remedy: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Merged {
+    pub rule: String,
+    pub into: String,
+    pub commit: String,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct File {
+    /// The program and the fold that computed it.
+    version: String,
+    entries: HashMap<String, Entry>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Entry {
+    key: Key,
+    rows: Vec<Row>,
+}
+
+/// What rows were computed from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Key {
+    /// The stream's own inputs.
+    pub stream: u64,
+    /// The branches that could hold a merge; of no interest once the protocol is completed.
+    pub bases: u64,
+}
+
+/// The cache as it was read, and what this process adds to it.
+#[derive(Debug)]
+pub struct Cache {
+    path: PathBuf,
+    file: File,
+    changed: bool,
+}
+
+/// Returns the key for everything that the rows of one stream are computed from.
+pub fn key(inputs: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    inputs.hash(&mut hasher);
+    hasher.finish()
+}
+
+impl Cache {
+    /// Reads the cache; what cannot be read is empty.
+    pub fn load(repo: &Repo) -> Self {
+        let path = repo.state_dir().join("cache").join("list.json");
+        let version = format!("{}+fold{FOLD_VERSION}", env!("CARGO_PKG_VERSION"));
+        let bytes = crate::platform::fs::read_if_there(&path).ok().flatten().unwrap_or_default();
+        let file = serde_json::from_slice::<File>(&bytes).ok().filter(|file| file.version == version);
+        Self { path, file: file.unwrap_or(File { version, entries: HashMap::new() }), changed: false }
+    }
+
+    /// Returns the rows of a stream if they were computed from the same inputs.
+    pub fn get(&self, name: &str, key: Key) -> Option<&[Row]> {
+        let entry = self.file.entries.get(name).filter(|entry| entry.key.stream == key.stream)?;
+        let over = entry.rows.iter().all(|row| row.status == "completed");
+        (over || entry.key.bases == key.bases).then_some(&entry.rows)
+    }
+
+    pub fn put(&mut self, name: &str, key: Key, rows: Vec<Row>) {
+        self.file.entries.insert(name.to_owned(), Entry { key, rows });
+        self.changed = true;
+    }
+
+    /// Writes the cache if it changed, without the streams that `keep` does not know. A cache that
+    /// cannot be written is not missed.
+    pub fn save(mut self, keep: impl Fn(&str) -> bool) {
+        let n_before = self.file.entries.len();
+        self.file.entries.retain(|name, _| keep(name));
+        if (self.changed || self.file.entries.len() != n_before)
+            && let Ok(bytes) = serde_json::to_vec(&self.file)
+        {
+            drop(crate::platform::fs::replace_file(&self.path, &bytes, false));
+        }
+    }
+}
