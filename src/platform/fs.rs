@@ -1,7 +1,7 @@
 //! Files that appear whole or not at all.
 
 use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 
 use super::fail;
@@ -56,6 +56,38 @@ pub fn read_if_there(path: &Path) -> io::Result<Option<Vec<u8>>> {
         Err(err) if is_missing(&err) => Ok(None),
         Err(err) => Err(err),
     }
+}
+
+/// What a bounded read found.
+#[derive(Debug)]
+pub enum Bounded {
+    Bytes(Vec<u8>),
+    Missing,
+    TooLong,
+    /// A folder, a pipe, or a device, which may have no end.
+    NotAFile,
+}
+
+/// Returns the bytes of a file that has at most `max_len` of them. A missing file costs one failed
+/// open.
+///
+/// # Errors
+///
+/// Any error but "not found".
+pub fn read_bounded(path: &Path, max_len: u64) -> io::Result<Bounded> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(err) if is_missing(&err) => return Ok(Bounded::Missing),
+        Err(err) => return Err(err),
+    };
+    if !file.metadata()?.is_file() {
+        return Ok(Bounded::NotAFile);
+    }
+    let mut bytes = Vec::new();
+    // The file may grow after its length was read.
+    file.take(max_len.saturating_add(1)).read_to_end(&mut bytes)?;
+    let too_long = u64::try_from(bytes.len()).unwrap_or(u64::MAX) > max_len;
+    Ok(if too_long { Bounded::TooLong } else { Bounded::Bytes(bytes) })
 }
 
 /// Removes a file that may be gone already.

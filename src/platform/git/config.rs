@@ -13,7 +13,41 @@ pub struct Remote {
     pub fetch: Vec<String>,
 }
 
+/// One setting of git's configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigLine {
+    /// Without the section: `<subsection>.<name>`, or the name alone.
+    pub key: String,
+    /// `None` for a name without `=`, which git takes for true.
+    pub value: Option<String>,
+    /// As `git config --show-scope` says it.
+    pub scope: &'static str,
+}
+
 impl Repo {
+    /// Returns all settings of a section, those that git lets win last.
+    pub fn config_section(&self, section: &str) -> Vec<ConfigLine> {
+        let config = self.gix.config_snapshot();
+        let Some(sections) = config.plumbing().sections_by_name(section) else { return Vec::new() };
+        let mut lines = Vec::new();
+        for section in sections {
+            let scope = scope(section.meta().source);
+            let subsection = section.header().subsection_name().map(|name| name.to_str_lossy().into_owned());
+            let mut seen: Vec<String> = Vec::new();
+            for name in section.value_names() {
+                if seen.iter().any(|known| known.eq_ignore_ascii_case(&name)) {
+                    continue;
+                }
+                let key = subsection.as_ref().map_or_else(|| name.clone(), |part| format!("{part}.{name}"));
+                let values = section.values(&name).into_iter().map(|value| Some(value.to_str_lossy().into_owned()));
+                let bare = section.value_implicit(&name).is_some_and(|value| value.is_none()).then_some(None);
+                lines.extend(values.chain(bare).map(|value| ConfigLine { key: key.clone(), value, scope }));
+                seen.push(name);
+            }
+        }
+        lines
+    }
+
     /// Returns the value of a key as in `godzilla.qa.policy`.
     pub fn config(&self, key: &str) -> Option<String> {
         self.gix.config_snapshot().string(key).map(|value| value.to_str_lossy().into_owned())
@@ -91,6 +125,17 @@ impl Repo {
         let mut all = vec!["config", "--local"];
         all.extend(args);
         self.git_text(&all).map(drop)
+    }
+}
+
+fn scope(source: gix::config::Source) -> &'static str {
+    use gix::config::Source;
+    match source {
+        Source::GitInstallation | Source::System => "system",
+        Source::Git | Source::User => "global",
+        Source::Local => "local",
+        Source::Worktree => "worktree",
+        Source::Env | Source::Cli | Source::Api | Source::EnvOverride => "command",
     }
 }
 

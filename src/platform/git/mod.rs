@@ -13,7 +13,7 @@ mod walk;
 use std::io;
 use std::path::{Path, PathBuf};
 
-pub use config::Remote;
+pub use config::{ConfigLine, Remote};
 pub use moves::{Move, MoveError};
 pub use objects::{CommitInfo, NewCommit, TreeEntry};
 pub use open::OpenError;
