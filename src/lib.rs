@@ -6,4 +6,5 @@
 pub mod ci;
 pub mod domain;
 pub mod platform;
+pub mod service;
 pub mod store;

@@ -1,0 +1,4 @@
+//! The use cases: load, decide, act, record. Nothing here prints or parses arguments.
+
+pub mod context;
+pub mod settings;
