@@ -69,7 +69,7 @@ case $gz_event in
 pre-push | post-rewrite)
   if [ -n "$gz_previous$gz_ours" ]; then
     # Without an input, `cat` could be handed its own output to read.
-    { true <&0; } 2>/dev/null || exec </dev/null
+    { true 3<&0; } 2>/dev/null || exec </dev/null
     # The dot guards trailing newlines, which the substitution would drop.
     gz_copied=1
     gz_stdin=$(cat; printf .)

@@ -104,6 +104,8 @@ pub enum Body {
     CiReported(CiReport),
     VerdictRecorded(Verdict),
     NoteAdded { text: String },
+    /// The first event of a project.
+    ProjectCreated { base_branch: String },
     /// A type that later releases give a meaning to.
     Reserved { kind: String, fact: bool },
     /// A type that this release does not know.
@@ -266,6 +268,7 @@ impl Body {
             | Self::Step(_)
             | Self::GatesAccepted { .. }
             | Self::Undo { .. }
+            | Self::ProjectCreated { .. }
             | Self::Unknown { .. }
             | Self::Malformed { .. } => false,
         }
@@ -302,6 +305,7 @@ impl Body {
             Self::CiReported(_) => "ci.reported",
             Self::VerdictRecorded(_) => "verdict.recorded",
             Self::NoteAdded { .. } => "note.added",
+            Self::ProjectCreated { .. } => "project.created",
             Self::Reserved { kind, .. } | Self::Unknown { kind } | Self::Malformed { kind, .. } => kind,
         }
     }

@@ -100,6 +100,7 @@ pub fn fold_root(events: &[Event], specs: &Specs, root: Option<Ulid>) -> Folded 
     let protocol = walk::walk(events, specs, &mut outcomes).map(|mut protocol| {
         derive::derive(&mut protocol, events, &outcomes);
         protocol.counts = counts(&outcomes);
+        protocol.n_events = outcomes.iter().filter(|outcome| **outcome != Outcome::Twin).count();
         protocol
     });
     Folded {

@@ -19,6 +19,28 @@ pub struct Author<'a> {
     pub next_id: &'a dyn Fn() -> Ulid,
 }
 
+impl Author<'_> {
+    /// Returns the event that `draft` becomes, of no protocol.
+    pub fn event(&self, draft: Draft, clock: u64) -> Event {
+        Event {
+            id: (self.next_id)(),
+            clock,
+            at_ms: draft.at_ms.unwrap_or(self.now_ms),
+            op: Some(self.op),
+            protocol: None,
+            root: None,
+            actor: self.actor.clone(),
+            step: draft.step,
+            attempt: draft.attempt,
+            from: draft.from,
+            cause: draft.cause,
+            critical: false,
+            redacts: None,
+            body: draft.body,
+        }
+    }
+}
+
 /// What was read of one stream, and what a decision adds to it.
 pub struct Ledger<'a> {
     name: Name,
@@ -65,25 +87,12 @@ impl<'a> Ledger<'a> {
 
     /// Adds an event with the next clock and returns what becomes of it.
     pub fn push(&mut self, draft: Draft) -> Outcome {
-        let id = (self.author.next_id)();
         let created = matches!(draft.body, super::event::Body::Created(_));
-        let root = if created { Some(id) } else { self.protocol().map(|protocol| protocol.root) };
-        self.events.push(Event {
-            id,
-            clock: self.folded.top_clock + 1,
-            at_ms: draft.at_ms.unwrap_or(self.author.now_ms),
-            op: Some(self.author.op),
-            protocol: Some(self.name.clone()),
-            root,
-            actor: self.author.actor.clone(),
-            step: draft.step,
-            attempt: draft.attempt,
-            from: draft.from,
-            cause: draft.cause,
-            critical: false,
-            redacts: None,
-            body: draft.body,
-        });
+        let mut event = self.author.event(draft, self.folded.top_clock + 1);
+        let id = event.id;
+        event.protocol = Some(self.name.clone());
+        event.root = if created { Some(id) } else { self.protocol().map(|protocol| protocol.root) };
+        self.events.push(event);
         // Quarantined events lie after the new one in order, so it is not always the last.
         let mut sorted = self.events.clone();
         sorted.sort_by_key(|event| (event.clock, event.id));

@@ -20,17 +20,15 @@ pub enum Held {
 
 /// Records a commit of the protocol's branch and what follows from it.
 ///
-/// `replaces` are the content trees of commits that the branch lost: a commit with one of them is a
-/// rewritten one and moves nothing.
+/// A `rewritten` commit only stands for another one and moves nothing.
 pub fn commit(
     ledger: &mut Ledger<'_>,
     seen: CommitSeen,
     at_ms: u64,
-    replaces: &BTreeSet<Oid>,
+    rewritten: bool,
     pushed: Pushed<'_>,
 ) -> Option<Held> {
     let (oid, done) = (seen.commit, seen.done);
-    let rewritten = replaces.contains(&seen.content_tree);
     let cause = (Cause::commit(oid), at_ms);
     let draft = Draft::new(Body::CommitSeen(seen));
     ledger.push(draft.caused_by(cause.0.clone(), at_ms));

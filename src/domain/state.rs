@@ -36,6 +36,8 @@ pub struct Protocol {
     /// Reports about commits that no event names.
     pub orphan_ci: usize,
     pub counts: Counts,
+    /// How many events the stream holds for it, whatever became of them.
+    pub n_events: usize,
     pub created_at_ms: u64,
     pub updated_at_ms: u64,
 }

@@ -25,6 +25,13 @@ pub struct Listing {
     pub remotes: Vec<String>,
 }
 
+impl Listing {
+    /// Returns how many events are known.
+    pub fn n_events(&self) -> usize {
+        self.rows.iter().map(|row| row.n_events).sum()
+    }
+}
+
 /// Returns all protocols, having taken over and recorded whatever is new.
 ///
 /// A repository that cannot be written is only read.
@@ -171,6 +178,7 @@ pub fn row(protocol: &Protocol, name: &str, unshared_events: usize) -> Row {
         unshared_events,
         updated_at_ms: protocol.updated_at_ms,
         unmatched_ci_reports: protocol.orphan_ci,
+        n_events: protocol.n_events,
     }
 }
 

@@ -1,4 +1,61 @@
 //! The use cases: load, decide, act, record. Nothing here prints or parses arguments.
 
+pub mod act;
+pub mod base;
+pub mod branch;
 pub mod context;
+pub mod error;
+pub mod exclude;
+pub mod explain;
+pub mod init;
+pub mod list;
+pub mod notes;
+pub mod observe;
+pub mod on_commit;
+pub mod on_merge;
+pub mod on_message;
+pub mod on_push;
+pub mod plan;
+pub mod resolve;
 pub mod settings;
+pub mod share;
+pub mod streams;
+pub mod sync;
+
+use self::context::Context;
+use self::error::Error;
+use crate::domain::state::Protocol;
+
+/// Refuses unless `init` has been run in this clone.
+///
+/// # Errors
+///
+/// [`Error::State`] with what to type.
+pub fn initialised(ctx: &Context) -> Result<(), Error> {
+    if ctx.repo.clone_label().is_some() {
+        return Ok(());
+    }
+    Err(Error::state("repository.not_initialised", "this clone is not set up for protocols", "git godzilla init"))
+}
+
+/// What follows a write and may fail without harm: the notes.
+fn after_write(ctx: &Context, protocol: &Protocol) {
+    if let Err(err) = notes::write(ctx, protocol, std::time::Duration::from_millis(500)) {
+        tracing::debug!(err = error_chain(&err), "notes were not written");
+    }
+}
+
+/// Returns an error and its causes in one line.
+pub fn error_chain(err: &dyn std::error::Error) -> String {
+    let mut text = err.to_string();
+    let mut source = err.source();
+    while let Some(cause) = source {
+        let said = cause.to_string();
+        if !text.contains(&said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
+        source = cause.source();
+    }
+    crate::domain::text::one_line(&text)
+}

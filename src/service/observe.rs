@@ -35,7 +35,8 @@ pub struct Observed {
     pub merged: bool,
 }
 
-/// Records in `ledger` what the branch shows and no event names.
+/// Records in `ledger` what the branch shows and no event names. Commits in `quiet` are known to be
+/// rewritten ones: they are recorded and move nothing.
 ///
 /// # Errors
 ///
@@ -45,6 +46,7 @@ pub fn reconcile(
     ledger: &mut Ledger<'_>,
     tips: &BranchTips,
     scope: Scope,
+    quiet: &HashSet<Oid>,
 ) -> Result<Observed, Error> {
     let mut observed = Observed::default();
     let Some(protocol) = ledger.protocol() else { return Ok(observed) };
@@ -65,7 +67,8 @@ pub fn reconcile(
             let info = repo.commit(oid)?;
             let seen = describe(repo, ledger, oid, &info)?;
             observed.n_commits += 1;
-            let held = observe::commit(ledger, seen, info.time_ms, &replaced, &pushed);
+            let rewritten = quiet.contains(&oid) || replaced.contains(&seen.content_tree);
+            let held = observe::commit(ledger, seen, info.time_ms, rewritten, &pushed);
             observed.held.extend(held.map(|held| (oid, held)));
         }
     }

@@ -2,7 +2,7 @@
 //! begins with taking it over.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::branch::Branches;
 use super::context::Context;
@@ -106,7 +106,7 @@ impl<'a> Streams<'a> {
         let appended = stream::append(repo, name, &self.ctx.writer(), extra.as_ref(), &tips, &mut |ledger, content| {
             if let Some(protocol) = ledger.protocol() {
                 let tips = self.branches.of(protocol, self.inventory.home());
-                observe::reconcile(repo, ledger, &tips, Scope::All)?;
+                observe::reconcile(repo, ledger, &tips, Scope::All, &HashSet::new())?;
             }
             decide(ledger, content)?;
             Ok::<_, Error>(sentence(ledger.new_events(), ledger.protocol()))

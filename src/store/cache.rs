@@ -32,6 +32,8 @@ pub struct Row {
     pub unshared_events: usize,
     pub updated_at_ms: u64,
     pub unmatched_ci_reports: usize,
+    /// How many events are known, whatever became of them.
+    pub n_events: usize,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -55,8 +55,9 @@ impl Walk<'_> {
             return Outcome::Accepted;
         }
         match &event.body {
-            Body::Unknown { .. } => return Outcome::Unknown,
-            Body::Reserved { fact: false, .. } => return Outcome::Unknown,
+            Body::Unknown { .. } | Body::ProjectCreated { .. } | Body::Reserved { fact: false, .. } => {
+                return Outcome::Unknown;
+            }
             Body::Malformed { reason, .. } => return rejected(reason.clone()),
             body if body.is_fact() => {
                 if let (Body::CommitSeen(seen), Some(protocol)) = (body, &mut self.protocol) {
@@ -108,6 +109,7 @@ fn new_protocol(event: &Event, created: crate::domain::event::Created) -> Protoc
         orphan_commits: Vec::new(),
         orphan_ci: 0,
         counts: Counts::default(),
+        n_events: 0,
         created_at_ms: event.at_ms,
         updated_at_ms: event.at_ms,
     }

@@ -3,6 +3,7 @@
 
 mod config;
 mod moves;
+mod notes;
 mod objects;
 mod open;
 mod refs;
@@ -15,6 +16,7 @@ use std::path::{Path, PathBuf};
 
 pub use config::{ConfigLine, Remote};
 pub use moves::{Move, MoveError};
+pub use notes::NotesError;
 pub use objects::{CommitInfo, NewCommit, TreeEntry};
 pub use open::OpenError;
 pub use refs::Head;

@@ -1,4 +1,4 @@
-//! [`install`](super::install): look at everything, then change it.
+//! [`install`](super::install()): look at everything, then change it.
 
 use std::fs;
 use std::path::{Path, PathBuf};

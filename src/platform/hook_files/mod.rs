@@ -148,7 +148,7 @@ pub enum Error {
 /// - [`Error::KeptTwice`], [`Error::NotAFile`], [`Error::NotADirectory`] or
 ///   [`Error::NewerJournal`] if something is in the way; nothing was changed.
 /// - [`Error::Io`] if the file system failed. Every event then has its earlier
-///   hook or ours; call again to complete, or [`uninstall`] to go back.
+///   hook or ours; call again to complete, or [`uninstall()`] to go back.
 pub fn install(dir: &Path, binary: &Path, journal: &Path) -> Result<Report, Error> {
     install::run(&absolute(dir)?, &absolute(binary)?, journal)
 }
@@ -156,7 +156,7 @@ pub fn install(dir: &Path, binary: &Path, journal: &Path) -> Result<Report, Erro
 /// Takes what is ours out of `dir` and puts the earlier hooks back as they now
 /// are, edits made since included.
 ///
-/// Works without the journal too; then a directory that [`install`] made stays,
+/// Works without the journal too; then a directory that [`install()`] made stays,
 /// and so does a link to a binary of another name than `git-godzilla`. Lines
 /// that somebody added to a shim are kept: as a script of their own, or at the
 /// end of the earlier hook if that is a shell script. Calling again changes
@@ -188,8 +188,8 @@ pub fn status(dir: &Path, binary: &Path) -> Vec<HookStatus> {
         .collect()
 }
 
-/// Returns every directory that [`install`] was called for with this journal
-/// and [`uninstall`] was not, so that none is forgotten when `core.hooksPath`
+/// Returns every directory that [`install()`] was called for with this journal
+/// and [`uninstall()`] was not, so that none is forgotten when `core.hooksPath`
 /// has changed in between.
 ///
 /// # Errors

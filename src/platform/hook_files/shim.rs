@@ -111,7 +111,7 @@ pub(super) fn is_shell_script(script: &[u8]) -> bool {
     let (shebang, _) = split_shebang(script);
     if shebang.is_empty() {
         // Git has such a file run by the shell, unless it is a program.
-        return std::str::from_utf8(script).is_ok();
+        return !script.contains(&0);
     }
     let mut words = shebang[2..]
         .split(u8::is_ascii_whitespace)
@@ -239,7 +239,7 @@ mod tests {
         for script in ["#!/usr/bin/env python3\n", "#!/usr/bin/fish\n", "#!\n"] {
             assert!(!is_shell_script(script.as_bytes()), "{script}");
         }
-        assert!(!is_shell_script(b"\x7fELF\xff"));
+        assert!(!is_shell_script(b"\x7fELF\0"));
     }
 
     #[test]

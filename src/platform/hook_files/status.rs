@@ -1,4 +1,4 @@
-//! [`status`](super::status) of one event.
+//! [`status`](super::status()) of one event.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! [`uninstall`](super::uninstall): one event after the other, each in one step
+//! [`uninstall`](super::uninstall()): one event after the other, each in one step
 //! that either happens or does not.
 
 use std::fs;

@@ -225,9 +225,7 @@ impl Layers {
         let warnings = &mut self.settings.warnings;
         match warnings.len() {
             0..MAX_WARNINGS => warnings.push(warning),
-            MAX_WARNINGS => {
-                warnings.push(format!("{FILE_NAME} and the like have more mistakes than are shown"))
-            }
+            MAX_WARNINGS => warnings.push("there are more mistakes than are shown".to_owned()),
             _ => (),
         }
     }

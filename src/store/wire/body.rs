@@ -31,6 +31,7 @@ pub(super) fn decode(kind: &str, body: &Value<'_>) -> Body {
         "ci.reported" => ci_reported(&read),
         "verdict.recorded" => verdict(&read),
         "note.added" => read.text("text").map(|text| Body::NoteAdded { text }),
+        "project.created" => read.text("base_branch").map(|base_branch| Body::ProjectCreated { base_branch }),
         kind => Ok(if let Some(to) = ProtocolMove::from_word(kind) {
             Body::Protocol { to, reason: read.text("reason").ok() }
         } else if let Some(to) = StepMove::from_word(kind) {
@@ -236,6 +237,7 @@ pub(super) fn encode(body: &Body) -> Value<'_> {
         Body::CiReported(report) => encode_report(report),
         Body::VerdictRecorded(verdict) => encode_verdict(verdict),
         Body::NoteAdded { text: note } => Value::object([("text", text(note))]),
+        Body::ProjectCreated { base_branch } => Value::object([("base_branch", text(base_branch))]),
         Body::Reserved { .. } | Body::Unknown { .. } | Body::Malformed { .. } => Value::Obj(Vec::new()),
     }
 }

@@ -387,14 +387,14 @@ fn lines_added_to_a_shim_follow_an_earlier_shell_script() {
 #[test]
 fn lines_added_to_a_shim_lie_beside_an_earlier_program() {
     let world = World::new();
-    world.file(&world.hook("commit-msg"), b"\x7fELF", 0o755);
+    world.file(&world.hook("commit-msg"), b"\x7fELF\0", 0o755);
     world.install();
     world.append("commit-msg", "echo added\n");
 
     world.uninstall();
     let lines = b"#!/bin/sh\necho added\n".to_vec();
     let expected = [
-        (world.hook("commit-msg"), (0o100_755, b"\x7fELF".to_vec())),
+        (world.hook("commit-msg"), (0o100_755, b"\x7fELF\0".to_vec())),
         (world.hook("commit-msg.godzilla-lines"), (0o100_755, lines)),
     ];
     assert_eq!(world.snapshot(), expected.into());

@@ -74,7 +74,14 @@ fn commits_reach_us_on_branches_of_protocols_and_without_a_branch() {
         world.git(&["switch", "--quiet", "-c", "0007-x"]);
         assert_eq!(world.events(), ["post-checkout"]);
         assert_eq!(world.commit_in(&repo), OF_A_COMMIT);
-        world.git(&["commit", "--quiet", "--amend", "-m", "again"]);
+        world.git(&[
+            "commit",
+            "--quiet",
+            "--amend",
+            "--allow-empty",
+            "-m",
+            "again",
+        ]);
         assert_eq!(
             world.events().last().map(String::as_str),
             Some("post-rewrite")
@@ -87,14 +94,13 @@ fn commits_reach_us_on_branches_of_protocols_and_without_a_branch() {
 
         world.git(&["switch", "--quiet", "main"]);
         assert_eq!(world.commit_in(&repo), [""; 0]);
-        world.git(&["checkout", "--quiet", "HEAD", "--", "."]);
         world.git(&[
             "commit",
             "--quiet",
             "--amend",
             "--allow-empty",
             "-m",
-            "again",
+            "other",
         ]);
         assert_eq!(world.events(), [""; 0]);
         world.git(&["merge", "--quiet", "0007-x"]);

@@ -1,0 +1,63 @@
+//! Notes on commits, as `git notes` keeps them.
+
+use gix::note::plumbing::State;
+
+use super::{Error, Identity, Move, MoveError, NewCommit, Repo, from_gix, to_gix};
+use crate::domain::id::Oid;
+use crate::platform::lock::Lock;
+
+/// Why notes were not written.
+#[derive(Debug, thiserror::Error)]
+pub enum NotesError {
+    #[error(transparent)]
+    Git(#[from] Error),
+    #[error(transparent)]
+    Move(#[from] MoveError),
+}
+
+impl Repo {
+    /// Makes the notes on these objects say these texts, in one commit on `notes_ref`, or none if
+    /// they do already. Returns how many changed.
+    ///
+    /// # Errors
+    ///
+    /// [`NotesError`]; then no note changed. A lost race is [`MoveError::Lost`].
+    pub fn write_notes(
+        &self,
+        notes_ref: &str,
+        notes: &[(Oid, String)],
+        who: &Identity,
+        message: &str,
+        guard: &mut Lock,
+    ) -> Result<usize, NotesError> {
+        let fail = |_| Error::Damaged(format!("the notes of {notes_ref} cannot be edited"));
+        let tip = self.find_ref(notes_ref)?;
+        let tree = match tip {
+            Some(tip) => to_gix(self.tree_of(tip)?),
+            None => gix::ObjectId::empty_tree(self.gix.object_hash()),
+        };
+        let mut state = State::new(tree, &self.gix).map_err(fail)?;
+        let mut n_changed = 0;
+        for (object, text) in notes {
+            let blob = to_gix(self.write_blob(text.as_bytes())?);
+            if state.get(&to_gix(*object), &self.gix).map_err(fail)? != Some(blob) {
+                state.edit(to_gix(*object), Some(blob), &self.gix).map_err(fail)?;
+                n_changed += 1;
+            }
+        }
+        if n_changed == 0 {
+            return Ok(0);
+        }
+        let tree = from_gix(&state.write(&self.gix).map_err(fail)?);
+        let new = self.write_commit(&NewCommit {
+            tree,
+            parents: tip.into_iter().collect(),
+            message: format!("{message}\n"),
+            author: who,
+            committer: who,
+            sign: false,
+        })?;
+        self.move_ref(Move { name: notes_ref, expected: tip, new, who, message }, guard)?;
+        Ok(n_changed)
+    }
+}

@@ -1,0 +1,145 @@
+//! The verbs of the life cycle: each takes over what is known, records what git shows, and decides.
+
+use super::context::Context;
+use super::error::Error;
+use super::resolve::{self, Target};
+use super::streams::Streams;
+use super::{initialised, observe};
+use crate::domain::decide;
+use crate::domain::event::{Body, Draft, Event};
+use crate::domain::id::{Name, Oid, StepId};
+use crate::domain::ledger::Ledger;
+use crate::domain::state::Protocol;
+use crate::domain::text;
+
+/// What is asked for.
+#[derive(Clone, Debug)]
+pub enum Verb {
+    Start,
+    Next,
+    Done { no_commit: bool },
+    Block { reason: Option<String> },
+    Unblock,
+    Skip { reason: String },
+    Approve { reason: Option<String>, mode: &'static str },
+    Retry,
+    Pause { reason: Option<String> },
+    Resume,
+    Cancel { reason: Option<String> },
+    CompleteUnmerged { reason: String },
+    Comment { text: String },
+}
+
+/// What became of it.
+#[derive(Clone, Debug)]
+pub struct Acted {
+    pub name: Name,
+    /// The step that was meant, for verbs about a step.
+    pub step: Option<StepId>,
+    pub protocol: Protocol,
+    /// What was recorded, with what was found to be new on the branch.
+    pub events: Vec<Event>,
+    /// What a step that was ended waits for before it completes.
+    pub waits_for: Option<&'static str>,
+}
+
+/// Does what `verb` says to the protocol and step that are named, or to the current ones.
+///
+/// When this returns, the events are in the local ref; they are not pushed. What is already so is
+/// no error and records nothing.
+///
+/// # Errors
+///
+/// [`Error`] if the name or the state does not allow it; nothing was recorded then.
+pub fn act(ctx: &Context, name: Option<&str>, step: Option<&str>, verb: &Verb) -> Result<Acted, Error> {
+    initialised(ctx)?;
+    super::plan::recover(ctx)?;
+    let streams = Streams::read(ctx)?;
+    let target = resolve::protocol(&streams, name)?;
+    if target.root.is_some() {
+        return Err(Error::state(
+            "protocol.twin",
+            "this protocol shares its name with another one, which holds the stream",
+            format!("git godzilla show {}", target.name),
+        ));
+    }
+    let Target { name, .. } = target;
+    let mut chosen = None;
+    let mut waits_for = None;
+    let appended = streams.append(&name, &mut |ledger, _| {
+        let tips = match ledger.protocol() {
+            Some(protocol) => streams.branches.of(protocol, streams.inventory.home()),
+            None => return Err(unknown(&name)),
+        };
+        let pushed = |oid: Oid| observe::is_pushed(&ctx.repo, &tips, oid);
+        chosen = decide_verb(ledger, step, verb, &pushed)?;
+        waits_for = chosen.as_ref().and_then(|id| waiting(ledger, id, &pushed));
+        Ok(())
+    })?;
+    let protocol = appended.protocol.ok_or_else(|| unknown(&name))?;
+    super::after_write(ctx, &protocol);
+    Ok(Acted { name, step: chosen, protocol, events: appended.events, waits_for })
+}
+
+fn unknown(name: &Name) -> Error {
+    Error::Unknown { what: "protocol", text: name.to_string(), near: Vec::new() }
+}
+
+fn waiting(ledger: &Ledger<'_>, id: &StepId, pushed: decide::Pushed<'_>) -> Option<&'static str> {
+    let protocol = ledger.protocol()?;
+    let step = protocol.step(id).filter(|step| step.recorded == crate::domain::status::StepStatus::NeedsQa)?;
+    decide::waits_for(protocol, step, pushed)
+}
+
+/// Returns the step that the verb was about.
+fn decide_verb(
+    ledger: &mut Ledger<'_>,
+    step: Option<&str>,
+    verb: &Verb,
+    pushed: decide::Pushed<'_>,
+) -> Result<Option<StepId>, Error> {
+    let id = |ledger: &Ledger<'_>| -> Result<StepId, Error> {
+        let protocol = ledger.protocol().ok_or_else(|| unknown(ledger.name()))?;
+        resolve::step(protocol, step)
+    };
+    let clean = |reason: &Option<String>| reason.as_deref().map(text::one_line).filter(|reason| !reason.is_empty());
+    match verb {
+        Verb::Next => return Ok(Some(decide::next(ledger)?)),
+        Verb::Pause { reason } => decide::pause(ledger, clean(reason))?,
+        Verb::Resume => decide::resume(ledger)?,
+        Verb::Cancel { reason } => decide::cancel(ledger, clean(reason))?,
+        Verb::CompleteUnmerged { reason } => decide::complete_unmerged(ledger, text::one_line(reason))?,
+        Verb::Comment { text: note } => return comment(ledger, step, note),
+        Verb::Start
+        | Verb::Done { .. }
+        | Verb::Block { .. }
+        | Verb::Unblock
+        | Verb::Skip { .. }
+        | Verb::Approve { .. }
+        | Verb::Retry => {
+            let id = id(ledger)?;
+            match verb {
+                Verb::Start => decide::start(ledger, &id)?,
+                Verb::Done { no_commit } => decide::done(ledger, &id, *no_commit, pushed)?,
+                Verb::Block { reason } => decide::block(ledger, &id, clean(reason))?,
+                Verb::Unblock => decide::unblock(ledger, &id)?,
+                Verb::Skip { reason } => decide::skip(ledger, &id, text::one_line(reason))?,
+                Verb::Approve { reason, mode } => decide::approve(ledger, &id, clean(reason), mode)?,
+                _ => decide::retry(ledger, &id)?,
+            }
+            return Ok(Some(id));
+        }
+    }
+    Ok(None)
+}
+
+fn comment(ledger: &mut Ledger<'_>, step: Option<&str>, note: &str) -> Result<Option<StepId>, Error> {
+    let note = text::clip(&text::multi_line(note), 16_000);
+    if note.is_empty() {
+        return Err(Error::Usage { message: "a comment needs a text".to_owned(), hint: None });
+    }
+    let protocol = ledger.protocol().ok_or_else(|| unknown(ledger.name()))?;
+    let id = step.map(|step| resolve::step(protocol, Some(step))).transpose()?;
+    ledger.push(Draft { step: id.clone(), ..Draft::new(Body::NoteAdded { text: note }) });
+    Ok(id)
+}

@@ -1,0 +1,117 @@
+//! Why a protocol or a step stands where it does, and what to type next.
+
+use super::error::Error;
+use super::list::Shown;
+use super::resolve;
+use crate::domain::ci::JobResult;
+use crate::domain::decide;
+use crate::domain::sentence::short_ref;
+use crate::domain::state::{Protocol, Step};
+use crate::domain::status::{ProtocolStatus, StepStatus};
+
+/// One explanation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explained {
+    pub name: String,
+    pub step: Option<String>,
+    pub why: String,
+    pub next_command: Option<String>,
+}
+
+/// Explains a protocol, or one of its steps.
+///
+/// # Errors
+///
+/// [`Error::Unknown`] if there is no such step.
+pub fn explain(shown: &Shown, step: Option<&str>) -> Result<Explained, Error> {
+    let protocol = &shown.protocol;
+    let name = shown.name.clone();
+    let step = match step {
+        Some(step) => Some(resolve::step(protocol, Some(step))?),
+        None => None,
+    };
+    let (step, why, next_command) = match step.and_then(|id| protocol.step(&id)) {
+        Some(step) => {
+            let (why, next) = of_step(protocol, step, &name);
+            (Some(step.id.to_string()), why, next)
+        }
+        None => of_protocol(protocol, &name),
+    };
+    Ok(Explained { name, step, why, next_command })
+}
+
+type Said = (Option<String>, String, Option<String>);
+
+fn of_protocol(protocol: &Protocol, name: &str) -> Said {
+    if let Some(merged) = &protocol.merged {
+        let into = short_ref(&merged.into);
+        let open = protocol.steps.iter().filter(|step| !step.is_settled()).count();
+        let rest = if open > 0 { format!("; {open} steps were still open") } else { String::new() };
+        return (None, format!("merged into {into} by {} ({} rule){rest}", merged.commit.short(), merged.rule), None);
+    }
+    if let Some(blocked) = &protocol.blocked {
+        return (None, blocked.message.clone(), Some(blocked.remedy.clone()));
+    }
+    match protocol.shown {
+        ProtocolStatus::Paused => {
+            (None, "the protocol is paused".to_owned(), Some(format!("git godzilla resume {name}")))
+        }
+        ProtocolStatus::Cancelled => (None, "the protocol was cancelled".to_owned(), None),
+        ProtocolStatus::Completed => (None, "the protocol is completed".to_owned(), None),
+        _ if protocol.is_ready_to_merge() => {
+            let base = &protocol.created.base;
+            let why = format!("every step is settled: the branch is ready to be merged into {base}");
+            (None, why, Some(format!("git switch {base} && git merge --no-ff {}", protocol.created.branch)))
+        }
+        _ => match protocol.current_step() {
+            Some(step) => {
+                let (why, next) = of_step(protocol, step, name);
+                (Some(step.id.to_string()), why, next)
+            }
+            None => (None, "the protocol has no plan yet".to_owned(), None),
+        },
+    }
+}
+
+fn of_step(protocol: &Protocol, step: &Step, name: &str) -> (String, Option<String>) {
+    let id = &step.id;
+    let open: Vec<String> = protocol.open_dependencies(step).map(|dep| format!("{} ({})", dep.id, dep.shown)).collect();
+    match step.recorded {
+        StepStatus::Completed => {
+            let by = step.evidence.as_ref().map(|evidence| format!(" by {}", evidence.by)).unwrap_or_default();
+            (format!("step {id} was completed{by}"), None)
+        }
+        StepStatus::Cancelled => (format!("step {id} was given up"), None),
+        StepStatus::Blocked => {
+            let because = step.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+            (format!("step {id} is blocked{because}"), Some(format!("git godzilla unblock {id} -p {name}")))
+        }
+        StepStatus::Failed => (format!("step {id} failed"), Some(format!("git godzilla retry {id} -p {name}"))),
+        _ if step.ci == JobResult::Failure => {
+            let red = step.jobs.0.values().find(|job| job.result == JobResult::Failure);
+            let job = red.map(|job| job.name.as_str()).unwrap_or_default();
+            let url = red.and_then(|job| job.url.as_ref()).map(|url| format!(" ({url})")).unwrap_or_default();
+            (format!("CI job {job} is red on the newest commit of step {id}{url}"), Some("fix it and commit".to_owned()))
+        }
+        StepStatus::Pending if !open.is_empty() => {
+            (format!("step {id} waits for {}", open.join(", ")), Some(format!("git godzilla explain {name}")))
+        }
+        StepStatus::Pending => {
+            let why = format!("step {id} can start: commit on branch {}, or start it", protocol.created.branch);
+            (why, Some(format!("git godzilla start {id} -p {name}")))
+        }
+        StepStatus::Running => {
+            let why = format!("step {id} is being worked on; tick its last box, or say that it is done");
+            (why, Some(format!("git godzilla done {id} -p {name}")))
+        }
+        StepStatus::NeedsQa => match decide::waits_for(protocol, step, &|_| None) {
+            Some(reason) if step.qa == crate::domain::spec::QaPolicy::Skip => {
+                (format!("step {id} is done and completes by itself: {reason}"), None)
+            }
+            _ => (
+                format!("step {id} is done and waits for QA ({})", step.qa),
+                Some(format!("git godzilla approve {id} -p {name}")),
+            ),
+        },
+    }
+}

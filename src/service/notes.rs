@@ -1,0 +1,78 @@
+//! Notes on the commits of protocols: a projection for `git log --notes=godzilla`, never read back.
+
+use std::time::Duration;
+
+use super::context::Context;
+use super::error::Error;
+use super::streams::Streams;
+use crate::domain::ci::JobResult;
+use crate::domain::id::Oid;
+use crate::domain::state::Protocol;
+use crate::platform::git::{Identity, MoveError, NotesError};
+use crate::platform::lock::Lock;
+use crate::store::refs;
+
+/// Returns the notes on all commits of a protocol that count.
+fn notes_of(protocol: &Protocol) -> Vec<(Oid, String)> {
+    let name = protocol.name();
+    let note = |(oid, commit): (&Oid, &crate::domain::state::Commit)| {
+        let mut text = format!("Protocol: {name}\n");
+        let step = commit.step.as_ref().and_then(|id| protocol.step(id));
+        if let Some(step) = step {
+            text.push_str(&format!("Step: {}\n", step.id));
+            if let Some(shown) = step.verdict.as_ref().filter(|shown| shown.verdict.commit == Some(*oid)) {
+                text.push_str(&format!("QA: {}\n", shown.verdict.result));
+            }
+            if step.newest() == Some(*oid) && step.ci != JobResult::None {
+                text.push_str(&format!("CI: {}\n", step.ci));
+            }
+        }
+        (*oid, text)
+    };
+    protocol.live_commits().map(note).collect()
+}
+
+/// Writes the notes of one protocol, with one try. Returns how many changed.
+///
+/// # Errors
+///
+/// [`Error`] if they could not be written; they are made again by the next command.
+pub fn write(ctx: &Context, protocol: &Protocol, limit: Duration) -> Result<usize, Error> {
+    write_all(ctx, &notes_of(protocol), limit)
+}
+
+/// Writes the notes of all protocols anew, from their events. Returns how many changed.
+///
+/// # Errors
+///
+/// [`Error`] if a stream cannot be read or the notes cannot be written.
+pub fn rebuild(ctx: &Context) -> Result<usize, Error> {
+    let streams = Streams::read(ctx)?;
+    let mut notes = Vec::new();
+    for name in streams.inventory.streams.keys() {
+        let view = streams.view(name)?;
+        if let Some(protocol) = super::streams::folded(&view.content, None).protocol {
+            notes.extend(notes_of(&protocol));
+        }
+    }
+    write_all(ctx, &notes, ctx.limit)
+}
+
+fn write_all(ctx: &Context, notes: &[(Oid, String)], limit: Duration) -> Result<usize, Error> {
+    let here: Vec<(Oid, String)> = notes.iter().filter(|(oid, _)| ctx.repo.has_object(*oid)).cloned().collect();
+    if here.is_empty() {
+        return Ok(0);
+    }
+    let fallback = || Identity { name: "git-godzilla".into(), email: "noreply@git-godzilla.invalid".into() };
+    let who = ctx.repo.committer().unwrap_or_else(fallback);
+    let mut guard = Lock::acquire(&ctx.repo.state_dir().join("locks").join("notes"), limit)?;
+    for _ in 0..3 {
+        match ctx.repo.write_notes(refs::NOTES, &here, &who, "Notes on commits of protocols", &mut guard) {
+            Err(NotesError::Move(MoveError::Lost { .. })) => (),
+            Err(NotesError::Move(err)) => return Err(err.into()),
+            Err(NotesError::Git(err)) => return Err(err.into()),
+            Ok(n_changed) => return Ok(n_changed),
+        }
+    }
+    Err(Error::state("notes.busy", "the notes are being written by others", "git godzilla notes rebuild"))
+}

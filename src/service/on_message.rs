@@ -1,0 +1,175 @@
+//! The commit message of a protocol's branch: tag and trailer of its step, and the contract.
+
+use std::path::Path;
+
+use super::context::Context;
+use super::error::Error;
+use super::observe::{self, Scope};
+use super::on_commit::HookBranch;
+use crate::domain::decide::waits_for;
+use crate::domain::ledger::Ledger;
+use crate::domain::message::{self, Comment, Decoration, Rules};
+use crate::domain::state::{Protocol, Step};
+use crate::domain::status::{ProtocolStatus, StepStatus};
+use crate::platform::{env, fs};
+use crate::store::stream;
+
+/// Something about a message or the state of its step that the contract does not want.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    pub code: &'static str,
+    pub message: String,
+    pub remedy: String,
+}
+
+/// Adds tag and trailer of the current step to the message in `file` where they are absent.
+///
+/// A message that git would abort on is left alone, so that git still does.
+///
+/// # Errors
+///
+/// [`Error`] if the stream or the file cannot be read or written. The message is whole then.
+pub fn prepare(ctx: &Context, branch: &HookBranch, file: &Path) -> Result<(), Error> {
+    if branch.rebasing {
+        return Ok(());
+    }
+    let Some(protocol) = peek(ctx, branch)? else { return Ok(()) };
+    decorate(ctx, &protocol, file)
+}
+
+/// Adds what is still missing and returns what the contract does not want.
+///
+/// # Errors
+///
+/// As [`prepare`].
+pub fn check(ctx: &Context, branch: &HookBranch, file: &Path) -> Result<Vec<Finding>, Error> {
+    if branch.rebasing {
+        return Ok(Vec::new());
+    }
+    let Some(protocol) = peek(ctx, branch)? else { return Ok(Vec::new()) };
+    decorate(ctx, &protocol, file)?;
+    let raw = read(file)?;
+    let rules = rules(ctx);
+    if !message::has_content(&raw, &rules) {
+        return Ok(Vec::new());
+    }
+    let mut findings: Vec<Finding> = message::check_contract(&raw, &rules)
+        .into_iter()
+        .filter(|finding| ctx.settings.commit_tag || finding.code != "message.tag")
+        .map(|finding| Finding {
+            code: finding.code,
+            message: finding.text,
+            remedy: format!("write `type(scope): subject {}`", tag_of(&protocol)),
+        })
+        .collect();
+    findings.extend(state_findings(&protocol, &raw, &rules));
+    Ok(findings)
+}
+
+fn tag_of(protocol: &Protocol) -> String {
+    let step = protocol.current_step().map_or(0, |step| step.id.number());
+    message::tag(protocol.created.number, step)
+}
+
+/// Whether the step that the message names exists and may take commits.
+fn state_findings(protocol: &Protocol, raw: &[u8], rules: &Rules) -> Vec<Finding> {
+    let name = protocol.name();
+    let finding = |code, message: String, remedy: String| Finding { code, message, remedy };
+    match protocol.recorded {
+        ProtocolStatus::Paused => {
+            let remedy = format!("git godzilla resume {name}");
+            return vec![finding("protocol.paused", format!("protocol {name} is paused"), remedy)];
+        }
+        status if status.is_final() => {
+            let remedy = format!("git godzilla show {name}");
+            return vec![finding("protocol.over", format!("protocol {name} is {status}"), remedy)];
+        }
+        _ => (),
+    }
+    let parsed = message::parse_draft(raw, rules, &name);
+    let Ok(parsed_name) = name.parse() else { return Vec::new() };
+    let (id, _) = observe::step_of(&parsed, &parsed_name, Some(protocol));
+    let step: Option<&Step> = match id {
+        Some(id) => match protocol.step(&id) {
+            Some(step) => Some(step),
+            None => {
+                let remedy = format!("git godzilla show {name}");
+                return vec![finding("step.unknown", format!("the plan has no step {id}"), remedy)];
+            }
+        },
+        None => protocol.current_step(),
+    };
+    let Some(step) = step else { return Vec::new() };
+    let id = &step.id;
+    let open: Vec<String> = protocol.open_dependencies(step).map(|dep| dep.id.to_string()).collect();
+    match step.recorded {
+        StepStatus::Completed | StepStatus::Cancelled => {
+            let remedy = "name another step in the `Godzilla-Step` trailer".to_owned();
+            vec![finding("step.over", format!("step {id} is {}", step.recorded), remedy)]
+        }
+        StepStatus::Blocked => {
+            let remedy = format!("git godzilla unblock {id} -p {name}");
+            vec![finding("step.blocked", format!("step {id} is blocked"), remedy)]
+        }
+        StepStatus::Pending if !open.is_empty() => {
+            let remedy = "finish what it waits for, or name another step in the trailer".to_owned();
+            vec![finding("step.order", format!("step {id} waits for {}", open.join(", ")), remedy)]
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn decorate(ctx: &Context, protocol: &Protocol, file: &Path) -> Result<(), Error> {
+    if protocol.shown.is_final() {
+        return Ok(());
+    }
+    let Some(step) = protocol.current_step() else { return Ok(()) };
+    let name = protocol.name();
+    let want = Decoration {
+        tag: ctx.settings.commit_tag.then(|| message::tag(protocol.created.number, step.id.number())),
+        trailer_value: format!("{name}/{}", step.id),
+        protocol: name,
+    };
+    let raw = read(file)?;
+    if let Some(decorated) = message::decorate(&raw, &rules(ctx), &want) {
+        fs::replace_file(file, &decorated, false).map_err(Error::io("write the commit message"))?;
+    }
+    Ok(())
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, Error> {
+    std::fs::read(file).map_err(Error::io("read the commit message"))
+}
+
+/// Which lines of the message git will drop. `GIT_EDITOR` is `:` when no editor is opened.
+fn rules(ctx: &Context) -> Rules {
+    let mark = ctx.repo.config("core.commentString").or_else(|| ctx.repo.config("core.commentChar"));
+    let comment = mark.filter(|mark| mark != "auto").and_then(Comment::new).unwrap_or_default();
+    let cleanup = ctx.repo.config("commit.cleanup").unwrap_or_default();
+    let edited = env::var("GIT_EDITOR").as_deref() != Some(":");
+    let keeps_comments = match cleanup.as_str() {
+        "strip" => false,
+        "whitespace" | "verbatim" | "scissors" => true,
+        _ => !edited,
+    };
+    Rules { comment: if keeps_comments { comment.kept() } else { comment }, scissors: edited || cleanup == "scissors" }
+}
+
+/// Returns the state that the next commit meets, with what the branch shows already. Writes nothing.
+fn peek(ctx: &Context, branch: &HookBranch) -> Result<Option<Protocol>, Error> {
+    let tips = branch.tips(ctx)?;
+    let view = stream::view(&ctx.repo, &branch.name, &tips, None)?;
+    let writer = ctx.writer();
+    let specs = view.content.decoded_specs();
+    let mut ledger = Ledger::new(branch.name.clone(), view.content.events(), specs, writer.author);
+    if let Some(protocol) = ledger.protocol() {
+        let tips = branch.branch_tips(ctx, protocol);
+        observe::reconcile(&ctx.repo, &mut ledger, &tips, Scope::Commits, &std::collections::HashSet::new())?;
+    }
+    Ok(ledger.protocol().cloned())
+}
+
+/// Says what a step that has ended waits for, if anything.
+pub fn waiting_reason(protocol: &Protocol, step: &Step) -> Option<&'static str> {
+    waits_for(protocol, step, &|_| None)
+}
