@@ -1,1 +1,25 @@
-fn main() {}
+//! `git-godzilla`, run as `git godzilla` or, through a link, as one of git's hooks.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    git_godzilla::platform::process::tidy_up_on_signals();
+    let mut args = std::env::args_os();
+    let program = args.next().unwrap_or_default();
+    if let Some(event) = git_godzilla::hooks::event_of(Path::new(&program)) {
+        let args: Vec<OsString> = args.collect();
+        return git_godzilla::hooks::run(event, &args);
+    }
+    // What a shim calls, without the cost of parsing a command line.
+    let args: Vec<OsString> = args.collect();
+    if let [hook, event, rest @ ..] = args.as_slice()
+        && hook == "hook"
+        && let Some(event) = event.to_str().filter(|event| !event.starts_with('-'))
+    {
+        let rest = rest.strip_prefix(&[OsString::from("--")]).unwrap_or(rest);
+        return git_godzilla::hooks::run(event, rest);
+    }
+    git_godzilla::cli::run()
+}

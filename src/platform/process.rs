@@ -146,3 +146,52 @@ fn end(child: &mut Child, isolated: bool) {
     drop(child.kill());
     drop(child.wait());
 }
+
+/// Removes temporary files and locks of gix when a signal ends this process.
+pub fn tidy_up_on_signals() {
+    gix::tempfile::signal::setup(gix::tempfile::signal::handler::Mode::DeleteTempfilesOnTerminationAndRestoreDefaultBehaviour);
+}
+
+/// Whether the command line of a parent, grandparent and so on (five at most) is what `is_it` looks
+/// for. Only where the system tells.
+pub fn ancestor_is(is_it: impl Fn(&[String]) -> bool) -> bool {
+    let mut pid = std::process::id();
+    for _ in 0..5 {
+        let Some(parent) = parent_of(pid) else { return false };
+        if is_it(&command_line(parent)) {
+            return true;
+        }
+        pid = parent;
+    }
+    false
+}
+
+#[cfg(target_os = "linux")]
+fn parent_of(pid: u32) -> Option<u32> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name in parentheses may itself hold any character.
+    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
+}
+
+#[cfg(target_os = "linux")]
+fn command_line(pid: u32) -> Vec<String> {
+    let bytes = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let args = bytes.split(|byte| *byte == 0).map(|arg| String::from_utf8_lossy(arg).into_owned());
+    args.filter(|arg| !arg.is_empty()).collect()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn parent_of(pid: u32) -> Option<u32> {
+    ps("ppid=", pid)?.trim().parse().ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn command_line(pid: u32) -> Vec<String> {
+    ps("args=", pid).map(|line| line.split_whitespace().map(str::to_owned).collect()).unwrap_or_default()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn ps(what: &str, pid: u32) -> Option<String> {
+    let output = run(command("ps").args(["-o", what, "-p", &pid.to_string()]), None, Limits::default(), |_| ()).ok()?;
+    Some(String::from_utf8_lossy(&output.stdout).into_owned())
+}

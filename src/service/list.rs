@@ -127,10 +127,46 @@ pub fn twin_name(name: &Name, root: Ulid) -> String {
     format!("{name}~{}", &id[id.len() - 6..])
 }
 
+/// A remote of the repository, and whether state goes to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemoteState {
+    pub name: String,
+    pub shared: bool,
+    /// Events here that it was not seen to hold; 0 if it is not shared with.
+    pub unshared_events: usize,
+}
+
+/// Returns the remotes and what they lack, as last fetched.
+///
+/// # Errors
+///
+/// [`Error`] if refs cannot be listed.
+pub fn remotes(ctx: &Context) -> Result<Vec<RemoteState>, Error> {
+    let streams = Streams::read(ctx)?;
+    let mut remotes = Vec::new();
+    for remote in ctx.repo.remotes() {
+        let shared = streams.inventory.remotes.contains(&remote.name);
+        let mut unshared = 0;
+        for tips in streams.inventory.streams.values().filter(|_| shared) {
+            let Some(local) = tips.local else { continue };
+            if tips.tracking.iter().any(|(name, tip)| *name == remote.name && *tip == local) {
+                continue;
+            }
+            let content = ctx.repo.tree_of(local).and_then(|tree| tip::read(&ctx.repo, tree));
+            unshared += content.map_or(0, |content| events_not_at(&streams, tips, &content, &remote.name));
+        }
+        remotes.push(RemoteState { name: remote.name, shared, unshared_events: unshared });
+    }
+    Ok(remotes)
+}
+
 /// Returns how many events of `content` the home remote was not seen to hold.
 pub fn unshared_events(streams: &Streams<'_>, tips: &Tips, content: &Content) -> usize {
-    let Some(home) = streams.inventory.home() else { return 0 };
-    let theirs = tips.tracking.iter().find(|(remote, _)| remote == home).map(|(_, tip)| *tip);
+    streams.inventory.home().map_or(0, |home| events_not_at(streams, tips, content, home))
+}
+
+fn events_not_at(streams: &Streams<'_>, tips: &Tips, content: &Content, remote: &str) -> usize {
+    let theirs = tips.tracking.iter().find(|(name, _)| name == remote).map(|(_, tip)| *tip);
     if theirs.is_some() && theirs == tips.local {
         return 0;
     }

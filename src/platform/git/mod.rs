@@ -18,7 +18,7 @@ pub use config::{ConfigLine, Remote};
 pub use moves::{Move, MoveError};
 pub use notes::NotesError;
 pub use objects::{CommitInfo, NewCommit, TreeEntry};
-pub use open::OpenError;
+pub use open::{OpenError, init_if_needed};
 pub use refs::Head;
 pub use run::git_version;
 pub use transport::{PushResult, RefPush, Transport, TransportError};

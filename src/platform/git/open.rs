@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Repo;
+use super::{Error, Repo};
 use crate::platform::env;
+use crate::platform::process::{self, Limits};
 
 /// Why there is no repository to work with.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +48,17 @@ impl Repo {
         Self::guarded(repo)
     }
 
+    /// Opens the repository whose git folder is `dir`, as `git --git-dir` does.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`]; nothing was written.
+    pub fn open(dir: &Path) -> Result<Self, OpenError> {
+        let options = gix::open::Options::default().bail_if_untrusted(true).cli_overrides(config_parameters());
+        let repo = gix::ThreadSafeRepository::open_opts(dir, options).map_err(|err| explain(dir, err))?;
+        Self::guarded(repo.to_thread_local())
+    }
+
     fn guarded(mut repo: gix::Repository) -> Result<Self, OpenError> {
         if repo.git_dir_trust() != gix::sec::Trust::Full {
             return Err(OpenError::Untrusted(repo.git_dir().to_owned()));
@@ -73,6 +85,19 @@ impl Repo {
         let (git_dir, common_dir) = (absolute(repo.git_dir()), absolute(repo.common_dir()));
         Ok(Self { gix: repo, git_dir, common_dir })
     }
+}
+
+/// Makes a repository in the current folder if it lies in none.
+///
+/// # Errors
+///
+/// [`Error`] if git fails.
+pub fn init_if_needed(dry_run: bool) -> Result<(), Error> {
+    if dry_run || !matches!(Repo::discover(Path::new(".")), Err(OpenError::NotARepository(_))) {
+        return Ok(());
+    }
+    let output = process::run(super::run::clean_git().arg("init").arg("--quiet"), None, Limits::default(), |_| ())?;
+    if output.status.success() { Ok(()) } else { Err(super::run::failed(&["init"], &output.stderr)) }
 }
 
 fn explain(dir: &Path, err: gix::Error) -> OpenError {

@@ -1,0 +1,42 @@
+//! `git godzilla explain`.
+
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::show;
+use crate::cli::error::CliError;
+use crate::cli::ui::{CYAN, Ui, styled};
+use crate::service::explain;
+
+/// Say why a protocol stands where it does, and what to do about it
+#[derive(clap::Args, Debug)]
+pub(in crate::cli) struct Args {
+    /// Its name or number; that of the current branch if left out
+    name: Option<String>,
+
+    /// Only this step
+    #[arg(long)]
+    step: Option<String>,
+}
+
+pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError> {
+    let ctx = crate::cli::context(ui)?;
+    let shown = show::load(&ctx, args.name.as_deref())?;
+    let explained = explain::explain(&shown, args.step.as_deref())?;
+    if ui.json {
+        ui.json(&json!({
+            "schema": "git-godzilla/explain@1",
+            "name": explained.name,
+            "step": explained.step,
+            "why": explained.why,
+            "next_command": explained.next_command,
+        }))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    ui.line(explained.why)?;
+    if let Some(next) = explained.next_command {
+        ui.line(format!("next: {}", styled(CYAN, next)))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,73 @@
+//! `git godzilla list`.
+
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use crate::cli::error::CliError;
+use crate::cli::json::{self as shapes, Worktrees};
+use crate::cli::ui::{DIM, Table, Ui, status_look};
+use crate::service::list::{self, Listing};
+
+/// List all protocols
+#[derive(clap::Args, Debug)]
+pub(in crate::cli) struct Args {
+    /// Only those that are not over
+    #[arg(long)]
+    open: bool,
+}
+
+pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError> {
+    let ctx = crate::cli::context(ui)?;
+    let mut listing = list::list(&ctx)?;
+    if args.open {
+        listing.rows.retain(|row| row.status != "completed" && row.status != "cancelled");
+    }
+    set_aside(ui, &listing);
+    if ui.json {
+        let worktrees = Worktrees::of(&ctx.repo);
+        let protocols: Vec<Value> = listing.rows.iter().map(|row| shapes::row(row, &worktrees)).collect();
+        ui.json(&json!({ "schema": "git-godzilla/list@1", "protocols": protocols }))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if listing.rows.is_empty() {
+        ui.line("no protocols yet")?;
+        ui.note("plan one with `git godzilla plan \"what is to be done\"`");
+    }
+    for line in table(&listing) {
+        ui.line(line)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Says which streams could not be read; all others go on.
+pub(super) fn set_aside(ui: &mut Ui, listing: &Listing) {
+    for (name, why) in &listing.set_aside {
+        ui.warn(format!("{name} is set aside: {why}"));
+    }
+}
+
+/// The protocols as a table, one a line.
+pub(super) fn table(listing: &Listing) -> Vec<String> {
+    let mut table = Table::default();
+    for row in &listing.rows {
+        let (glyph, style) = status_look(&row.status);
+        let step = match (&row.current_step, &row.current_status) {
+            (Some(step), Some(status)) if status != "pending" => format!("{step} ({status})"),
+            (Some(step), _) => step.clone(),
+            _ if row.merged.is_some() => "merged".to_owned(),
+            _ if row.steps_settled == row.steps_total && row.status == "running" => "ready to merge".to_owned(),
+            _ => String::new(),
+        };
+        let done = format!("{}/{}", row.steps_completed, row.steps_total);
+        let plain = anstyle::Style::new();
+        table.row([
+            (format!("{glyph} {}", row.name), style),
+            (row.status.clone(), style),
+            (done, DIM),
+            (step, plain),
+            (row.title.clone(), plain),
+        ]);
+    }
+    table.lines()
+}

@@ -1,0 +1,17 @@
+//! One file per command: its arguments, whose comments are its help, and one function.
+
+pub(super) mod act;
+pub(super) mod ci_report;
+pub(super) mod config;
+pub(super) mod demo;
+pub(super) mod explain;
+pub(super) mod hooks;
+pub(super) mod init;
+pub(super) mod list;
+pub(super) mod log;
+pub(super) mod notes;
+pub(super) mod plan;
+pub(super) mod ready;
+pub(super) mod show;
+pub(super) mod status;
+pub(super) mod sync;

@@ -1,0 +1,104 @@
+//! `git godzilla show`.
+
+use std::process::ExitCode;
+
+use crate::cli::error::CliError;
+use crate::cli::json::{self as shapes, Worktrees};
+use crate::cli::ui::{BOLD, CYAN, DIM, Table, Ui, moment, status_look, styled};
+use crate::domain::ci::JobResult;
+use crate::domain::sentence::short_ref;
+use crate::service::context::Context;
+use crate::service::list::{self, Shown};
+use crate::service::streams::Streams;
+use crate::service::{explain, resolve};
+
+/// Show one protocol: its steps, commits, CI and what to do next
+#[derive(clap::Args, Debug)]
+pub(in crate::cli) struct Args {
+    /// Its name or number; that of the current branch if left out
+    name: Option<String>,
+}
+
+pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError> {
+    let ctx = crate::cli::context(ui)?;
+    let shown = load(&ctx, args.name.as_deref())?;
+    print(ui, &ctx, &shown)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Reads the protocol that is named, or that of the current branch.
+pub(super) fn load(ctx: &Context, name: Option<&str>) -> Result<Shown, CliError> {
+    let streams = Streams::read(ctx)?;
+    let target = resolve::protocol(&streams, name)?;
+    Ok(list::show(&streams, &target.name, target.root)?)
+}
+
+pub(super) fn print(ui: &mut Ui, ctx: &Context, shown: &Shown) -> Result<(), CliError> {
+    let worktrees = Worktrees::of(&ctx.repo);
+    if ui.json {
+        return ui.json(&shapes::protocol(shown, &worktrees));
+    }
+    let protocol = &shown.protocol;
+    let created = &protocol.created;
+    let (glyph, style) = status_look(protocol.shown.as_str());
+    ui.line(format!("{}  {}", styled(BOLD, &shown.name), created.title))?;
+    let mut facts = Table::default();
+    let mut fact = |key: &str, value: String| facts.row([(key.to_owned(), DIM), (value, anstyle::Style::new())]);
+    fact("status", styled(style, format!("{glyph} {}", protocol.shown)));
+    fact("branch", format!("{} from {} at {}", created.branch, created.base, created.base_commit.short()));
+    if let Some(path) = worktrees.get(&created.branch) {
+        fact("worktree", path.clone());
+    }
+    if let Some(merged) = &protocol.merged {
+        fact("merged", format!("into {} by {} ({})", short_ref(&merged.into), merged.commit.short(), merged.rule));
+    }
+    fact("updated", moment(protocol.updated_at_ms));
+    if shown.row.unshared_events > 0 {
+        fact("unshared", format!("{} events; `git push` or `git godzilla sync` shares them", shown.row.unshared_events));
+    }
+    for line in facts.lines() {
+        ui.line(line)?;
+    }
+    ui.line("")?;
+    for line in steps(shown) {
+        ui.line(line)?;
+    }
+    if !protocol.shown.is_final() {
+        let explained = explain::explain(shown, None)?;
+        ui.line("")?;
+        ui.line(explained.why)?;
+        if let Some(next) = explained.next_command {
+            ui.line(format!("next: {}", styled(CYAN, next)))?;
+        }
+    }
+    Ok(())
+}
+
+fn steps(shown: &Shown) -> Vec<String> {
+    let plain = anstyle::Style::new();
+    let current = shown.protocol.current_step().map(|step| &step.id);
+    let mut table = Table::default();
+    for step in &shown.protocol.steps {
+        let (glyph, style) = status_look(step.shown.as_str());
+        let mark = if Some(&step.id) == current { "→" } else { " " };
+        let mut facts = Vec::new();
+        match step.commits.len() {
+            0 => (),
+            1 => facts.push("1 commit".to_owned()),
+            n => facts.push(format!("{n} commits")),
+        }
+        if step.attempt > 1 {
+            facts.push(format!("attempt {}", step.attempt));
+        }
+        if step.ci != JobResult::None {
+            facts.push(format!("CI {}", step.ci));
+        }
+        table.row([
+            (format!("{mark} {glyph} {}", step.id), style),
+            (step.shown.to_string(), style),
+            (step.title.clone(), plain),
+            (facts.join(", "), DIM),
+        ]);
+    }
+    table.lines()
+}

@@ -1,0 +1,91 @@
+//! `git godzilla status`.
+
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use super::{list as list_command, show};
+use crate::cli::error::CliError;
+use crate::cli::json::{self as shapes, Worktrees};
+use crate::cli::ui::{CYAN, Ui, styled};
+use crate::service::streams::Streams;
+use crate::service::{list, resolve};
+
+/// Show the protocol of the current branch, or what is going on in all of them
+#[derive(clap::Args, Debug)]
+pub(in crate::cli) struct Args {
+    /// Show all protocols, also on a protocol's branch
+    #[arg(long)]
+    all: bool,
+}
+
+pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError> {
+    let ctx = crate::cli::context(ui)?;
+    let streams = Streams::read(&ctx)?;
+    if let Some(name) = resolve::current(&streams)?.filter(|_| !args.all) {
+        let shown = list::show(&streams, &name, None)?;
+        show::print(ui, &ctx, &shown)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    drop(streams);
+    let mut listing = list::list(&ctx)?;
+    list_command::set_aside(ui, &listing);
+    let remotes = list::remotes(&ctx)?;
+    let unshared: usize = listing.rows.iter().map(|row| row.unshared_events).sum();
+    if ui.json {
+        let worktrees = Worktrees::of(&ctx.repo);
+        let protocols: Vec<Value> = listing.rows.iter().map(|row| shapes::row(row, &worktrees)).collect();
+        let remotes: Vec<Value> = remotes
+            .iter()
+            .map(|remote| {
+                json!({
+                    "name": remote.name,
+                    "shared": remote.shared,
+                    "unshared_events": remote.unshared_events,
+                    "last_error": Value::Null,
+                })
+            })
+            .collect();
+        ui.json(&json!({
+            "schema": "git-godzilla/status@1",
+            "protocols": protocols,
+            "unshared_events": unshared,
+            "unmatched_ci_reports": listing.unmatched_ci_reports,
+            "remotes": remotes,
+        }))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let n_over = listing.rows.len();
+    listing.rows.retain(|row| row.status != "completed" && row.status != "cancelled");
+    let n_over = n_over - listing.rows.len();
+    // What needs a person comes first.
+    listing.rows.sort_by_key(|row| !needs_you(row));
+    if listing.rows.is_empty() {
+        ui.line("nothing is going on")?;
+    }
+    for line in list_command::table(&listing) {
+        ui.line(line)?;
+    }
+    if n_over > 0 {
+        ui.line(format!("and {n_over} that are over (git godzilla list)"))?;
+    }
+    for row in listing.rows.iter().filter_map(|row| row.blocked_reason.as_ref()) {
+        ui.line(format!("{}: {}", row.message, styled(CYAN, &row.remedy)))?;
+    }
+    for remote in remotes.iter().filter(|remote| remote.unshared_events > 0) {
+        ui.line(format!(
+            "{} events are not on {}: {}",
+            remote.unshared_events,
+            remote.name,
+            styled(CYAN, "git godzilla sync")
+        ))?;
+    }
+    if listing.unmatched_ci_reports > 0 {
+        ui.line(format!("{} CI reports are about commits that no protocol knows", listing.unmatched_ci_reports))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn needs_you(row: &crate::store::cache::Row) -> bool {
+    matches!(row.status.as_str(), "blocked" | "failed" | "paused") || row.current_status.as_deref() == Some("needs_qa")
+}

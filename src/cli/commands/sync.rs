@@ -1,0 +1,65 @@
+//! `git godzilla sync`.
+
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use crate::cli::error::CliError;
+use crate::cli::ui::{GREEN, RED, Ui, styled};
+use crate::service::sync::{self, Outcome, Progress, Synced};
+
+/// Share state with a remote: fetch, take over, push
+///
+/// `git push` and `git pull` do this on the way; `sync` does it now, without moving any branch.
+#[derive(clap::Args, Debug)]
+pub(in crate::cli) struct Args {
+    /// Only with this remote
+    remote: Option<String>,
+}
+
+pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError> {
+    let ctx = crate::cli::context(ui)?;
+    let synced = sync::sync(&ctx, args.remote.as_deref(), &mut |progress| match progress {
+        Progress::Fetching(remote) => ui.progress(&format!("fetching from {remote}")),
+        Progress::Reading => ui.progress("reading streams"),
+        Progress::Pushing { remote, n_refs } => ui.progress(&format!("pushing {n_refs} refs to {remote}")),
+        Progress::Git(line) => ui.progress(line.rsplit('\r').next().unwrap_or(line)),
+    })?;
+    let worked = synced.iter().all(|remote| remote.result == Outcome::Ok);
+    if ui.json {
+        let remotes: Vec<Value> = synced
+            .iter()
+            .map(|remote| {
+                json!({
+                    "name": remote.name,
+                    "result": remote.result.as_str(),
+                    "fetched_events": remote.fetched_events,
+                    "pushed_events": remote.pushed_events,
+                })
+            })
+            .collect();
+        ui.json(&json!({ "schema": "git-godzilla/sync@1", "remotes": remotes }))?;
+    } else {
+        for remote in &synced {
+            ui.line(line(remote))?;
+        }
+    }
+    Ok(if worked { ExitCode::SUCCESS } else { ExitCode::from(7) })
+}
+
+fn line(remote: &Synced) -> String {
+    let message = remote.message.as_ref().map(|message| format!(": {message}")).unwrap_or_default();
+    match remote.result {
+        Outcome::Ok if remote.fetched_events + remote.pushed_events == 0 && remote.message.is_none() => {
+            format!("{} {} is up to date", styled(GREEN, "✓"), remote.name)
+        }
+        Outcome::Ok => format!(
+            "{} {}: {} events fetched, {} pushed{message}",
+            styled(GREEN, "✓"),
+            remote.name,
+            remote.fetched_events,
+            remote.pushed_events
+        ),
+        result => format!("{} {} is {}{message}", styled(RED, "✗"), remote.name, result.as_str()),
+    }
+}

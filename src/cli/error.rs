@@ -1,0 +1,168 @@
+//! What a person or a script sees when something goes wrong: kind, exit code and hint are decided
+//! here and nowhere else.
+
+use crate::domain::decide::RefusalKind;
+use crate::domain::id::InvalidName;
+use crate::platform::git::{self, OpenError, TransportError};
+use crate::service::error::Error;
+use crate::service::error_chain;
+use crate::store::stream;
+
+/// The exit codes, as promised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    No = 1,
+    Usage = 2,
+    Unknown = 3,
+    Refused = 4,
+    Policy = 5,
+    Program = 6,
+    Remote = 7,
+    Bug = 70,
+}
+
+/// An error with everything that is shown of it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct CliError {
+    pub code: String,
+    pub message: String,
+    pub hint: Option<String>,
+    pub exit: Exit,
+    /// Names that may have been meant.
+    pub candidates: Vec<String>,
+}
+
+impl CliError {
+    pub fn new(exit: Exit, code: &str, message: impl Into<String>) -> Self {
+        Self { code: code.to_owned(), message: message.into(), hint: None, exit, candidates: Vec::new() }
+    }
+
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl From<OpenError> for CliError {
+    fn from(err: OpenError) -> Self {
+        let message = error_chain(&err);
+        match err {
+            OpenError::NotARepository(_) => {
+                Self::new(Exit::Refused, "repository.missing", message).hint("git godzilla init --init-if-needed")
+            }
+            OpenError::Unsupported(_) => Self::new(Exit::Refused, "repository.unsupported", message)
+                .hint("convert it with git, or use a clone that has the usual format"),
+            OpenError::Untrusted(path) => Self::new(Exit::Refused, "repository.foreign", message)
+                .hint(format!("git config --global --add safe.directory '{}'", path.display())),
+            OpenError::Gix(_) => Self::new(Exit::Refused, "repository.open", message),
+        }
+    }
+}
+
+impl From<InvalidName> for CliError {
+    fn from(err: InvalidName) -> Self {
+        Self::new(Exit::Usage, "name.invalid", err.to_string())
+    }
+}
+
+impl From<Error> for CliError {
+    fn from(err: Error) -> Self {
+        let message = error_chain(&err);
+        match err {
+            Error::Refused(refusal) => {
+                let exit = match refusal.kind {
+                    RefusalKind::Unknown => Exit::Unknown,
+                    RefusalKind::State => Exit::Refused,
+                    RefusalKind::Policy => Exit::Policy,
+                };
+                Self { hint: refusal.hint, ..Self::new(exit, refusal.code, refusal.message) }
+            }
+            Error::Unknown { what, near, .. } => {
+                let hint = match (near.first(), what) {
+                    (Some(near), _) => format!("did you mean `{near}`?"),
+                    (None, "protocol") => "git godzilla list".to_owned(),
+                    (None, "remote") => "git remote -v".to_owned(),
+                    (None, _) => "git godzilla show".to_owned(),
+                };
+                Self { candidates: near, ..Self::new(Exit::Unknown, &format!("{what}.unknown"), message).hint(hint) }
+            }
+            Error::Ambiguous { candidates, .. } => {
+                let hint = match candidates.first() {
+                    Some(name) => format!("name one of them, as in `-p {name}`"),
+                    None => "plan one with `git godzilla plan \"…\"`".to_owned(),
+                };
+                Self { candidates, ..Self::new(Exit::Usage, "name.ambiguous", message).hint(hint) }
+            }
+            Error::Usage { hint, .. } => Self { hint, ..Self::new(Exit::Usage, "usage", message) },
+            Error::State { code, hint, .. } => Self { hint, ..Self::new(Exit::Refused, code, message) },
+            Error::Name(err) => err.into(),
+            Error::Stream(err) => of_stream(&err, message),
+            Error::Transport(err) => of_transport(&err, message),
+            Error::Git(err) => of_git(&err, message),
+            Error::Hooks(_) => Self::new(Exit::Refused, "hooks.failed", message),
+            Error::Lock(crate::platform::lock::Error::Busy { .. }) => Self::new(Exit::Refused, "busy", message)
+                .hint("another git godzilla is at work; run it again"),
+            Error::Lock(_) | Error::Io { .. } | Error::Move(_) => Self::new(Exit::Refused, "io", message),
+        }
+    }
+}
+
+fn of_stream(err: &stream::Error, message: String) -> CliError {
+    match err {
+        stream::Error::TooNew { .. } => CliError::new(Exit::Refused, "stream.too_new", message)
+            .hint("update git-godzilla; nothing was changed"),
+        stream::Error::Busy { .. } => CliError::new(Exit::Refused, "stream.busy", message)
+            .hint("nothing was recorded; run it again"),
+        stream::Error::NoIdentity => CliError::new(Exit::Refused, "identity.missing", message)
+            .hint("git config --global user.name \"Your Name\" && git config --global user.email you@example.com"),
+        stream::Error::Read { .. } => CliError::new(Exit::Refused, "stream.damaged", message)
+            .hint("fetch it again with `git godzilla sync`"),
+        stream::Error::Write { .. } | stream::Error::Move { .. } => {
+            CliError::new(Exit::Refused, "stream.write", message)
+        }
+    }
+}
+
+fn of_transport(err: &TransportError, message: String) -> CliError {
+    let code = match err {
+        TransportError::Unreachable { .. } => "remote.unreachable",
+        TransportError::Auth { .. } => "remote.auth",
+        TransportError::Refused { .. } => "remote.refused",
+        TransportError::NotForward { .. } => {
+            return CliError::new(Exit::Bug, "bug.not_forward", message).hint("please report this");
+        }
+        TransportError::Git(err) => return of_git(err, message),
+    };
+    CliError::new(Exit::Remote, code, message).hint("try again with `git godzilla sync`; nothing is lost")
+}
+
+fn of_git(err: &git::Error, message: String) -> CliError {
+    match err {
+        git::Error::Missing(_) => CliError::new(Exit::Refused, "object.missing", message).hint("git fetch"),
+        git::Error::Process(_) => CliError::new(Exit::Program, "git.failed", message),
+        git::Error::Git { .. } => CliError::new(Exit::Program, "git.failed", message),
+        git::Error::Gix { .. } | git::Error::Io { .. } | git::Error::Damaged(_) => {
+            CliError::new(Exit::Refused, "repository.damaged", message).hint("git fsck")
+        }
+    }
+}
+
+impl From<git::Error> for CliError {
+    fn from(err: git::Error) -> Self {
+        Error::from(err).into()
+    }
+}
+
+impl From<std::io::Error> for CliError {
+    fn from(err: std::io::Error) -> Self {
+        if err.kind() == std::io::ErrorKind::BrokenPipe {
+            // Who reads has had enough; see `cli::run`.
+            return Self::new(Exit::No, CLOSED_PIPE, "the output was closed");
+        }
+        Self::new(Exit::Refused, "io", error_chain(&err))
+    }
+}
+
+/// The code of an output that was closed, which is a silent end.
+pub const CLOSED_PIPE: &str = "output.closed";

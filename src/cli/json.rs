@@ -1,0 +1,135 @@
+//! The JSON that commands print; each shape has a schema in `schemas/`.
+
+use std::collections::HashMap;
+
+use serde_json::{Value, json};
+
+use crate::domain::state::{Protocol, Step};
+use crate::platform::git::Repo;
+use crate::service::list::Shown;
+use crate::store::cache::Row;
+
+/// Where the branches are checked out; one of the fields that differ between clones.
+pub(super) struct Worktrees(HashMap<String, String>);
+
+impl Worktrees {
+    pub(super) fn of(repo: &Repo) -> Self {
+        let paths = repo.worktrees().into_iter();
+        Self(paths.map(|(path, branch)| (branch, path.to_string_lossy().into_owned())).collect())
+    }
+
+    pub(super) fn get(&self, branch: &str) -> Option<&String> {
+        self.0.get(branch)
+    }
+}
+
+/// One protocol of `list@1`.
+pub(super) fn row(row: &Row, worktrees: &Worktrees) -> Value {
+    json!({
+        "name": row.name,
+        "id": row.id,
+        "number": row.number,
+        "slug": row.slug,
+        "title": row.title,
+        "status": row.status,
+        "branch": row.branch,
+        "base": row.base,
+        "base_commit": row.base_commit,
+        "worktree": worktrees.get(&row.branch),
+        "current_step": row.current_step,
+        "steps_total": row.steps_total,
+        "steps_completed": row.steps_completed,
+        "blocked_reason": row.blocked_reason,
+        "merged": row.merged,
+        "unshared_events": row.unshared_events,
+        "updated_at_ms": row.updated_at_ms,
+    })
+}
+
+/// `protocol@1`.
+pub(super) fn protocol(shown: &Shown, worktrees: &Worktrees) -> Value {
+    let mut document = json!({ "schema": "git-godzilla/protocol@1" });
+    merge(&mut document, row(&shown.row, worktrees));
+    let counts = &shown.protocol.counts;
+    let steps: Vec<Value> = shown.protocol.steps.iter().map(|item| step(&shown.protocol, item)).collect();
+    merge(
+        &mut document,
+        json!({
+            "steps": steps,
+            "events_total": counts.accepted,
+            "rejected_events": counts.rejected,
+            "usage": { "input_tokens": 0, "cached_tokens": 0, "output_tokens": 0, "cost_micros": 0 },
+        }),
+    );
+    document
+}
+
+fn merge(document: &mut Value, more: Value) {
+    if let (Value::Object(document), Value::Object(more)) = (document, more) {
+        document.extend(more);
+    }
+}
+
+fn step(protocol: &Protocol, step: &Step) -> Value {
+    let verdict = step.verdict.as_ref().map(|shown| {
+        let gates: Vec<Value> = shown
+            .verdict
+            .gates
+            .iter()
+            .map(|gate| {
+                json!({
+                    "name": gate.name,
+                    "command": gate.command,
+                    "exit": gate.exit,
+                    "duration_ms": gate.duration_ms,
+                    "digest": gate.digest,
+                })
+            })
+            .collect();
+        json!({
+            "result": shown.verdict.result,
+            "tree": shown.verdict.content_tree.to_string(),
+            "stale": shown.stale,
+            "at_ms": shown.at_ms,
+            "gates": gates,
+        })
+    });
+    let jobs: Vec<Value> = step
+        .jobs
+        .0
+        .values()
+        .map(|job| {
+            json!({
+                "name": job.name,
+                "result": job.result.as_str(),
+                "sha": job.sha.to_string(),
+                "url": job.url,
+                "attempt": job.attempt,
+                "at_ms": job.at_ms,
+            })
+        })
+        .collect();
+    let commits: Vec<String> = step.commits.iter().map(ToString::to_string).collect();
+    json!({
+        "id": step.id.as_str(),
+        "number": step.id.number(),
+        "title": step.title,
+        "type": step.kind.as_str(),
+        "status": step.shown.as_str(),
+        "qa_policy": step.qa.as_str(),
+        "attempts": step.attempt,
+        "commits": commits,
+        "verdict": verdict,
+        "ci": { "result": step.ci.as_str(), "jobs": jobs },
+        "blocked_reason": step_reason(protocol, step),
+    })
+}
+
+fn step_reason(protocol: &Protocol, step: &Step) -> Value {
+    match &protocol.blocked {
+        Some(blocked) if blocked.message.contains(step.id.as_str()) => {
+            json!({ "code": blocked.code, "message": blocked.message, "remedy": blocked.remedy })
+        }
+        _ => Value::Null,
+    }
+}

@@ -1,0 +1,182 @@
+//! The command line: parse, call one service, show the result.
+
+mod commands;
+pub mod error;
+mod json;
+mod ui;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use self::commands::{act, ci_report, config, demo, explain, hooks, init, list, log, notes, plan, ready, show, status, sync};
+use self::error::{CLOSED_PIPE, CliError};
+use self::ui::{Color, Ui};
+use crate::platform::git::Repo;
+use crate::service::context::Context;
+use crate::service::settings::Settings;
+
+/// Ship work in parallel streams with strict, explicit protocols, inside Git
+///
+/// A protocol is one task: a number and a name, a branch and a worktree of that name, a plan that is
+/// a contract, and ordered steps. Its state lives in refs of this repository; plain `git push` and
+/// `git pull` share it.
+#[derive(clap::Parser, Debug)]
+#[command(name = "git-godzilla", bin_name = "git godzilla", version, max_term_width = 100)]
+#[command(disable_help_subcommand = true, subcommand_required = true, arg_required_else_help = true)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Args, Debug)]
+struct Global {
+    /// Print JSON with a versioned schema on stdout
+    #[arg(long, global = true)]
+    json: bool,
+
+    /// Run as if started in this folder
+    #[arg(short = 'C', value_name = "PATH", global = true)]
+    directory: Option<PathBuf>,
+
+    /// The repository's git folder
+    #[arg(long, value_name = "PATH", global = true)]
+    git_dir: Option<PathBuf>,
+
+    /// When to use colours; NO_COLOR and CLICOLOR_FORCE are honoured
+    #[arg(long, value_enum, default_value_t, value_name = "WHEN", global = true)]
+    color: Color,
+}
+
+#[derive(clap::Subcommand, Debug)]
+enum Command {
+    Init(init::Args),
+    Plan(plan::Args),
+    List(list::Args),
+    Status(status::Args),
+    Show(show::Args),
+    Log(log::Args),
+    Ready(ready::Args),
+    Explain(explain::Args),
+    Start(act::StartArgs),
+    Done(act::DoneArgs),
+    Next(act::NextArgs),
+    Block(act::BlockArgs),
+    Unblock(act::UnblockArgs),
+    Skip(act::SkipArgs),
+    Approve(act::ApproveArgs),
+    Retry(act::RetryArgs),
+    Pause(act::PauseArgs),
+    Resume(act::ResumeArgs),
+    Cancel(act::CancelArgs),
+    Complete(act::CompleteArgs),
+    Comment(act::CommentArgs),
+    CiReport(ci_report::Args),
+    Sync(sync::Args),
+    Hooks(hooks::Args),
+    Hook(hooks::HookArgs),
+    Notes(notes::Args),
+    Config(config::Args),
+    Demo(demo::Args),
+}
+
+/// Runs the command line and returns the exit code.
+pub fn run() -> ExitCode {
+    let args: Vec<std::ffi::OsString> = std::env::args_os().collect();
+    let wants_json = args.iter().any(|arg| arg == "--json");
+    let cli = match Cli::try_parse_from(&args) {
+        Ok(cli) => cli,
+        Err(err) => return usage(&err, wants_json),
+    };
+    let mut ui = Ui::new(cli.global.json, cli.global.color);
+    match enter(&cli.global).and_then(|()| dispatch(&mut ui, cli.command)) {
+        Ok(code) => code,
+        Err(err) if err.code == CLOSED_PIPE => ExitCode::SUCCESS,
+        Err(err) => {
+            ui.error(&err);
+            ExitCode::from(u8::try_from(err.exit as i32).unwrap_or(70))
+        }
+    }
+}
+
+/// Help goes to stdout; a mistake is shown as any other error.
+fn usage(err: &clap::Error, wants_json: bool) -> ExitCode {
+    if wants_json && err.use_stderr() {
+        let text = err.to_string();
+        let first = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        Ui::new(true, Color::Auto)
+            .error(&CliError::new(error::Exit::Usage, "usage", first).hint("git godzilla -h"));
+        return ExitCode::from(2);
+    }
+    drop(err.print());
+    ExitCode::from(if err.use_stderr() { 2 } else { 0 })
+}
+
+/// Changes to the folder that `-C` names. `--git-dir` is handed on as git does it, by `GIT_DIR`.
+fn enter(global: &Global) -> Result<(), CliError> {
+    if let Some(directory) = &global.directory {
+        std::env::set_current_dir(directory).map_err(|err| {
+            let message = format!("cannot change to `{}`: {err}", directory.display());
+            CliError::new(error::Exit::Usage, "directory", message)
+        })?;
+    }
+    GIT_DIR.set(global.git_dir.clone()).ok();
+    Ok(())
+}
+
+/// What `--git-dir` says; set once, before anything is opened.
+static GIT_DIR: std::sync::OnceLock<Option<PathBuf>> = std::sync::OnceLock::new();
+
+fn open() -> Result<Repo, CliError> {
+    match GIT_DIR.get().and_then(Option::as_ref) {
+        Some(dir) => Ok(Repo::open(dir)?),
+        None => Ok(Repo::discover(std::path::Path::new("."))?),
+    }
+}
+
+/// Opens the repository with its settings, and says what of them cannot be understood.
+fn context(ui: &mut Ui) -> Result<Context, CliError> {
+    let repo = open()?;
+    let settings = Settings::load(&repo);
+    for warning in &settings.warnings {
+        ui.warn(warning);
+    }
+    Ok(Context::of_command(repo, settings))
+}
+
+fn dispatch(ui: &mut Ui, command: Command) -> Result<ExitCode, CliError> {
+    match command {
+        Command::Init(args) => init::run(ui, &args),
+        Command::Plan(args) => plan::run(ui, args),
+        Command::List(args) => list::run(ui, &args),
+        Command::Status(args) => status::run(ui, &args),
+        Command::Show(args) => show::run(ui, &args),
+        Command::Log(args) => log::run(ui, &args),
+        Command::Ready(args) => ready::run(ui, &args),
+        Command::Explain(args) => explain::run(ui, &args),
+        Command::Start(args) => act::start(ui, &args),
+        Command::Done(args) => act::done(ui, &args),
+        Command::Next(args) => act::next(ui, &args),
+        Command::Block(args) => act::block(ui, args),
+        Command::Unblock(args) => act::unblock(ui, &args),
+        Command::Skip(args) => act::skip(ui, args),
+        Command::Approve(args) => act::approve(ui, args),
+        Command::Retry(args) => act::retry(ui, &args),
+        Command::Pause(args) => act::pause(ui, args),
+        Command::Resume(args) => act::resume(ui, &args),
+        Command::Cancel(args) => act::cancel(ui, args),
+        Command::Complete(args) => act::complete(ui, args),
+        Command::Comment(args) => act::comment(ui, args),
+        Command::CiReport(args) => ci_report::run(ui, args),
+        Command::Sync(args) => sync::run(ui, &args),
+        Command::Hooks(args) => hooks::run(ui, &args),
+        Command::Hook(args) => Ok(crate::hooks::run(&args.name, &args.args)),
+        Command::Notes(args) => notes::run(ui, &args),
+        Command::Config(args) => config::run(ui, &args),
+        Command::Demo(args) => demo::run(ui, &args),
+    }
+}

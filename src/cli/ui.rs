@@ -1,0 +1,180 @@
+//! The terminal: results on stdout, everything else on stderr, and nothing raw on either.
+
+use std::fmt::Display;
+use std::io::{self, IsTerminal as _, Write};
+
+use anstyle::{AnsiColor, Style};
+use unicode_width::UnicodeWidthStr as _;
+
+use super::error::CliError;
+use crate::domain::text;
+
+/// Whether to use colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Color {
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+/// Where a command writes.
+pub struct Ui {
+    pub json: bool,
+    out: anstream::AutoStream<io::StdoutLock<'static>>,
+    err: anstream::AutoStream<io::StderrLock<'static>>,
+    progress_shown: bool,
+}
+
+pub const BOLD: Style = Style::new().bold();
+pub const DIM: Style = Style::new().dimmed();
+pub const GREEN: Style = AnsiColor::Green.on_default();
+pub const YELLOW: Style = AnsiColor::Yellow.on_default();
+pub const RED: Style = AnsiColor::Red.on_default();
+pub const CYAN: Style = AnsiColor::Cyan.on_default();
+
+impl Ui {
+    pub fn new(json: bool, color: Color) -> Self {
+        let choice = match color {
+            Color::Auto => anstream::ColorChoice::Auto,
+            Color::Always => anstream::ColorChoice::Always,
+            Color::Never => anstream::ColorChoice::Never,
+        };
+        let out = match choice {
+            anstream::ColorChoice::Auto => anstream::AutoStream::auto(io::stdout().lock()),
+            choice => anstream::AutoStream::new(io::stdout().lock(), choice),
+        };
+        let err = match choice {
+            anstream::ColorChoice::Auto => anstream::AutoStream::auto(io::stderr().lock()),
+            choice => anstream::AutoStream::new(io::stderr().lock(), choice),
+        };
+        Self { json, out, err, progress_shown: false }
+    }
+
+    /// Writes one line of results.
+    ///
+    /// # Errors
+    ///
+    /// If stdout is closed.
+    pub fn line(&mut self, line: impl Display) -> Result<(), CliError> {
+        self.end_progress();
+        writeln!(self.out, "{line}").map_err(Into::into)
+    }
+
+    /// Writes a JSON document in one line.
+    ///
+    /// # Errors
+    ///
+    /// If stdout is closed.
+    pub fn json(&mut self, value: &serde_json::Value) -> Result<(), CliError> {
+        self.end_progress();
+        writeln!(self.out, "{value}").map_err(Into::into)
+    }
+
+    /// Writes what is worth knowing beside the result.
+    pub fn note(&mut self, text: impl Display) {
+        self.end_progress();
+        // A closed stderr is no reason to stop.
+        drop(writeln!(self.err, "{text}"));
+    }
+
+    pub fn warn(&mut self, text: impl Display) {
+        self.note(format!("{YELLOW}warning:{YELLOW:#} {text}"));
+    }
+
+    /// Shows what is being done, on a terminal only; the next one takes its place.
+    pub fn progress(&mut self, said: &str) {
+        if io::stderr().is_terminal() {
+            drop(write!(self.err, "\r\x1b[2K{}", text::clip(&text::one_line(said), 78)));
+            drop(self.err.flush());
+            self.progress_shown = true;
+        }
+    }
+
+    fn end_progress(&mut self) {
+        if self.progress_shown {
+            drop(write!(self.err, "\r\x1b[2K"));
+            self.progress_shown = false;
+        }
+    }
+
+    /// Shows an error: its text on stderr and, for scripts, a JSON document on stdout.
+    pub fn error(&mut self, err: &CliError) {
+        self.note(format!("{RED}error:{RED:#} {}", err.message));
+        for name in err.candidates.iter().filter(|_| err.candidates.len() > 1) {
+            self.note(format!("  {name}"));
+        }
+        if let Some(hint) = &err.hint {
+            self.note(format!("{CYAN}hint:{CYAN:#} {hint}"));
+        }
+        if self.json {
+            let document = serde_json::json!({
+                "schema": "git-godzilla/error@1",
+                "code": err.code,
+                "message": err.message,
+                "hint": err.hint,
+                "exit": err.exit as i32,
+            });
+            drop(writeln!(self.out, "{document}"));
+        }
+    }
+}
+
+/// Returns `text` in a style.
+pub fn styled(style: Style, text: impl Display) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+/// Cells in columns as wide as their widest cell.
+#[derive(Default)]
+pub struct Table {
+    rows: Vec<Vec<(String, Style)>>,
+}
+
+impl Table {
+    pub fn row<S: Into<String>>(&mut self, cells: impl IntoIterator<Item = (S, Style)>) {
+        self.rows.push(cells.into_iter().map(|(cell, style)| (cell.into(), style)).collect());
+    }
+
+    /// Returns the lines, without spaces at their ends.
+    pub fn lines(&self) -> Vec<String> {
+        let n_columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
+        let widths: Vec<usize> = (0..n_columns)
+            .map(|idx| self.rows.iter().filter_map(|row| row.get(idx)).map(|(cell, _)| cell.width()).max().unwrap_or(0))
+            .collect();
+        self.rows
+            .iter()
+            .map(|row| {
+                let mut line = String::new();
+                for (idx, (cell, style)) in row.iter().enumerate() {
+                    let last = idx + 1 == row.len();
+                    let gap = if last { 0 } else { widths[idx] - cell.width() + 2 };
+                    line.push_str(&format!("{style}{cell}{style:#}{}", " ".repeat(gap)));
+                }
+                line.trim_end().to_owned()
+            })
+            .collect()
+    }
+}
+
+/// Returns the glyph and the style of a status.
+pub fn status_look(status: &str) -> (&'static str, Style) {
+    match status {
+        "completed" => ("✓", GREEN),
+        "running" => ("●", CYAN),
+        "needs_qa" => ("◐", YELLOW),
+        "blocked" | "failed" => ("✗", RED),
+        "paused" => ("‖", YELLOW),
+        "cancelled" => ("–", DIM),
+        _ => ("○", Style::new()),
+    }
+}
+
+/// Returns a moment in the local time zone, to the minute.
+pub fn moment(ms: u64) -> String {
+    let ms = i64::try_from(ms).unwrap_or(i64::MAX);
+    match jiff::Timestamp::from_millisecond(ms) {
+        Ok(time) => time.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string(),
+        Err(_) => "unknown time".to_owned(),
+    }
+}

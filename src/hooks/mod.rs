@@ -1,0 +1,112 @@
+//! Git's hooks: arguments and stdin in, one service, an exit code out.
+//!
+//! A hook of ours never fails the user's command, but for commit-msg and pre-push where strict mode
+//! or safety demands it. It runs no engine, asks nothing, and is quiet unless it has news.
+
+mod commit;
+mod merge;
+mod push;
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::ExitCode;
+
+use crate::domain::id::Name;
+use crate::platform::git::Repo;
+use crate::platform::{env, hook_files};
+use crate::service::context::Context;
+use crate::service::error_chain;
+use crate::service::settings::Settings;
+
+/// What a hook answers.
+enum Answer {
+    Go,
+    /// Stop the user's command, for these reasons.
+    Stop(Vec<String>),
+}
+
+type HookResult = Result<Answer, Box<dyn std::error::Error>>;
+
+/// Returns the hook that a program's name stands for: a hook is a link to this program. Hook
+/// managers keep earlier hooks with a suffix and call them by that name.
+pub fn event_of(program: &Path) -> Option<&'static str> {
+    let name = program.file_name()?.to_str()?;
+    let name = name.strip_suffix(".legacy").or_else(|| name.strip_suffix(".old")).unwrap_or(name);
+    hook_files::EVENTS.iter().find(|event| **event == name).copied()
+}
+
+/// Runs the hook `event` and returns its exit code.
+pub fn run(event: &str, args: &[OsString]) -> ExitCode {
+    if env::hooks_are_off() || !concerns_us(event, args) {
+        return ExitCode::SUCCESS;
+    }
+    // Whatever happens in here, the user's command goes on.
+    let result = std::panic::catch_unwind(|| dispatch(event, args));
+    match result {
+        Ok(Ok(Answer::Go)) => ExitCode::SUCCESS,
+        Ok(Ok(Answer::Stop(reasons))) => {
+            for reason in reasons {
+                say(&reason);
+            }
+            ExitCode::FAILURE
+        }
+        Ok(Err(err)) => {
+            say(&format!("{event}: {} (the next command of git godzilla makes up for it)", error_chain(err.as_ref())));
+            ExitCode::SUCCESS
+        }
+        Err(_) => ExitCode::SUCCESS,
+    }
+}
+
+fn dispatch(event: &str, args: &[OsString]) -> HookResult {
+    let repo = Repo::discover(Path::new("."))?;
+    let settings = Settings::load(&repo);
+    let ctx = Context::of_hook(repo, settings);
+    match event {
+        "prepare-commit-msg" => commit::prepare_commit_msg(&ctx, args),
+        "commit-msg" => commit::commit_msg(&ctx, args),
+        "post-commit" => commit::post_commit(&ctx),
+        "post-rewrite" => commit::post_rewrite(&ctx, args),
+        "pre-push" => push::pre_push(&ctx, args),
+        "post-merge" => merge::post_merge(&ctx, args),
+        "post-checkout" => merge::post_checkout(&ctx, args),
+        _ => Ok(Answer::Go),
+    }
+}
+
+/// Whether there is anything to do, by looking at `HEAD` alone: most commits are on other branches.
+fn concerns_us(event: &str, args: &[OsString]) -> bool {
+    match event {
+        "prepare-commit-msg" | "commit-msg" | "post-commit" | "post-rewrite" => head_may_be_ours(),
+        "post-checkout" => args.get(2).is_some_and(|flag| flag == "1"),
+        _ => true,
+    }
+}
+
+/// Reads `HEAD` as a file. What cannot be told this way is left to git's own rules.
+fn head_may_be_ours() -> bool {
+    let git_dir = match env::var_os("GIT_DIR") {
+        Some(dir) => dir.into(),
+        None => {
+            let dot_git = Path::new(".git");
+            match std::fs::read_to_string(dot_git) {
+                Ok(link) => match link.trim().strip_prefix("gitdir: ") {
+                    Some(dir) => dir.into(),
+                    None => return true,
+                },
+                Err(_) => dot_git.to_owned(),
+            }
+        }
+    };
+    let Ok(head) = std::fs::read_to_string(git_dir.join("HEAD")) else { return true };
+    match head.trim().strip_prefix("ref: refs/heads/") {
+        Some(branch) => branch.parse::<Name>().is_ok(),
+        None => true,
+    }
+}
+
+/// Hooks speak on stderr: stdout of pre-push is that of `git push`.
+#[expect(clippy::print_stderr, reason = "a hook has no other place to speak")]
+fn say(line: &str) {
+    eprintln!("git-godzilla: {}", crate::domain::text::one_line(line));
+}
