@@ -11,7 +11,7 @@ use crate::domain::text;
 
 /// Whether to use colours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Color {
+pub(super) enum Color {
     #[default]
     Auto,
     Always,
@@ -19,22 +19,22 @@ pub enum Color {
 }
 
 /// Where a command writes.
-pub struct Ui {
-    pub json: bool,
+pub(super) struct Ui {
+    pub(super) json: bool,
     out: anstream::AutoStream<io::StdoutLock<'static>>,
     err: anstream::AutoStream<io::StderrLock<'static>>,
     progress_shown: bool,
 }
 
-pub const BOLD: Style = Style::new().bold();
-pub const DIM: Style = Style::new().dimmed();
-pub const GREEN: Style = AnsiColor::Green.on_default();
-pub const YELLOW: Style = AnsiColor::Yellow.on_default();
-pub const RED: Style = AnsiColor::Red.on_default();
-pub const CYAN: Style = AnsiColor::Cyan.on_default();
+pub(super) const BOLD: Style = Style::new().bold();
+pub(super) const DIM: Style = Style::new().dimmed();
+pub(super) const GREEN: Style = AnsiColor::Green.on_default();
+pub(super) const YELLOW: Style = AnsiColor::Yellow.on_default();
+pub(super) const RED: Style = AnsiColor::Red.on_default();
+pub(super) const CYAN: Style = AnsiColor::Cyan.on_default();
 
 impl Ui {
-    pub fn new(json: bool, color: Color) -> Self {
+    pub(super) fn new(json: bool, color: Color) -> Self {
         let choice = match color {
             Color::Auto => anstream::ColorChoice::Auto,
             Color::Always => anstream::ColorChoice::Always,
@@ -56,7 +56,7 @@ impl Ui {
     /// # Errors
     ///
     /// If stdout is closed.
-    pub fn line(&mut self, line: impl Display) -> Result<(), CliError> {
+    pub(super) fn line(&mut self, line: impl Display) -> Result<(), CliError> {
         self.end_progress();
         writeln!(self.out, "{line}").map_err(Into::into)
     }
@@ -66,24 +66,24 @@ impl Ui {
     /// # Errors
     ///
     /// If stdout is closed.
-    pub fn json(&mut self, value: &serde_json::Value) -> Result<(), CliError> {
+    pub(super) fn json(&mut self, value: &serde_json::Value) -> Result<(), CliError> {
         self.end_progress();
         writeln!(self.out, "{value}").map_err(Into::into)
     }
 
     /// Writes what is worth knowing beside the result.
-    pub fn note(&mut self, text: impl Display) {
+    pub(super) fn note(&mut self, text: impl Display) {
         self.end_progress();
         // A closed stderr is no reason to stop.
         drop(writeln!(self.err, "{text}"));
     }
 
-    pub fn warn(&mut self, text: impl Display) {
+    pub(super) fn warn(&mut self, text: impl Display) {
         self.note(format!("{YELLOW}warning:{YELLOW:#} {text}"));
     }
 
     /// Shows what is being done, on a terminal only; the next one takes its place.
-    pub fn progress(&mut self, said: &str) {
+    pub(super) fn progress(&mut self, said: &str) {
         if io::stderr().is_terminal() {
             drop(write!(self.err, "\r\x1b[2K{}", text::clip(&text::one_line(said), 78)));
             drop(self.err.flush());
@@ -99,7 +99,7 @@ impl Ui {
     }
 
     /// Shows an error: its text on stderr and, for scripts, a JSON document on stdout.
-    pub fn error(&mut self, err: &CliError) {
+    pub(super) fn error(&mut self, err: &CliError) {
         self.note(format!("{RED}error:{RED:#} {}", err.message));
         for name in err.candidates.iter().filter(|_| err.candidates.len() > 1) {
             self.note(format!("  {name}"));
@@ -121,23 +121,23 @@ impl Ui {
 }
 
 /// Returns `text` in a style.
-pub fn styled(style: Style, text: impl Display) -> String {
+pub(super) fn styled(style: Style, text: impl Display) -> String {
     format!("{style}{text}{style:#}")
 }
 
 /// Cells in columns as wide as their widest cell.
 #[derive(Default)]
-pub struct Table {
+pub(super) struct Table {
     rows: Vec<Vec<(String, Style)>>,
 }
 
 impl Table {
-    pub fn row<S: Into<String>>(&mut self, cells: impl IntoIterator<Item = (S, Style)>) {
+    pub(super) fn row<S: Into<String>>(&mut self, cells: impl IntoIterator<Item = (S, Style)>) {
         self.rows.push(cells.into_iter().map(|(cell, style)| (cell.into(), style)).collect());
     }
 
     /// Returns the lines, without spaces at their ends.
-    pub fn lines(&self) -> Vec<String> {
+    pub(super) fn lines(&self) -> Vec<String> {
         let n_columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let widths: Vec<usize> = (0..n_columns)
             .map(|idx| self.rows.iter().filter_map(|row| row.get(idx)).map(|(cell, _)| cell.width()).max().unwrap_or(0))
@@ -158,7 +158,7 @@ impl Table {
 }
 
 /// Returns the glyph and the style of a status.
-pub fn status_look(status: &str) -> (&'static str, Style) {
+pub(super) fn status_look(status: &str) -> (&'static str, Style) {
     match status {
         "completed" => ("✓", GREEN),
         "running" => ("●", CYAN),
@@ -171,7 +171,7 @@ pub fn status_look(status: &str) -> (&'static str, Style) {
 }
 
 /// Returns a moment in the local time zone, to the minute.
-pub fn moment(ms: u64) -> String {
+pub(super) fn moment(ms: u64) -> String {
     let ms = i64::try_from(ms).unwrap_or(i64::MAX);
     match jiff::Timestamp::from_millisecond(ms) {
         Ok(time) => time.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string(),

@@ -87,17 +87,6 @@ impl Jobs {
             run: report.run,
             id,
         };
-        self.join_job(key, job);
-    }
-
-    /// Takes in all that `other` knows.
-    pub fn join_all(&mut self, other: &Self) {
-        for (key, job) in &other.0 {
-            self.join_job(key.clone(), job.clone());
-        }
-    }
-
-    fn join_job(&mut self, key: JobKey, job: Job) {
         self.0
             .entry(key)
             .and_modify(|known| {

@@ -235,6 +235,17 @@ const RESERVED: &[(&str, bool)] = &[
     ("redacted", false),
 ];
 
+/// The facts to which this release gives a meaning.
+const FACTS: &[&str] = &[
+    "commit.seen",
+    "commit.rewritten",
+    "branch.tip",
+    "merge.detected",
+    "ci.reported",
+    "verdict.recorded",
+    "note.added",
+];
+
 /// Prefixes of reserved decisions.
 const RESERVED_PREFIXES: &[&str] = &["project.", "policy.", "clarification."];
 
@@ -261,6 +272,7 @@ impl Body {
             | Self::VerdictRecorded(_)
             | Self::NoteAdded { .. } => true,
             Self::Reserved { fact, .. } => *fact,
+            Self::Malformed { kind, .. } => FACTS.contains(&kind.as_str()),
             Self::Created(_)
             | Self::Planned { .. }
             | Self::SpecChanged { .. }
@@ -269,8 +281,7 @@ impl Body {
             | Self::GatesAccepted { .. }
             | Self::Undo { .. }
             | Self::ProjectCreated { .. }
-            | Self::Unknown { .. }
-            | Self::Malformed { .. } => false,
+            | Self::Unknown { .. } => false,
         }
     }
 
@@ -285,6 +296,21 @@ impl Body {
             | Self::Undo { .. } => true,
             Self::Reserved { kind, fact } => !fact && kind != "redacted",
             _ => false,
+        }
+    }
+
+    /// Whether this release knows what it means.
+    pub fn has_meaning(&self) -> bool {
+        !matches!(self, Self::Reserved { .. } | Self::Unknown { .. } | Self::Malformed { .. })
+    }
+
+    /// Returns the commit that a fact of a writer without state speaks of.
+    pub fn about_commit(&self) -> Option<Oid> {
+        match self {
+            Self::CommitSeen(seen) => Some(seen.commit),
+            Self::CiReported(report) => Some(report.commit),
+            Self::VerdictRecorded(verdict) => verdict.commit,
+            _ => None,
         }
     }
 

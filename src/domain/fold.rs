@@ -4,14 +4,18 @@
 //! establishes; the result is a function of the set alone, so it does not matter in which order or
 //! grouping clones learned of them. An event that does not fit is rejected for itself only.
 
+mod commits;
 mod derive;
 mod filter;
 mod walk;
 
-use std::collections::HashMap;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashSet;
 
 use super::event::{Body, Event};
-use super::id::{Oid, Ulid};
+use super::id::Ulid;
 use super::spec::Specs;
 use super::state::{Counts, Protocol};
 
@@ -85,22 +89,25 @@ pub fn fold_root(events: &[Event], specs: &Specs, root: Option<Ulid>) -> Folded 
     let top_clock =
         events.iter().zip(&outcomes).filter(|(_, o)| **o != Outcome::Quarantined).map(|(e, _)| e.clock).max();
 
-    let roots: Vec<Ulid> = events
-        .iter()
-        .zip(&outcomes)
-        .filter(|(event, outcome)| **outcome == Outcome::Accepted && matches!(event.body, Body::Created(_)))
-        .map(|(event, _)| event.id)
+    let roots: Vec<Ulid> = accepted(events, &outcomes)
+        .filter(|event| matches!(event.body, Body::Created(_)))
+        .map(|event| event.id)
         .collect();
-    let chosen = root.filter(|root| roots.contains(root)).or_else(|| roots.first().copied());
-    if roots.len() > 1 {
-        set_twins_aside(events, &mut outcomes, chosen);
+    let incumbent = roots.first().copied();
+    let chosen = root.filter(|root| roots.contains(root)).or(incumbent);
+    if let Some(chosen) = chosen {
+        set_twins_aside(events, &mut outcomes, chosen, Some(chosen) == incumbent);
     }
+    filter::undo(events, &mut outcomes);
     filter::mark_duplicates(events, &mut outcomes);
 
-    let protocol = walk::walk(events, specs, &mut outcomes).map(|mut protocol| {
-        derive::derive(&mut protocol, events, &outcomes);
+    let (protocol, placed) = walk::walk(events, specs, &mut outcomes);
+    let protocol = protocol.map(|mut protocol| {
+        derive::derive(&mut protocol, events, &outcomes, &placed);
         protocol.counts = counts(&outcomes);
         protocol.n_events = outcomes.iter().filter(|outcome| **outcome != Outcome::Twin).count();
+        let latest = accepted(events, &outcomes).map(|event| event.at_ms).max();
+        protocol.updated_at_ms = latest.unwrap_or(protocol.created_at_ms);
         protocol
     });
     Folded {
@@ -111,30 +118,31 @@ pub fn fold_root(events: &[Event], specs: &Specs, root: Option<Ulid>) -> Folded 
     }
 }
 
-/// Marks what belongs to another protocol of the same name. An event without a root goes to the
-/// one whose events name its commit, else to the incumbent.
-fn set_twins_aside(events: &[Event], outcomes: &mut [Outcome], chosen: Option<Ulid>) {
-    let mut owners: HashMap<Oid, Ulid> = HashMap::new();
-    let mut incumbent = None;
-    for event in events {
-        match (&event.body, event.root) {
-            (Body::CommitSeen(seen), Some(root)) => {
-                owners.entry(seen.commit).or_insert(root);
-            }
-            (Body::Created(_), _) => {
-                incumbent.get_or_insert(event.id);
-            }
-            _ => (),
+fn accepted<'a>(events: &'a [Event], outcomes: &'a [Outcome]) -> impl Iterator<Item = &'a Event> {
+    events.iter().zip(outcomes).filter(|(_, outcome)| **outcome == Outcome::Accepted).map(|(event, _)| event)
+}
+
+/// Marks what belongs to another protocol of the same name. A fact without a root goes to every
+/// protocol that names its commit, and to the incumbent if none does.
+fn set_twins_aside(events: &[Event], outcomes: &mut [Outcome], chosen: Ulid, is_incumbent: bool) {
+    let (mut ours, mut theirs) = (HashSet::new(), HashSet::new());
+    for event in accepted(events, outcomes) {
+        if let (Body::CommitSeen(seen), Some(root)) = (&event.body, event.root) {
+            let named = if root == chosen { &mut ours } else { &mut theirs };
+            named.insert(seen.commit);
         }
     }
     for (event, outcome) in events.iter().zip(outcomes) {
-        let belongs_to = match (&event.body, event.root) {
-            (Body::Created(_), _) => Some(event.id),
-            (_, Some(root)) => Some(root),
-            (Body::CiReported(report), None) => owners.get(&report.commit).copied().or(incumbent),
-            (_, None) => incumbent,
+        let is_ours = match (&event.body, event.root) {
+            (Body::Created(_), _) => event.id == chosen,
+            (_, Some(root)) => root == chosen,
+            (body, None) => match body.about_commit() {
+                Some(commit) if ours.contains(&commit) => true,
+                Some(commit) if theirs.contains(&commit) => false,
+                _ => is_incumbent,
+            },
         };
-        if *outcome == Outcome::Accepted && belongs_to != chosen {
+        if *outcome == Outcome::Accepted && !is_ours {
             *outcome = Outcome::Twin;
         }
     }
@@ -155,16 +163,27 @@ fn counts(outcomes: &[Outcome]) -> Counts {
     counts
 }
 
-/// Returns the events that are accepted in `events` and no longer accepted without `targets`:
-/// what would fall if the targets were undone.
+/// Returns the events that are accepted in `events` and would no longer be if the targets were
+/// undone now.
 pub fn dependents(events: &[Event], specs: &Specs, targets: &[Ulid]) -> Vec<Ulid> {
-    let accepted = |events: &[Event]| -> Vec<Ulid> {
-        let folded = fold(events, specs);
-        let outcomes = folded.outcomes.iter();
-        events.iter().zip(outcomes).filter(|(_, o)| **o == Outcome::Accepted).map(|(e, _)| e.id).collect()
+    let Some(target) = events.iter().find(|event| targets.contains(&event.id)) else { return Vec::new() };
+    let before = fold(events, specs);
+    // Taking the targets out instead would let what repeats their cause count in their place.
+    let undo = Event {
+        id: Ulid(u128::MAX),
+        clock: before.top_clock,
+        cause: None,
+        redacts: None,
+        body: Body::Undo { targets: targets.to_vec() },
+        ..target.clone()
     };
-    let before = accepted(events);
-    let without: Vec<Event> = events.iter().filter(|event| !targets.contains(&event.id)).cloned().collect();
-    let after = accepted(&without);
-    before.into_iter().filter(|id| !targets.contains(id) && !after.contains(id)).collect()
+    let end = before.outcomes.iter().position(|o| *o == Outcome::Quarantined).unwrap_or(events.len());
+    let mut undone = events.to_vec();
+    undone.insert(end, undo);
+    let after = fold(&undone, specs);
+    let after: HashSet<Ulid> = accepted(&undone, &after.outcomes).map(|event| event.id).collect();
+    accepted(events, &before.outcomes)
+        .map(|event| event.id)
+        .filter(|id| !targets.contains(id) && !after.contains(id))
+        .collect()
 }

@@ -44,8 +44,9 @@ impl Author<'_> {
 /// What was read of one stream, and what a decision adds to it.
 pub struct Ledger<'a> {
     name: Name,
+    /// In fold order.
     events: Vec<Event>,
-    n_read: usize,
+    new: Vec<Event>,
     specs: Specs,
     folded: Folded,
     author: Author<'a>,
@@ -55,7 +56,7 @@ impl<'a> Ledger<'a> {
     /// `events` are in fold order.
     pub fn new(name: Name, events: Vec<Event>, specs: Specs, author: Author<'a>) -> Self {
         let folded = fold(&events, &specs);
-        Self { name, n_read: events.len(), events, specs, folded, author }
+        Self { name, events, new: Vec::new(), specs, folded, author }
     }
 
     pub fn name(&self) -> &Name {
@@ -67,13 +68,14 @@ impl<'a> Ledger<'a> {
         self.folded.protocol.as_ref()
     }
 
+    /// Returns all events in fold order, with what was pushed.
     pub fn events(&self) -> &[Event] {
         &self.events
     }
 
     /// Returns what was pushed, in order.
     pub fn new_events(&self) -> &[Event] {
-        &self.events[self.n_read..]
+        &self.new
     }
 
     pub fn folded(&self) -> &Folded {
@@ -92,15 +94,11 @@ impl<'a> Ledger<'a> {
         let id = event.id;
         event.protocol = Some(self.name.clone());
         event.root = if created { Some(id) } else { self.protocol().map(|protocol| protocol.root) };
-        self.events.push(event);
+        self.new.push(event.clone());
         // Quarantined events lie after the new one in order, so it is not always the last.
-        let mut sorted = self.events.clone();
-        sorted.sort_by_key(|event| (event.clock, event.id));
-        self.folded = fold(&sorted, &self.specs);
-        sorted
-            .iter()
-            .position(|event| event.id == id)
-            .and_then(|idx| self.folded.outcomes.get(idx).cloned())
-            .unwrap_or(Outcome::Accepted)
+        let place = self.events.partition_point(|known| (known.clock, known.id) < (event.clock, id));
+        self.events.insert(place, event);
+        self.folded = fold(&self.events, &self.specs);
+        self.folded.outcomes[place].clone()
     }
 }

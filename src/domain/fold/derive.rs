@@ -2,7 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::Outcome;
+use super::commits::{self, Placed, Rewrites};
+use super::{Outcome, accepted};
 use crate::domain::ci::{JobResult, Jobs};
 use crate::domain::event::{Body, CiReport, Event, MergeDetected};
 use crate::domain::id::{Oid, Ulid};
@@ -12,8 +13,8 @@ use crate::domain::status::{ProtocolStatus, StepStatus};
 /// The facts that count, gathered from wherever they stand.
 #[derive(Default)]
 struct Facts<'a> {
-    rewritten: HashMap<Oid, Oid>,
-    /// Later ones win; `None` of the first means that no event speaks of the branch.
+    rewrites: Rewrites,
+    /// What the branch does not reach, in the last word about it.
     gone: &'a [Oid],
     /// Commits seen after the last word about the branch.
     seen_since: Vec<Oid>,
@@ -22,16 +23,14 @@ struct Facts<'a> {
     merged: Option<&'a MergeDetected>,
 }
 
-pub(super) fn derive(protocol: &mut Protocol, events: &[Event], outcomes: &[Outcome]) {
+pub(super) fn derive(protocol: &mut Protocol, events: &[Event], outcomes: &[Outcome], placed: &[Placed<'_>]) {
     let mut facts = Facts::default();
-    for (event, _) in events.iter().zip(outcomes).filter(|(_, o)| **o == Outcome::Accepted) {
+    for event in accepted(events, outcomes) {
         match &event.body {
             // A fact whose text was taken out says nothing any more.
             _ if event.redacts.is_some() => (),
             Body::CommitSeen(seen) => facts.seen_since.push(seen.commit),
-            Body::CommitRewritten { old, new, .. } => {
-                facts.rewritten.insert(*old, *new);
-            }
+            Body::CommitRewritten { old, new, .. } => facts.rewrites.add(*old, *new),
             Body::BranchTip { gone, .. } => {
                 facts.gone = gone;
                 facts.seen_since.clear();
@@ -44,58 +43,11 @@ pub(super) fn derive(protocol: &mut Protocol, events: &[Event], outcomes: &[Outc
             _ => (),
         }
     }
-    settle_commits(protocol, &facts);
+    commits::place(protocol, placed, &facts.rewrites);
+    commits::settle(protocol, facts.gone, std::mem::take(&mut facts.seen_since), &facts.rewrites);
     join_ci(protocol, &facts);
     join_verdicts(protocol, &facts);
     show(protocol, facts.merged);
-}
-
-/// A commit counts unless the branch lost it or a commit that counts replaced it. A lost commit
-/// that a later commit builds on has returned.
-fn settle_commits(protocol: &mut Protocol, facts: &Facts<'_>) {
-    let mut gone: HashSet<Oid> = facts.gone.iter().copied().collect();
-    let mut returned: Vec<Oid> = facts.seen_since.clone();
-    let mut visited = HashSet::new();
-    while let Some(oid) = returned.pop() {
-        if visited.insert(oid)
-            && let Some(commit) = protocol.commits.get(&oid)
-        {
-            gone.remove(&oid);
-            returned.extend(&commit.parents);
-        }
-    }
-    let replaced: Vec<Oid> = protocol
-        .commits
-        .keys()
-        .filter(|oid| {
-            let mut seen = HashSet::new();
-            let mut at = **oid;
-            while let Some(next) = facts.rewritten.get(&at)
-                && seen.insert(at)
-            {
-                if protocol.commits.contains_key(next) && !gone.contains(next) {
-                    return true;
-                }
-                at = *next;
-            }
-            false
-        })
-        .copied()
-        .collect();
-    for (oid, commit) in &mut protocol.commits {
-        commit.live = !gone.contains(oid);
-    }
-    for oid in replaced {
-        if let Some(commit) = protocol.commits.get_mut(&oid) {
-            commit.live = false;
-        }
-    }
-    let commits = &protocol.commits;
-    let is_live = |oid: &Oid| commits.get(oid).is_some_and(|commit| commit.live);
-    for step in &mut protocol.steps {
-        step.commits.retain(is_live);
-    }
-    protocol.orphan_commits.retain(is_live);
 }
 
 /// A report counts for the newest commit of a step if it speaks of that commit or of one with the
@@ -104,13 +56,11 @@ fn join_ci(protocol: &mut Protocol, facts: &Facts<'_>) {
     if facts.reports.is_empty() && protocol.required_ci.is_empty() {
         return;
     }
-    let mut by_commit: HashMap<Oid, Jobs> = HashMap::new();
     let mut by_tree: HashMap<Oid, Jobs> = HashMap::new();
     for (report, id, at_ms) in &facts.reports {
         let known = protocol.commits.get(&report.commit);
-        match known.map(|commit| commit.tree).or(report.tree) {
-            Some(tree) => by_tree.entry(tree).or_default().join(report, *id, *at_ms),
-            None => by_commit.entry(report.commit).or_default().join(report, *id, *at_ms),
+        if let Some(tree) = known.map(|commit| commit.tree).or(report.tree) {
+            by_tree.entry(tree).or_default().join(report, *id, *at_ms);
         }
     }
     let trees: HashSet<Oid> = protocol.commits.values().map(|commit| commit.tree).collect();
@@ -118,15 +68,13 @@ fn join_ci(protocol: &mut Protocol, facts: &Facts<'_>) {
         .reports
         .iter()
         .filter(|(report, ..)| {
-            !protocol.commits.contains_key(&report.commit) && !report.tree.is_some_and(|tree| trees.contains(&tree))
+            !protocol.commits.contains_key(&report.commit)
+                && !report.tree.is_some_and(|tree| trees.contains(&tree))
         })
         .count();
     for step in &mut protocol.steps {
-        let Some(newest) = step.newest() else { continue };
-        let mut jobs = by_commit.remove(&newest).unwrap_or_default();
-        if let Some(more) = protocol.commits.get(&newest).and_then(|commit| by_tree.get(&commit.tree)) {
-            jobs.join_all(more);
-        }
+        let Some(newest) = step.newest().and_then(|oid| protocol.commits.get(&oid)) else { continue };
+        let jobs = by_tree.get(&newest.tree).cloned().unwrap_or_default();
         step.ci = jobs.summary(&protocol.required_ci);
         step.jobs = jobs;
     }
@@ -162,6 +110,13 @@ fn show(protocol: &mut Protocol, merged: Option<&MergeDetected>) {
     }
     let name = protocol.name();
     protocol.blocked = protocol.steps.iter().find_map(|step| why_blocked(step, &name));
+    if protocol.blocked.is_none() && protocol.recorded == ProtocolStatus::Blocked {
+        protocol.blocked = Some(Blocked {
+            code: "protocol.blocked",
+            message: "the protocol is blocked".to_owned(),
+            remedy: format!("git godzilla log {name}"),
+        });
+    }
     if protocol.blocked.is_some() {
         protocol.shown = ProtocolStatus::Blocked;
     }

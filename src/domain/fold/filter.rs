@@ -6,21 +6,17 @@ use super::{MAX_CLOCK, MAX_CLOCK_JUMP, Outcome};
 use crate::domain::event::{Body, Event};
 use crate::domain::id::{Oid, Ulid};
 
-/// Returns the outcomes that do not depend on any state.
+/// Returns the outcomes that depend on nothing but clocks and ids.
 pub(super) fn outcomes(events: &[Event]) -> Vec<Outcome> {
     let mut outcomes = vec![Outcome::Accepted; events.len()];
-    quarantine(events, &mut outcomes);
+    quarantine_after(0, events, &mut outcomes);
     repeated_ids(events, &mut outcomes);
-    if events.iter().any(|event| matches!(event.body, Body::Undo { .. })) {
-        undo(events, &mut outcomes);
-    }
     outcomes
 }
 
 /// The first event whose clock leaps too far, and all after it. A walk over the sorted set, so it
 /// depends on nothing else; an event that fills the gap releases them.
-fn quarantine(events: &[Event], outcomes: &mut [Outcome]) {
-    let mut previous = 0;
+pub(super) fn quarantine_after(mut previous: u64, events: &[Event], outcomes: &mut [Outcome]) {
     for (idx, event) in events.iter().enumerate() {
         if event.clock > MAX_CLOCK || event.clock.saturating_sub(previous) > MAX_CLOCK_JUMP {
             outcomes[idx..].fill(Outcome::Quarantined);
@@ -41,7 +37,10 @@ fn repeated_ids(events: &[Event], outcomes: &mut [Outcome]) {
 
 /// From the last undo to the first: one that is not itself taken back takes back each named event
 /// that lies before it.
-fn undo(events: &[Event], outcomes: &mut [Outcome]) {
+pub(super) fn undo(events: &[Event], outcomes: &mut [Outcome]) {
+    if !events.iter().any(|event| matches!(event.body, Body::Undo { .. })) {
+        return;
+    }
     let places: HashMap<Ulid, usize> = events
         .iter()
         .enumerate()

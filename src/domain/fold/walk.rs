@@ -1,55 +1,43 @@
-//! The walk: decisions meet the state machine, commits find their step.
-
-use std::collections::HashMap;
+//! The walk: decisions meet the state machine, commits note which step is current.
 
 use super::Outcome;
+use super::commits::Placed;
 use crate::domain::ci::{JobResult, Jobs};
-use crate::domain::event::{Body, CommitSeen, Event, StepChange};
-use crate::domain::id::{Digest, Oid, StepId};
+use crate::domain::event::{Body, Event, StepChange};
+use crate::domain::id::{Digest, StepId};
 use crate::domain::spec::Specs;
-use crate::domain::state::{Commit, Counts, Protocol, Step};
+use crate::domain::state::{Counts, Protocol, Step};
 use crate::domain::status::{ProtocolMove, ProtocolStatus, StepMove, StepStatus};
 
-/// Applies the accepted events in order; an event that does not fit becomes rejected.
-pub(super) fn walk(events: &[Event], specs: &Specs, outcomes: &mut [Outcome]) -> Option<Protocol> {
-    let mut walk = Walk { specs, protocol: None, rewritten_from: rewritten_from(events, outcomes) };
+/// Applies the accepted events in order; an event that does not fit becomes rejected. Returns the
+/// state, and the commits with the place at which each was seen.
+pub(super) fn walk<'a>(
+    events: &'a [Event],
+    specs: &Specs,
+    outcomes: &mut [Outcome],
+) -> (Option<Protocol>, Vec<Placed<'a>>) {
+    let mut walk = Walk { specs, protocol: None, placed: Vec::new() };
     for (event, outcome) in events.iter().zip(outcomes) {
         if *outcome != Outcome::Accepted {
             continue;
         }
         *outcome = walk.apply(event);
-        if let (Outcome::Accepted, Some(protocol)) = (&*outcome, &mut walk.protocol) {
-            protocol.updated_at_ms = protocol.updated_at_ms.max(event.at_ms);
-        }
     }
-    walk.protocol
+    (walk.protocol, walk.placed)
 }
 
-/// From each new commit to the one it replaced.
-fn rewritten_from(events: &[Event], outcomes: &[Outcome]) -> HashMap<Oid, Oid> {
-    events
-        .iter()
-        .zip(outcomes)
-        .filter(|(_, outcome)| **outcome == Outcome::Accepted)
-        .filter_map(|(event, _)| match &event.body {
-            Body::CommitRewritten { old, new, .. } => Some((*new, *old)),
-            _ => None,
-        })
-        .collect()
-}
-
-struct Walk<'a> {
-    specs: &'a Specs,
+struct Walk<'e, 's> {
+    specs: &'s Specs,
     protocol: Option<Protocol>,
-    rewritten_from: HashMap<Oid, Oid>,
+    placed: Vec<Placed<'e>>,
 }
 
 fn rejected(reason: impl Into<String>) -> Outcome {
     Outcome::Rejected(reason.into())
 }
 
-impl Walk<'_> {
-    fn apply(&mut self, event: &Event) -> Outcome {
+impl<'e> Walk<'e, '_> {
+    fn apply(&mut self, event: &'e Event) -> Outcome {
         if let Body::Created(created) = &event.body {
             self.protocol.get_or_insert_with(|| new_protocol(event, created.clone()));
             return Outcome::Accepted;
@@ -58,33 +46,40 @@ impl Walk<'_> {
             Body::Unknown { .. } | Body::ProjectCreated { .. } | Body::Reserved { fact: false, .. } => {
                 return Outcome::Unknown;
             }
+            // Perhaps a newer release can read it; a fact is never rejected.
+            body @ Body::Malformed { .. } if body.is_fact() => return Outcome::Unknown,
             Body::Malformed { reason, .. } => return rejected(reason.clone()),
-            body if body.is_fact() => {
-                if let (Body::CommitSeen(seen), Some(protocol)) = (body, &mut self.protocol) {
-                    place_commit(protocol, seen, event.at_ms, &self.rewritten_from);
-                }
+            Body::CommitSeen(seen) if event.redacts.is_none() => {
+                let current = || self.protocol.as_ref()?.current_step().map(|step| step.id.clone());
+                let current = if seen.step.is_none() { current() } else { None };
+                self.placed.push(Placed { seen, at_ms: event.at_ms, current });
                 return Outcome::Accepted;
             }
+            body if body.is_fact() => return Outcome::Accepted,
             _ => (),
         }
         let Some(protocol) = &mut self.protocol else {
             return rejected("the protocol is not created yet");
         };
         match &event.body {
-            Body::Planned { spec, plan_commit, .. } => match move_protocol(protocol, event, ProtocolMove::Planned) {
-                Ok(()) => {
-                    protocol.plan_commit = *plan_commit;
-                    use_spec(protocol, *spec, self.specs);
-                    Outcome::Accepted
+            Body::Planned { spec, plan_commit, .. } => {
+                match move_protocol(protocol, event, ProtocolMove::Planned) {
+                    Ok(()) => {
+                        protocol.plan_commit = *plan_commit;
+                        use_spec(protocol, *spec, self.specs);
+                        Outcome::Accepted
+                    }
+                    Err(outcome) => outcome,
                 }
-                Err(outcome) => outcome,
-            },
+            }
             Body::SpecChanged { spec, .. } if protocol.spec.is_some() => {
                 use_spec(protocol, *spec, self.specs);
                 Outcome::Accepted
             }
             Body::SpecChanged { .. } => rejected("the protocol has no plan yet"),
-            Body::Protocol { to, .. } => move_protocol(protocol, event, *to).err().unwrap_or(Outcome::Accepted),
+            Body::Protocol { to, .. } => {
+                move_protocol(protocol, event, *to).err().unwrap_or(Outcome::Accepted)
+            }
             Body::Step(change) => move_step(protocol, event, change).err().unwrap_or(Outcome::Accepted),
             _ => Outcome::Accepted,
         }
@@ -117,7 +112,7 @@ fn new_protocol(event: &Event, created: crate::domain::event::Created) -> Protoc
 
 fn move_protocol(protocol: &mut Protocol, event: &Event, to: ProtocolMove) -> Result<(), Outcome> {
     let status = protocol.recorded;
-    if to != ProtocolMove::Cancelled
+    if !matches!(to, ProtocolMove::Cancelled | ProtocolMove::Blocked)
         && let Some(from) = &event.from
         && from != status.as_str()
     {
@@ -157,7 +152,10 @@ fn move_step(protocol: &mut Protocol, event: &Event, change: &StepChange) -> Res
         if let Some(attempt) = event.attempt
             && attempt != step.attempt
         {
-            return Err(rejected(format!("it speaks of attempt {attempt}, but step {id} is at {}", step.attempt)));
+            return Err(rejected(format!(
+                "it speaks of attempt {attempt}, but step {id} is at {}",
+                step.attempt
+            )));
         }
     }
     let Some(next) = status.after(change.to, step.before_block) else {
@@ -222,32 +220,5 @@ fn new_step(id: &StepId) -> Step {
         verdict: None,
         jobs: Jobs::default(),
         ci: JobResult::None,
-    }
-}
-
-/// Gives a commit to the step it names, else to the step of the commit it replaces, else to the
-/// step that is current here.
-fn place_commit(protocol: &mut Protocol, seen: &CommitSeen, at_ms: u64, rewritten_from: &HashMap<Oid, Oid>) {
-    let replaced = || {
-        let old = rewritten_from.get(&seen.commit)?;
-        protocol.commits.get(old)?.step.clone()
-    };
-    let step = match &seen.step {
-        Some(id) => protocol.step(id).map(|step| step.id.clone()),
-        None => replaced().or_else(|| protocol.current_step().map(|step| step.id.clone())),
-    };
-    let commit = Commit {
-        tree: seen.tree,
-        content_tree: seen.content_tree,
-        parents: seen.parents.clone(),
-        step: step.clone(),
-        subject: seen.subject.clone(),
-        at_ms,
-        live: true,
-    };
-    protocol.commits.insert(seen.commit, commit);
-    match step.and_then(|id| protocol.steps.iter_mut().find(|step| step.id == id)) {
-        Some(step) => step.commits.push(seen.commit),
-        None => protocol.orphan_commits.push(seen.commit),
     }
 }

@@ -67,6 +67,7 @@ pub struct Repo {
     gix: gix::Repository,
     git_dir: PathBuf,
     common_dir: PathBuf,
+    work_dir: Option<PathBuf>,
 }
 
 impl Repo {
@@ -87,7 +88,7 @@ impl Repo {
 
     /// Returns the top of this worktree; `None` in a bare repository.
     pub fn work_dir(&self) -> Option<&Path> {
-        self.gix.workdir()
+        self.work_dir.as_deref()
     }
 
     pub fn is_bare(&self) -> bool {
@@ -105,7 +106,7 @@ impl Repo {
             return self.work_dir().map(Path::to_owned);
         }
         let main = self.gix.main_repo().ok()?;
-        main.workdir().map(Path::to_owned)
+        main.workdir().map(|dir| std::fs::canonicalize(dir).unwrap_or_else(|_| dir.to_owned()))
     }
 
     /// Whether git is in the middle of a rebase, and of which branch.

@@ -83,7 +83,8 @@ impl Repo {
         repo.object_cache_size_if_unset(4 * 1024 * 1024);
         let absolute = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let (git_dir, common_dir) = (absolute(repo.git_dir()), absolute(repo.common_dir()));
-        Ok(Self { gix: repo, git_dir, common_dir })
+        let work_dir = repo.workdir().map(absolute);
+        Ok(Self { gix: repo, git_dir, common_dir, work_dir })
     }
 }
 

@@ -33,6 +33,8 @@ pub(super) fn write(name: &Name, base: &str, spec: &Spec, outline: &Outline) -> 
     let planned = spec.steps.iter().filter(|step| step.kind != StepKind::Setup);
     for (idx, step) in planned.enumerate() {
         let from = outline.steps.get(idx).cloned().unwrap_or_default();
+        // Without a box there would be nothing to tick.
+        let sub_tasks = if from.sub_tasks.is_empty() { vec![step.title.clone()] } else { from.sub_tasks };
         let text = render(&NewStep {
             id: step.id.to_string(),
             title: step.title.clone(),
@@ -40,7 +42,7 @@ pub(super) fn write(name: &Name, base: &str, spec: &Spec, outline: &Outline) -> 
             qa: step.qa.to_string(),
             depends_on: step.depends_on.iter().map(ToString::to_string).collect(),
             briefing: if from.briefing.is_empty() { spec.description.clone() } else { from.briefing },
-            sub_tasks: from.sub_tasks,
+            sub_tasks,
             ..NewStep::default()
         });
         files.push((in_folder(&step.file), text));
