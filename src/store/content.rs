@@ -54,14 +54,16 @@ impl Line {
         sha256(self.text.as_bytes())
     }
 
-    /// The place in fold order. Of lines with one clock and one id the hash decides, for which the
-    /// stub of a redacted line has the hash of that line.
+    /// The place in fold order, but for lines with one clock and one id.
     fn key(&self) -> (u64, Ulid) {
         (self.event.clock, self.event.id)
     }
 
-    fn tie_break(&self) -> Digest {
-        self.event.redacts.unwrap_or_else(|| self.digest())
+    /// Of lines with one clock and one id the hash decides, for which the stub of a redacted line
+    /// has the hash of that line; two stubs of one line go by their own.
+    fn tie_break(&self) -> (Digest, Digest) {
+        let own = self.digest();
+        (self.event.redacts.unwrap_or(own), own)
     }
 }
 
@@ -125,9 +127,7 @@ impl Content {
     /// Whether this tool may add to it: neither the format nor a critical event asks for a newer one.
     pub fn may_be_written(&self) -> bool {
         self.format.min_write <= FORMAT.format
-            && !self.lines.iter().any(|line| {
-                line.event.critical && matches!(line.event.body, crate::domain::event::Body::Unknown { .. })
-            })
+            && !self.lines.iter().any(|line| line.event.critical && !line.event.body.has_meaning())
     }
 
     /// Whether this tool may read it.
@@ -139,10 +139,8 @@ impl Content {
     pub fn add_raw(&mut self, raw: &[u8]) {
         match wire::decode(raw) {
             Ok(decoded) => {
-                let text = decoded
-                    .canonical
-                    .or_else(|| String::from_utf8(raw.to_vec()).ok())
-                    .unwrap_or_default();
+                let text =
+                    decoded.canonical.or_else(|| String::from_utf8(raw.to_vec()).ok()).unwrap_or_default();
                 self.lines.push(Line { text: text.into(), event: decoded.event });
             }
             Err(err) => {
@@ -167,7 +165,11 @@ impl Content {
             self.lines.sort_by(|a, b| {
                 a.key().cmp(&b.key()).then_with(|| {
                     // Equal lines are common in a union; hashing them would be in vain.
-                    if a.text == b.text { std::cmp::Ordering::Equal } else { a.tie_break().cmp(&b.tie_break()) }
+                    if a.text == b.text {
+                        std::cmp::Ordering::Equal
+                    } else {
+                        a.tie_break().cmp(&b.tie_break())
+                    }
                 })
             });
             self.lines.dedup_by(|a, b| a.text == b.text);
@@ -198,10 +200,16 @@ impl Content {
             self.specs.entry(*digest).or_insert_with(|| text.clone());
         }
         for (digest, marker) in &other.rejects {
-            self.rejects.entry(*digest).or_insert_with(|| marker.clone());
+            // Two versions may give two reasons; every clone keeps the same one.
+            let mine = self.rejects.entry(*digest).or_insert_with(|| marker.clone());
+            if marker < mine {
+                mine.clone_from(marker);
+            }
         }
         for (path, file) in &other.unknown {
-            self.unknown.entry(path.clone()).or_insert(*file);
+            if !self.has_place_taken(path) {
+                self.unknown.insert(path.clone(), *file);
+            }
         }
         self.normalize();
     }
@@ -211,11 +219,20 @@ impl Content {
         let mine: HashSet<&str> = self.lines.iter().map(|line| &*line.text).collect();
         let stubs = self.stubs();
         // A stub stands for its line, and so does a line for nothing but itself.
-        other.lines.iter().all(|line| mine.contains(&*line.text) || stubs.contains(&line.digest()))
+        let is_redacted = |line: &Line| line.event.redacts.is_none() && stubs.contains(&line.digest());
+        other.lines.iter().all(|line| mine.contains(&*line.text) || is_redacted(line))
             && other.specs.keys().all(|digest| self.specs.contains_key(digest))
             && other.rejects.keys().all(|digest| self.rejects.contains_key(digest) || stubs.contains(digest))
-            && other.unknown.keys().all(|path| self.unknown.contains_key(path))
+            && other.unknown.keys().all(|path| self.has_place_taken(path))
             && self.format.union(other.format) == self.format
+    }
+
+    /// Whether an unknown file lies at `path`, above it or below it; then the one here stays.
+    fn has_place_taken(&self, path: &[u8]) -> bool {
+        let is_below =
+            |path: &[u8], folder: &[u8]| path.strip_prefix(folder).is_some_and(|rest| rest.starts_with(b"/"));
+        self.unknown.contains_key(path)
+            || self.unknown.keys().any(|known| is_below(path, known) || is_below(known, path))
     }
 
     /// Returns the lines of each segment, cut by content: one set has one cut, and an insertion

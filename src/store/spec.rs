@@ -25,10 +25,12 @@ pub enum Error {
 pub fn decode(text: &[u8]) -> Result<Spec, Error> {
     let parsed = canon::parse(text)?;
     let spec = &parsed.value;
-    let string = |value: &Value<'_>, key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let string =
+        |value: &Value<'_>, key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     let mut steps: Vec<SpecStep> = Vec::new();
     for (idx, step) in spec.get("steps").and_then(Value::items).unwrap_or_default().iter().enumerate() {
-        let id: StepId = string(step, "id").parse().map_err(|err| Error::Shape(format!("step {}: {err}", idx + 1)))?;
+        let id: StepId =
+            string(step, "id").parse().map_err(|err| Error::Shape(format!("step {}: {err}", idx + 1)))?;
         let ids = step.get("depends_on").and_then(Value::items);
         let depends_on = match ids {
             Some(ids) => ids
@@ -39,7 +41,11 @@ pub fn decode(text: &[u8]) -> Result<Spec, Error> {
             None => steps.last().map(|before| before.id.clone()).into_iter().collect(),
         };
         let kind = StepKind::from_word(&string(step, "type")).unwrap_or(StepKind::Work);
-        let qa = step.get("qa").and_then(|qa| qa.get("policy")).and_then(Value::as_str).and_then(QaPolicy::from_word);
+        let qa = step
+            .get("qa")
+            .and_then(|qa| qa.get("policy"))
+            .and_then(Value::as_str)
+            .and_then(QaPolicy::from_word);
         steps.push(SpecStep {
             title: string(step, "title"),
             file: string(step, "file"),
@@ -50,13 +56,15 @@ pub fn decode(text: &[u8]) -> Result<Spec, Error> {
         });
     }
     steps.sort_by(|a, b| a.id.cmp(&b.id));
+    // A name, or a name with more about it.
+    let planner = spec.get("planner").map(|planner| planner.get("name").unwrap_or(planner));
     let metadata = spec.get("metadata");
     let setting = |key: &str| metadata.and_then(|metadata| metadata.get(key));
     let required = setting("ci_required").and_then(Value::items).unwrap_or_default();
     let spec = Spec {
         title: string(spec, "title"),
         description: string(spec, "description"),
-        planner: string(spec, "planner"),
+        planner: planner.and_then(Value::as_str).unwrap_or_default().to_owned(),
         required_ci: required.iter().filter_map(|name| name.as_str().map(str::to_owned)).collect(),
         push_gate: setting("qa_when").and_then(Value::as_str) == Some("push"),
         steps,

@@ -36,10 +36,17 @@ fn state(protocol: &Protocol) -> Value<'_> {
             ("rule", Some(Value::str(merged.rule.as_str()))),
         ])
     });
+    let blocked = protocol.blocked.as_ref().map_or(Value::Null, |blocked| {
+        Value::object([
+            ("code", Some(Value::str(blocked.code))),
+            ("message", Some(Value::str(blocked.message.as_str()))),
+            ("remedy", Some(Value::str(blocked.remedy.as_str()))),
+        ])
+    });
     let record = Value::object([
         ("base", Some(Value::str(created.base.as_str()))),
         ("base_commit", Some(Value::str(created.base_commit.to_string()))),
-        ("blocked_reason", optional(protocol.blocked.as_ref().map(|blocked| blocked.message.clone()))),
+        ("blocked_reason", Some(blocked)),
         ("branch", Some(Value::str(created.branch.as_str()))),
         ("merged", Some(merged)),
         ("name", Some(Value::str(protocol.name()))),

@@ -62,24 +62,36 @@ pub fn read(repo: &Repo, tree: Oid) -> Result<Content, Error> {
     let mut content = Content::default();
     for entry in repo.tree(tree)? {
         match (entry.name.as_slice(), entry.is_tree()) {
-            (b"state.json", false) => (),
             (b"format", false) => content.format = parse_format(&blob(repo, entry.oid)?)?,
             (b"events", true) => {
-                for segment in repo.tree(entry.oid)? {
-                    for line in blob(repo, segment.oid)?.split(|byte| *byte == b'\n') {
-                        if !line.is_empty() {
-                            content.add_raw(line);
-                        }
+                for below in repo.tree(entry.oid)? {
+                    match (is_segment(&below.name), below.is_tree()) {
+                        (true, false) => add_lines(&mut content, &blob(repo, below.oid)?),
+                        (true, true) => (),
+                        (false, _) => collect_unknown(repo, &below, b"events/", &mut content.unknown, 1)?,
                     }
                 }
             }
-            (b"specs", true) => content.specs.extend(read_named(repo, entry.oid, true)?),
-            (b"rejects", true) => content.rejects.extend(read_named(repo, entry.oid, false)?),
-            _ => collect_unknown(repo, &entry, &[], &mut content.unknown, 0)?,
+            (b"specs", true) => content.specs = read_named(repo, &entry, &mut content.unknown)?,
+            (b"rejects", true) => content.rejects = read_named(repo, &entry, &mut content.unknown)?,
+            // Our own names hold our own things only.
+            (b"events" | b"specs" | b"rejects" | b"format" | b"state.json", _) => (),
+            _ => collect_unknown(repo, &entry, b"", &mut content.unknown, 0)?,
         }
     }
+    content.specs.retain(|digest, text| sha256(text.as_bytes()) == *digest);
     content.normalize();
     Ok(content)
+}
+
+fn is_segment(name: &[u8]) -> bool {
+    name.len() >= 6 && name.iter().all(u8::is_ascii_digit)
+}
+
+fn add_lines(content: &mut Content, segment: &[u8]) {
+    for line in segment.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        content.add_raw(line);
+    }
 }
 
 fn blob(repo: &Repo, oid: Oid) -> Result<Vec<u8>, Error> {
@@ -96,18 +108,23 @@ fn parse_format(bytes: &[u8]) -> Result<Format, Error> {
     Ok(Format { format: number("format")?, min_read: number("min_read")?, min_write: number("min_write")? })
 }
 
-/// Reads files named by the SHA-256 of their content (or, for markers, of what they stand for).
-fn read_named(repo: &Repo, tree: Oid, check: bool) -> Result<BTreeMap<Digest, String>, Error> {
+/// Reads files that are named by a SHA-256; others in the folder are unknown.
+fn read_named(
+    repo: &Repo,
+    folder: &TreeEntry,
+    unknown: &mut BTreeMap<Vec<u8>, UnknownFile>,
+) -> Result<BTreeMap<Digest, String>, Error> {
     let mut found = BTreeMap::new();
-    for entry in repo.tree(tree)? {
-        let name = String::from_utf8_lossy(&entry.name).into_owned();
-        let Ok(digest) = name.parse::<Digest>() else { continue };
-        let bytes = blob(repo, entry.oid)?;
-        if check && sha256(&bytes) != digest {
-            continue;
-        }
-        if let Ok(text) = String::from_utf8(bytes) {
-            found.insert(digest, text);
+    for entry in repo.tree(folder.oid)? {
+        let digest = std::str::from_utf8(&entry.name).ok().and_then(|name| name.parse::<Digest>().ok());
+        match digest {
+            Some(_) if entry.is_tree() => (),
+            Some(digest) => {
+                if let Ok(text) = String::from_utf8(blob(repo, entry.oid)?) {
+                    found.insert(digest, text);
+                }
+            }
+            None => collect_unknown(repo, &entry, &[&folder.name, b"/".as_slice()].concat(), unknown, 1)?,
         }
     }
     Ok(found)
@@ -148,9 +165,13 @@ pub fn write(repo: &Repo, content: &Content, protocol: Option<&Protocol>) -> Res
         }
         segments.push(TreeEntry::blob(format!("{idx:06}"), repo.write_blob(&bytes)?));
     }
-    let events = repo.write_tree(&segments)?;
-    let specs = write_named(repo, &content.specs)?;
-    let rejects = write_named(repo, &content.rejects)?;
+    let mut folders = Folders::default();
+    for (path, (mode, oid)) in &content.unknown {
+        folders.put(path, *mode, *oid);
+    }
+    let events = folders.below.remove(b"events".as_slice()).unwrap_or_default().write(repo, segments)?;
+    let specs = folders.write_named(repo, "specs", &content.specs)?;
+    let rejects = folders.write_named(repo, "rejects", &content.rejects)?;
 
     let Format { format, min_read, min_write } = content.format.union(FORMAT);
     let format = format!("{{\"format\":{format},\"min_read\":{min_read},\"min_write\":{min_write}}}\n");
@@ -164,22 +185,51 @@ pub fn write(repo: &Repo, content: &Content, protocol: Option<&Protocol>) -> Res
     }
     root.extend(specs.map(|oid| TreeEntry::tree("specs", oid)));
     root.extend(rejects.map(|oid| TreeEntry::tree("rejects", oid)));
-    let mut tree = repo.write_tree(&root)?;
-    for (path, (mode, oid)) in &content.unknown {
-        let Ok(path) = std::str::from_utf8(path) else { continue };
-        let entry = TreeEntry { mode: *mode, name: Vec::new(), oid: *oid };
-        tree = repo.tree_with(Some(tree), path, Some(entry))?;
-    }
-    Ok(tree)
+    folders.write(repo, root)
 }
 
-fn write_named(repo: &Repo, files: &BTreeMap<Digest, String>) -> Result<Option<Oid>, Error> {
-    if files.is_empty() {
-        return Ok(None);
+/// Files that newer tools keep, by folder.
+#[derive(Default)]
+struct Folders {
+    files: Vec<TreeEntry>,
+    below: BTreeMap<Vec<u8>, Self>,
+}
+
+impl Folders {
+    fn put(&mut self, path: &[u8], mode: u32, oid: Oid) {
+        let mut at = self;
+        let mut parts = path.split(|byte| *byte == b'/');
+        let name = parts.next_back().unwrap_or_default();
+        for part in parts {
+            at = at.below.entry(part.to_vec()).or_default();
+        }
+        at.files.push(TreeEntry { mode, name: name.to_vec(), oid });
     }
-    let entries: Vec<TreeEntry> = files
-        .iter()
-        .map(|(digest, text)| Ok(TreeEntry::blob(digest.to_string(), repo.write_blob(text.as_bytes())?)))
-        .collect::<Result<_, Error>>()?;
-    repo.write_tree(&entries).map(Some)
+
+    /// Writes a tree of these and of `ours`.
+    fn write(self, repo: &Repo, mut ours: Vec<TreeEntry>) -> Result<Oid, Error> {
+        ours.extend(self.files);
+        for (name, folder) in self.below {
+            ours.push(TreeEntry::tree(name, folder.write(repo, Vec::new())?));
+        }
+        repo.write_tree(&ours)
+    }
+
+    /// Writes the folder `name` of files named by a digest; `None` if there is nothing in it.
+    fn write_named(
+        &mut self,
+        repo: &Repo,
+        name: &str,
+        files: &BTreeMap<Digest, String>,
+    ) -> Result<Option<Oid>, Error> {
+        let folder = self.below.remove(name.as_bytes());
+        if files.is_empty() && folder.is_none() {
+            return Ok(None);
+        }
+        let entries: Vec<TreeEntry> = files
+            .iter()
+            .map(|(digest, text)| Ok(TreeEntry::blob(digest.to_string(), repo.write_blob(text.as_bytes())?)))
+            .collect::<Result<_, Error>>()?;
+        folder.unwrap_or_default().write(repo, entries).map(Some)
+    }
 }
