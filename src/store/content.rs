@@ -200,7 +200,7 @@ impl Content {
             self.specs.entry(*digest).or_insert_with(|| text.clone());
         }
         for (digest, marker) in &other.rejects {
-            // Two versions may give two reasons; every clone keeps the same one.
+            // Two versions may give two reasons; the smaller text counts as the larger content.
             let mine = self.rejects.entry(*digest).or_insert_with(|| marker.clone());
             if marker < mine {
                 mine.clone_from(marker);
@@ -222,7 +222,9 @@ impl Content {
         let is_redacted = |line: &Line| line.event.redacts.is_none() && stubs.contains(&line.digest());
         other.lines.iter().all(|line| mine.contains(&*line.text) || is_redacted(line))
             && other.specs.keys().all(|digest| self.specs.contains_key(digest))
-            && other.rejects.keys().all(|digest| self.rejects.contains_key(digest) || stubs.contains(digest))
+            && other.rejects.iter().all(|(digest, theirs)| {
+                self.rejects.get(digest).is_some_and(|mine| mine <= theirs) || stubs.contains(digest)
+            })
             && other.unknown.keys().all(|path| self.has_place_taken(path))
             && self.format.union(other.format) == self.format
     }

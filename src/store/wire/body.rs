@@ -104,8 +104,9 @@ fn planned(read: &Reader<'_, '_>) -> Read<Body> {
 }
 
 fn step_change(to: StepMove, read: &Reader<'_, '_>) -> StepChange {
-    let evidence = matches!(to, StepMove::Completed | StepMove::Approved).then(|| Evidence {
-        by: read.text("by").unwrap_or_default(),
+    let by = read.text("by").ok().filter(|_| matches!(to, StepMove::Completed | StepMove::Approved));
+    let evidence = by.map(|by| Evidence {
+        by,
         content_tree: read.parsed("content_tree").ok(),
         verdict: read.str("verdict").ok().and_then(parse_ulid),
         ci: read.list("ci", parse_ulid).unwrap_or_default(),
