@@ -27,9 +27,7 @@ pub(super) fn github(env: &Env, detected: &mut Detected) {
 /// numbers that are not the id of another run; no variable tells its version.
 pub(super) fn forgejo(env: &Env, detected: &mut Detected) {
     (detected.sha, detected.branch) = change(env);
-    detected.url = env
-        .number("GITHUB_RUN_NUMBER")
-        .and_then(|number| value::url(&run_page(env, number)?));
+    detected.url = env.number("GITHUB_RUN_NUMBER").and_then(|number| value::url(&run_page(env, number)?));
 }
 
 /// Returns the commit and the branch of the change, both of the same thing.
@@ -43,17 +41,13 @@ fn change(env: &Env) -> (Option<Sha>, Option<String>) {
             let payload = Payload::read(env);
             (
                 payload.text("/workflow_run/head_sha").and_then(value::sha),
-                payload
-                    .text("/workflow_run/head_branch")
-                    .and_then(value::branch),
+                payload.text("/workflow_run/head_branch").and_then(value::branch),
             )
         }
         // Runs the code of the base branch: a success says nothing about the
         // head, and the name of the head is the author's choice.
         "pull_request_target" => base(env, &git_ref),
-        "pull_request" | "pull_request_review" | "pull_request_review_comment" => {
-            pull_request(env, &git_ref)
-        }
+        "pull_request" | "pull_request_review" | "pull_request_review_comment" => pull_request(env, &git_ref),
         // Inside a reusable workflow Forgejo names the event `workflow_call`.
         _ if git_ref.starts_with("refs/pull/") => pull_request(env, &git_ref),
         _ => base(env, &git_ref),
@@ -62,38 +56,23 @@ fn change(env: &Env) -> (Option<Sha>, Option<String>) {
 
 fn pull_request(env: &Env, git_ref: &str) -> (Option<Sha>, Option<String>) {
     let payload = Payload::read(env);
-    let sha = payload
-        .text("/pull_request/head/sha")
-        .and_then(value::sha)
-        .or_else(|| {
-            if git_ref.ends_with("/head") {
-                env.sha(&["GITHUB_SHA"])
-            } else {
-                Some(Sha::SecondParentOfHead)
-            }
-        });
+    let sha = payload.text("/pull_request/head/sha").and_then(value::sha).or_else(|| {
+        if git_ref.ends_with("/head") { env.sha(&["GITHUB_SHA"]) } else { Some(Sha::SecondParentOfHead) }
+    });
     let branch = match env.text("GITHUB_HEAD_REF") {
         Some(head) => value::branch(&head),
         // Reviews come without the variable.
-        None => payload
-            .text("/pull_request/head/ref")
-            .and_then(value::branch),
+        None => payload.text("/pull_request/head/ref").and_then(value::branch),
     };
     (sha, branch)
 }
 
 fn base(env: &Env, git_ref: &str) -> (Option<Sha>, Option<String>) {
     let branch = match env.text("GITHUB_REF_TYPE").as_deref() {
-        Some("branch") => env
-            .text("GITHUB_REF_NAME")
-            .as_deref()
-            .and_then(value::branch),
+        Some("branch") => env.text("GITHUB_REF_NAME").as_deref().and_then(value::branch),
         Some(_) => None,
         // Old runners set only the full name.
-        None => git_ref
-            .starts_with("refs/heads/")
-            .then(|| value::branch(git_ref))
-            .flatten(),
+        None => git_ref.starts_with("refs/heads/").then(|| value::branch(git_ref)).flatten(),
     };
     (env.sha(&["GITHUB_SHA"]), branch)
 }
@@ -111,13 +90,8 @@ struct Payload(Value);
 
 impl Payload {
     fn read(env: &Env) -> Self {
-        let text = env
-            .text("GITHUB_EVENT_PATH")
-            .and_then(|path| env.0.read(&path));
-        Self(
-            text.and_then(|text| serde_json::from_str(&text).ok())
-                .unwrap_or_default(),
-        )
+        let text = env.text("GITHUB_EVENT_PATH").and_then(|path| env.0.read(&path));
+        Self(text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
     }
 
     fn text(&self, pointer: &str) -> Option<&str> {
@@ -145,24 +119,9 @@ mod tests {
     fn github_finds_the_change_behind_each_event() {
         let table = [
             ("push", PUSH, r#"{"after":"BBBB"}"#, "AAAA @a/b"),
-            (
-                "push on an old runner",
-                "GITHUB_REF=refs/heads/a/b",
-                "",
-                "AAAA @a/b",
-            ),
-            (
-                "tag",
-                "GITHUB_REF=refs/tags/v1, GITHUB_REF_NAME=v1, GITHUB_REF_TYPE=tag",
-                "",
-                "AAAA @-",
-            ),
-            (
-                "tag on an old runner",
-                "GITHUB_REF=refs/tags/v1",
-                "",
-                "AAAA @-",
-            ),
+            ("push on an old runner", "GITHUB_REF=refs/heads/a/b", "", "AAAA @a/b"),
+            ("tag", "GITHUB_REF=refs/tags/v1, GITHUB_REF_NAME=v1, GITHUB_REF_TYPE=tag", "", "AAAA @-"),
+            ("tag on an old runner", "GITHUB_REF=refs/tags/v1", "", "AAAA @-"),
             ("pull request", PULL, PULL_EVENT, "BBBB @dev"),
             ("pull request without event", PULL, "", "second-parent @dev"),
             ("broken event", PULL, r#"{"pull"#, "second-parent @dev"),
@@ -222,11 +181,7 @@ mod tests {
         for (name, env, event, expected) in table {
             let url = "https://git.example/o/r/actions/runs/9000/attempts/2";
             let expected = format!("github CI/test 9000.2 {expected} {url} -");
-            assert_eq!(
-                shown(&detect(&fake(&[JOB, env], event))),
-                expected,
-                "{name}"
-            );
+            assert_eq!(shown(&detect(&fake(&[JOB, env], event))), expected, "{name}");
         }
     }
 
@@ -234,11 +189,7 @@ mod tests {
     fn hostile_values_do_not_pass() {
         let url = "https://git.example/o/r/actions/runs/9000";
         let table = [
-            (
-                "no attempt",
-                "GITHUB_RUN_ATTEMPT= ",
-                format!("github CI/test 9000.- AAAA @- {url} -"),
-            ),
+            ("no attempt", "GITHUB_RUN_ATTEMPT= ", format!("github CI/test 9000.- AAAA @- {url} -")),
             (
                 "numbers that are none",
                 "GITHUB_RUN_ID=-1, GITHUB_RUN_ATTEMPT=99999999999999999999",
@@ -273,24 +224,9 @@ mod tests {
         const HEAD: &str = "GITHUB_REF=refs/pull/5/head, GITHUB_REF_TYPE=";
         const CALLED: &str = "GITHUB_EVENT_NAME=workflow_call";
         let table: [(&str, &[&str], &str, &str); 8] = [
-            (
-                "forgejo push",
-                &[FORGEJO, PUSH],
-                "",
-                "forgejo CI/test 9000.2 AAAA @a/b",
-            ),
-            (
-                "forgejo pull request",
-                &[FORGEJO, PULL, HEAD],
-                PULL_EVENT,
-                "forgejo CI/test 9000.2 BBBB @dev",
-            ),
-            (
-                "forgejo runs the head itself",
-                &[FORGEJO, PULL, HEAD],
-                "",
-                "forgejo CI/test 9000.2 AAAA @dev",
-            ),
+            ("forgejo push", &[FORGEJO, PUSH], "", "forgejo CI/test 9000.2 AAAA @a/b"),
+            ("forgejo pull request", &[FORGEJO, PULL, HEAD], PULL_EVENT, "forgejo CI/test 9000.2 BBBB @dev"),
+            ("forgejo runs the head itself", &[FORGEJO, PULL, HEAD], "", "forgejo CI/test 9000.2 AAAA @dev"),
             (
                 "forgejo, reusable workflow",
                 &[FORGEJO, PULL, HEAD, CALLED],
@@ -303,18 +239,8 @@ mod tests {
                 PULL_EVENT,
                 "forgejo CI/test 9000.2 BBBB @-",
             ),
-            (
-                "gitea push",
-                &[GITEA, PUSH],
-                "",
-                "gitea CI/test 9000.2 AAAA @a/b",
-            ),
-            (
-                "gitea pull request",
-                &[GITEA, PULL, HEAD],
-                PULL_EVENT,
-                "gitea CI/test 9000.2 BBBB @dev",
-            ),
+            ("gitea push", &[GITEA, PUSH], "", "gitea CI/test 9000.2 AAAA @a/b"),
+            ("gitea pull request", &[GITEA, PULL, HEAD], PULL_EVENT, "gitea CI/test 9000.2 BBBB @dev"),
             (
                 "gitea with an old runner",
                 &[GITEA, PUSH, "GITHUB_RUN_ATTEMPT="],

@@ -147,10 +147,11 @@ pub fn parse_result(word: &str) -> Option<JobResult> {
         "fixed" | "passed" | "succeeded" | "succeededwithissues" | "success" | "successful" => {
             JobResult::Success
         }
-        "broken" | "error" | "errored" | "fail" | "failed" | "failing" | "failure"
-        | "startup_failure" | "timed_out" | "timedout" | "unstable" => JobResult::Failure,
-        "aborted" | "canceled" | "canceling" | "cancelled" | "cancelling" | "killed"
-        | "stopped" => JobResult::Cancelled,
+        "broken" | "error" | "errored" | "fail" | "failed" | "failing" | "failure" | "startup_failure"
+        | "timed_out" | "timedout" | "unstable" => JobResult::Failure,
+        "aborted" | "canceled" | "canceling" | "cancelled" | "cancelling" | "killed" | "stopped" => {
+            JobResult::Cancelled
+        }
         _ => return None,
     };
     Some(result)

@@ -84,10 +84,7 @@ pub(super) const ROWS: &[Row] = &[
     GITHUB,
     Row {
         provider: Provider::Woodpecker,
-        marker: Marker {
-            name: "CI",
-            value: Some("woodpecker"),
-        },
+        marker: Marker { name: "CI", value: Some("woodpecker") },
         workflow: &["CI_WORKFLOW_NAME"],
         job: &["CI_STEP_NAME"],
         run: &["CI_PIPELINE_NUMBER", "CI_BUILD_NUMBER"],
@@ -108,11 +105,7 @@ pub(super) const ROWS: &[Row] = &[
         attempt: &["CI_JOB_ID"],
         // The first is set only where CI_COMMIT_SHA is a merge made by GitLab.
         sha: &["CI_MERGE_REQUEST_SOURCE_BRANCH_SHA", "CI_COMMIT_SHA"],
-        branch: &[
-            "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME",
-            "CI_COMMIT_BRANCH",
-            "CI_COMMIT_REF_NAME",
-        ],
+        branch: &["CI_MERGE_REQUEST_SOURCE_BRANCH_NAME", "CI_COMMIT_BRANCH", "CI_COMMIT_REF_NAME"],
         tag: Some("CI_COMMIT_TAG"),
         url: &["CI_JOB_URL", "CI_PIPELINE_URL"],
         result: Status::Word("CI_JOB_STATUS"),
@@ -225,10 +218,7 @@ pub(super) const ROWS: &[Row] = &[
 pub(super) fn detect(env: &Env) -> Detected {
     match ROWS.iter().find(|row| row.marker.is_in(env)) {
         Some(row) => row.read(env),
-        None => Detected {
-            sha: Some(Sha::Head),
-            ..BLANK.read(env)
-        },
+        None => Detected { sha: Some(Sha::Head), ..BLANK.read(env) },
     }
 }
 
@@ -280,11 +270,7 @@ impl Status {
                 let text = text.trim();
                 // Windows and signals make exit codes negative.
                 value::number(text.trim_start_matches('-'))?;
-                Some(if text == success {
-                    JobResult::Success
-                } else {
-                    JobResult::Failure
-                })
+                Some(if text == success { JobResult::Success } else { JobResult::Failure })
             }
         }
     }
@@ -311,11 +297,10 @@ impl Env<'_> {
 
 /// A pull request from a fork has `pull/N` for a branch.
 fn circleci(_: &Env, detected: &mut Detected) {
-    detected.branch = detected.branch.take().filter(|branch| {
-        branch
-            .strip_prefix("pull/")
-            .is_none_or(|number| value::number(number).is_none())
-    });
+    detected.branch = detected
+        .branch
+        .take()
+        .filter(|branch| branch.strip_prefix("pull/").is_none_or(|number| value::number(number).is_none()));
 }
 
 /// A change request has `PR-N` for a branch when it hides its source; jobs
@@ -325,9 +310,9 @@ fn jenkins(env: &Env, detected: &mut Detected) {
         if env.text("CHANGE_ID").is_some() {
             detected.branch = None;
         } else if env.text("BRANCH_NAME").is_none() {
-            detected.branch = env.text("GIT_BRANCH").and_then(|branch| {
-                value::branch(branch.strip_prefix("origin/").unwrap_or(&branch))
-            });
+            detected.branch = env
+                .text("GIT_BRANCH")
+                .and_then(|branch| value::branch(branch.strip_prefix("origin/").unwrap_or(&branch)));
         }
     }
     if env.text("GIT_COMMIT").is_none() {
@@ -346,9 +331,7 @@ fn azure(env: &Env, detected: &mut Detected) {
     let collection = collection.trim().trim_end_matches('/');
     if let (Some(project), Some(run)) = (env.text("SYSTEM_TEAMPROJECT"), detected.run) {
         let project = value::path_segment(project.trim());
-        detected.url = value::url(&format!(
-            "{collection}/{project}/_build/results?buildId={run}"
-        ));
+        detected.url = value::url(&format!("{collection}/{project}/_build/results?buildId={run}"));
     }
 }
 
@@ -362,7 +345,6 @@ fn bitbucket(env: &Env, detected: &mut Detected) {
 
 /// A build id is the project, a colon, and something new for each build.
 fn codebuild(env: &Env, detected: &mut Detected) {
-    detected.job = env
-        .text("CODEBUILD_BUILD_ID")
-        .and_then(|id| value::name(id.split(':').next().unwrap_or_default()));
+    detected.job =
+        env.text("CODEBUILD_BUILD_ID").and_then(|id| value::name(id.split(':').next().unwrap_or_default()));
 }

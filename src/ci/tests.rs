@@ -73,21 +73,9 @@ fn gitlab_sees_through_merged_results() {
         CI_JOB_NAME=test 1/2, CI_JOB_URL=https://gl.example/o/r/-/jobs/55, CI_COMMIT_SHA=AAAA, \
         CI_JOB_STATUS=success";
     let table = [
-        (
-            "branch",
-            "CI_COMMIT_BRANCH=main, CI_COMMIT_REF_NAME=main",
-            "AAAA @main JOB success",
-        ),
-        (
-            "branch on an old server",
-            "CI_COMMIT_REF_NAME=main",
-            "AAAA @main JOB success",
-        ),
-        (
-            "tag",
-            "CI_COMMIT_REF_NAME=v1, CI_COMMIT_TAG=v1",
-            "AAAA @- JOB success",
-        ),
+        ("branch", "CI_COMMIT_BRANCH=main, CI_COMMIT_REF_NAME=main", "AAAA @main JOB success"),
+        ("branch on an old server", "CI_COMMIT_REF_NAME=main", "AAAA @main JOB success"),
+        ("tag", "CI_COMMIT_REF_NAME=v1, CI_COMMIT_TAG=v1", "AAAA @- JOB success"),
         (
             "merge request",
             "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME=0007-login, CI_MERGE_REQUEST_SOURCE_BRANCH_SHA= ",
@@ -103,17 +91,9 @@ fn gitlab_sees_through_merged_results() {
             "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME=0007-login, CI_MERGE_REQUEST_SOURCE_BRANCH_SHA=b",
             "- @0007-login JOB success",
         ),
-        (
-            "in the script",
-            "CI_JOB_STATUS=running",
-            "AAAA @- JOB running",
-        ),
+        ("in the script", "CI_JOB_STATUS=running", "AAAA @- JOB running"),
         ("failed", "CI_JOB_STATUS=failed", "AAAA @- JOB failure"),
-        (
-            "canceled",
-            "CI_JOB_STATUS=canceled",
-            "AAAA @- JOB cancelled",
-        ),
+        ("canceled", "CI_JOB_STATUS=canceled", "AAAA @- JOB cancelled"),
         (
             "no job page",
             "CI_JOB_URL=, CI_PIPELINE_URL=http://gl.example/p/40",
@@ -123,11 +103,7 @@ fn gitlab_sees_through_merged_results() {
     for (name, env, expected) in table {
         let expected = expected.replace("JOB", "https://gl.example/o/r/-/jobs/55");
         let detected = detect(&fake(&[GITLAB, env], ""));
-        assert_eq!(
-            shown(&detected),
-            format!("gitlab -/test 1/2 40.55 {expected}"),
-            "{name}"
-        );
+        assert_eq!(shown(&detected), format!("gitlab -/test 1/2 40.55 {expected}"), "{name}");
     }
 }
 
@@ -236,11 +212,7 @@ fn other_providers_fill_what_they_know() {
 
 #[test]
 fn anything_else_is_plain() {
-    for env in [
-        "HOME=/root",
-        "CI=true",
-        "GITHUB_ACTIONS=false, GITLAB_CI=0, CIRCLECI=",
-    ] {
+    for env in ["HOME=/root", "CI=true", "GITHUB_ACTIONS=false, GITLAB_CI=0, CIRCLECI="] {
         let detected = detect(&fake(&[env], ""));
         assert_eq!(shown(&detected), "plain -/- -.- head @- - -", "{env}");
     }
@@ -250,14 +222,8 @@ fn anything_else_is_plain() {
 fn results_are_read_in_any_case() {
     for (words, expected) in [
         ("success Succeeded PASSED", Some(JobResult::Success)),
-        (
-            "failed FAILURE error UNSTABLE timed_out",
-            Some(JobResult::Failure),
-        ),
-        (
-            "canceled cancelled ABORTED killed",
-            Some(JobResult::Cancelled),
-        ),
+        ("failed FAILURE error UNSTABLE timed_out", Some(JobResult::Failure)),
+        ("canceled cancelled ABORTED killed", Some(JobResult::Cancelled)),
         ("running in_progress", Some(JobResult::Running)),
         ("pending queued created", Some(JobResult::Pending)),
         ("skipped neutral manual NOT_BUILT successs", None),
@@ -272,13 +238,9 @@ fn results_are_read_in_any_case() {
 /// Every result that is written can be read back.
 #[test]
 fn names_are_distinct_and_stable() {
-    for result in [
-        JobResult::Pending,
-        JobResult::Running,
-        JobResult::Success,
-        JobResult::Failure,
-        JobResult::Cancelled,
-    ] {
+    for result in
+        [JobResult::Pending, JobResult::Running, JobResult::Success, JobResult::Failure, JobResult::Cancelled]
+    {
         assert_eq!(parse_result(result.as_str()), Some(result));
     }
     let names: HashSet<&str> = ROWS.iter().map(|row| row.provider.as_str()).collect();
@@ -294,21 +256,13 @@ struct Hostile<'a> {
 
 impl Source for Hostile<'_> {
     fn var(&self, name: &str) -> Option<String> {
-        for (
-            row,
-            Marker {
-                name: marker,
-                value,
-            },
-        ) in ROWS.iter().map(|row| &row.marker).enumerate()
-        {
+        for (row, Marker { name: marker, value }) in ROWS.iter().map(|row| &row.marker).enumerate() {
             if name == *marker {
                 return (row == self.row).then(|| value.unwrap_or("true").to_owned());
             }
         }
-        let hash = name.bytes().fold(7_usize, |hash, byte| {
-            hash.wrapping_mul(31).wrapping_add(usize::from(byte))
-        });
+        let hash =
+            name.bytes().fold(7_usize, |hash, byte| hash.wrapping_mul(31).wrapping_add(usize::from(byte)));
         Some(self.values[hash % self.values.len()].clone())
     }
 

@@ -92,9 +92,8 @@ fn visible(raw: &str) -> String {
 /// Whether git would let a branch have this name, by the rules of
 /// `git check-ref-format --branch`.
 fn is_branch_name(name: &str) -> bool {
-    let is_component = |part: &str| {
-        !part.is_empty() && !part.starts_with('.') && part.strip_suffix(".lock").is_none()
-    };
+    let is_component =
+        |part: &str| !part.is_empty() && !part.starts_with('.') && part.strip_suffix(".lock").is_none();
 
     name.chars().count() <= MAX_BRANCH_CHARS
         && name != "HEAD"
@@ -146,15 +145,9 @@ mod tests {
         for accepted in ["http://h", "HTTPS://h:1/a?b#c", "https://h/a@b"] {
             assert_eq!(url(accepted).as_deref(), Some(accepted));
         }
-        for refused in [
-            "h/a",
-            "ftp://h",
-            "https://",
-            "https:///a",
-            "https://u:p@h/",
-            "https://h/a b",
-            "https://h/\"><x",
-        ] {
+        for refused in
+            ["h/a", "ftp://h", "https://", "https:///a", "https://u:p@h/", "https://h/a b", "https://h/\"><x"]
+        {
             assert_eq!(url(refused), None, "{refused}");
         }
     }
@@ -162,15 +155,7 @@ mod tests {
     #[test]
     fn numbers_and_commits_are_exact() {
         assert_eq!(number(" 18446744073709551615\n"), Some(u64::MAX));
-        for refused in [
-            "",
-            "+1",
-            "-1",
-            "1_0",
-            "0x1",
-            "18446744073709551616",
-            "\u{661}",
-        ] {
+        for refused in ["", "+1", "-1", "1_0", "0x1", "18446744073709551616", "\u{661}"] {
             assert_eq!(number(refused), None, "{refused}");
         }
         let upper = "A".repeat(64);

@@ -48,9 +48,8 @@ impl From<OpenError> for CliError {
     fn from(err: OpenError) -> Self {
         let message = error_chain(&err);
         match err {
-            OpenError::NotARepository(_) => {
-                Self::new(Exit::Refused, "repository.missing", message).hint("git godzilla init --init-if-needed")
-            }
+            OpenError::NotARepository(_) => Self::new(Exit::Refused, "repository.missing", message)
+                .hint("git godzilla init --init-if-needed"),
             OpenError::Unsupported(_) => Self::new(Exit::Refused, "repository.unsupported", message)
                 .hint("convert it with git, or use a clone that has the usual format"),
             OpenError::Untrusted(path) => Self::new(Exit::Refused, "repository.foreign", message)
@@ -85,7 +84,10 @@ impl From<Error> for CliError {
                     (None, "remote") => "git remote -v".to_owned(),
                     (None, _) => "git godzilla show".to_owned(),
                 };
-                Self { candidates: near, ..Self::new(Exit::Unknown, &format!("{what}.unknown"), message).hint(hint) }
+                Self {
+                    candidates: near,
+                    ..Self::new(Exit::Unknown, &format!("{what}.unknown"), message).hint(hint)
+                }
             }
             Error::Ambiguous { candidates, .. } => {
                 let hint = match candidates.first() {
@@ -101,8 +103,10 @@ impl From<Error> for CliError {
             Error::Transport(err) => of_transport(&err, message),
             Error::Git(err) => of_git(&err, message),
             Error::Hooks(_) => Self::new(Exit::Refused, "hooks.failed", message),
-            Error::Lock(crate::platform::lock::Error::Busy { .. }) => Self::new(Exit::Refused, "busy", message)
-                .hint("another git godzilla is at work; run it again"),
+            Error::Lock(crate::platform::lock::Error::Busy { .. }) => {
+                Self::new(Exit::Refused, "busy", message)
+                    .hint("another git godzilla is at work; run it again")
+            }
             Error::Lock(_) | Error::Io { .. } | Error::Move(_) => Self::new(Exit::Refused, "io", message),
         }
     }
@@ -112,10 +116,12 @@ fn of_stream(err: &stream::Error, message: String) -> CliError {
     match err {
         stream::Error::TooNew { .. } => CliError::new(Exit::Refused, "stream.too_new", message)
             .hint("update git-godzilla; nothing was changed"),
-        stream::Error::Busy { .. } => CliError::new(Exit::Refused, "stream.busy", message)
-            .hint("nothing was recorded; run it again"),
-        stream::Error::NoIdentity => CliError::new(Exit::Refused, "identity.missing", message)
-            .hint("git config --global user.name \"Your Name\" && git config --global user.email you@example.com"),
+        stream::Error::Busy { .. } => {
+            CliError::new(Exit::Refused, "stream.busy", message).hint("nothing was recorded; run it again")
+        }
+        stream::Error::NoIdentity => CliError::new(Exit::Refused, "identity.missing", message).hint(
+            "git config --global user.name \"Your Name\" && git config --global user.email you@example.com",
+        ),
         stream::Error::Read { .. } => CliError::new(Exit::Refused, "stream.damaged", message)
             .hint("fetch it again with `git godzilla sync`"),
         stream::Error::Write { .. } | stream::Error::Move { .. } => {

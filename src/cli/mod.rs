@@ -10,7 +10,9 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use self::commands::{act, ci_report, config, demo, explain, hooks, init, list, log, notes, plan, ready, show, status, sync};
+use self::commands::{
+    act, ci_report, config, demo, explain, hooks, init, list, log, notes, plan, ready, show, status, sync,
+};
 use self::error::{CLOSED_PIPE, CliError};
 use self::ui::{Color, Ui};
 use crate::platform::git::Repo;

@@ -140,7 +140,14 @@ impl Table {
     pub(super) fn lines(&self) -> Vec<String> {
         let n_columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let widths: Vec<usize> = (0..n_columns)
-            .map(|idx| self.rows.iter().filter_map(|row| row.get(idx)).map(|(cell, _)| cell.width()).max().unwrap_or(0))
+            .map(|idx| {
+                self.rows
+                    .iter()
+                    .filter_map(|row| row.get(idx))
+                    .map(|(cell, _)| cell.width())
+                    .max()
+                    .unwrap_or(0)
+            })
             .collect();
         self.rows
             .iter()

@@ -100,7 +100,12 @@ pub fn next(ledger: &mut Ledger<'_>) -> Result<StepId, Refusal> {
 /// # Errors
 ///
 /// [`Refusal`] if the step has no commit (unless `no_commit`), or its state does not allow it.
-pub fn done(ledger: &mut Ledger<'_>, id: &StepId, no_commit: bool, pushed: Pushed<'_>) -> Result<(), Refusal> {
+pub fn done(
+    ledger: &mut Ledger<'_>,
+    id: &StepId,
+    no_commit: bool,
+    pushed: Pushed<'_>,
+) -> Result<(), Refusal> {
     let (protocol, step) = live_step(ledger, id)?;
     let name = protocol.name();
     match step.recorded {
@@ -175,7 +180,12 @@ pub fn skip(ledger: &mut Ledger<'_>, id: &StepId, reason: String) -> Result<(), 
 /// # Errors
 ///
 /// [`Refusal`] if the step needs no QA now, or failed and no reason is given.
-pub fn approve(ledger: &mut Ledger<'_>, id: &StepId, reason: Option<String>, mode: &str) -> Result<(), Refusal> {
+pub fn approve(
+    ledger: &mut Ledger<'_>,
+    id: &StepId,
+    reason: Option<String>,
+    mode: &str,
+) -> Result<(), Refusal> {
     let (protocol, step) = live_step(ledger, id)?;
     let name = protocol.name();
     match step.recorded {
@@ -324,7 +334,8 @@ pub fn settle(ledger: &mut Ledger<'_>, pushed: Pushed<'_>) {
             let draft = step_draft(step, completed_by_policy(protocol, step, pushed));
             // What opened the gate happened when its newest report or commit did.
             let reported = step.jobs.0.values().map(|job| job.at_ms).max();
-            let committed = step.newest().and_then(|oid| protocol.commits.get(&oid)).map(|commit| commit.at_ms);
+            let committed =
+                step.newest().and_then(|oid| protocol.commits.get(&oid)).map(|commit| commit.at_ms);
             let at_ms = reported.max(committed).unwrap_or(protocol.updated_at_ms);
             let cause = step.newest().map_or_else(|| Cause(format!("policy:{}", step.id)), Cause::pushed);
             draft.caused_by(cause, at_ms)
@@ -414,7 +425,11 @@ fn with_cause(draft: Draft, cause: Option<(Cause, u64)>) -> Draft {
 
 fn known<'a>(ledger: &'a Ledger<'_>) -> Result<&'a Protocol, Refusal> {
     ledger.protocol().ok_or_else(|| {
-        Refusal::unknown("protocol.unknown", format!("there is no protocol {}", ledger.name()), "git godzilla list")
+        Refusal::unknown(
+            "protocol.unknown",
+            format!("there is no protocol {}", ledger.name()),
+            "git godzilla list",
+        )
     })
 }
 

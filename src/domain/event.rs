@@ -67,11 +67,7 @@ impl Cause {
 
     /// `again` counts earlier events about the same tip, so that a branch may come back to it.
     pub fn tip(oid: Oid, again: usize) -> Self {
-        if again == 0 {
-            Self(format!("tip:{oid}"))
-        } else {
-            Self(format!("tip:{oid}:{again}"))
-        }
+        if again == 0 { Self(format!("tip:{oid}")) } else { Self(format!("tip:{oid}:{again}")) }
     }
 
     pub fn merge(oid: Oid) -> Self {
@@ -91,27 +87,61 @@ impl Cause {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Body {
     Created(Created),
-    Planned { spec: Digest, plan_commit: Option<Oid>, planner: String },
-    SpecChanged { spec: Digest, commit: Option<Oid> },
-    Protocol { to: ProtocolMove, reason: Option<String> },
+    Planned {
+        spec: Digest,
+        plan_commit: Option<Oid>,
+        planner: String,
+    },
+    SpecChanged {
+        spec: Digest,
+        commit: Option<Oid>,
+    },
+    Protocol {
+        to: ProtocolMove,
+        reason: Option<String>,
+    },
     Step(StepChange),
-    GatesAccepted { tree: String, digest: String },
-    Undo { targets: Vec<Ulid> },
+    GatesAccepted {
+        tree: String,
+        digest: String,
+    },
+    Undo {
+        targets: Vec<Ulid>,
+    },
     CommitSeen(CommitSeen),
-    CommitRewritten { old: Oid, new: Oid, kind: String },
-    BranchTip { tip: Oid, gone: Vec<Oid> },
+    CommitRewritten {
+        old: Oid,
+        new: Oid,
+        kind: String,
+    },
+    BranchTip {
+        tip: Oid,
+        gone: Vec<Oid>,
+    },
     MergeDetected(MergeDetected),
     CiReported(CiReport),
     VerdictRecorded(Verdict),
-    NoteAdded { text: String },
+    NoteAdded {
+        text: String,
+    },
     /// The first event of a project.
-    ProjectCreated { base_branch: String },
+    ProjectCreated {
+        base_branch: String,
+    },
     /// A type that later releases give a meaning to.
-    Reserved { kind: String, fact: bool },
+    Reserved {
+        kind: String,
+        fact: bool,
+    },
     /// A type that this release does not know.
-    Unknown { kind: String },
+    Unknown {
+        kind: String,
+    },
     /// A known type whose body is not what it must be.
-    Malformed { kind: String, reason: String },
+    Malformed {
+        kind: String,
+        reason: String,
+    },
 }
 
 /// The first event of a protocol; its id is the root of all others.

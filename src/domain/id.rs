@@ -20,10 +20,7 @@ pub struct InvalidName {
 }
 
 fn invalid(what: &'static str, text: &str) -> InvalidName {
-    InvalidName {
-        what,
-        text: text::clip(&text::one_line(text), 80),
-    }
+    InvalidName { what, text: text::clip(&text::one_line(text), 80) }
 }
 
 /// The name of a protocol: its number and its slug, as in `0007-add-login`.
@@ -59,11 +56,7 @@ impl FromStr for Name {
     type Err = InvalidName;
 
     fn from_str(text: &str) -> Result<Self, InvalidName> {
-        if is_numbered(text, 4) {
-            Ok(Self(text.into()))
-        } else {
-            Err(invalid("protocol name", text))
-        }
+        if is_numbered(text, 4) { Ok(Self(text.into())) } else { Err(invalid("protocol name", text)) }
     }
 }
 
@@ -106,11 +99,7 @@ impl FromStr for StepId {
     type Err = InvalidName;
 
     fn from_str(text: &str) -> Result<Self, InvalidName> {
-        if is_numbered(text, 2) {
-            Ok(Self(text.into()))
-        } else {
-            Err(invalid("step id", text))
-        }
+        if is_numbered(text, 2) { Ok(Self(text.into())) } else { Err(invalid("step id", text)) }
     }
 }
 
@@ -280,8 +269,19 @@ mod tests {
         assert_eq!((name.number(), name.slug()), (7, "add-login"));
         assert_eq!(Name::new(12345, "x").unwrap().as_str(), "12345-x");
         for bad in [
-            "", "7-x", "0007", "0007-", "0007-X", "0007-a/b", "00007-x", "0007--x", "0007-a.lock",
-            "0007-é", "../0007-x", "0007-a\n", "99999999999999999999-x",
+            "",
+            "7-x",
+            "0007",
+            "0007-",
+            "0007-X",
+            "0007-a/b",
+            "00007-x",
+            "0007--x",
+            "0007-a.lock",
+            "0007-é",
+            "../0007-x",
+            "0007-a\n",
+            "99999999999999999999-x",
         ] {
             assert!(bad.parse::<Name>().is_err(), "{bad}");
         }

@@ -15,7 +15,10 @@ pub enum Held {
     Paused,
     Blocked(String),
     /// The step waits for these.
-    Order { step: String, waits_for: Vec<String> },
+    Order {
+        step: String,
+        waits_for: Vec<String>,
+    },
 }
 
 /// Records a commit of the protocol's branch and what follows from it.
@@ -58,7 +61,8 @@ pub fn commit(
         let change = StepChange { to: StepMove::Started, reason: None, no_commit: false, evidence: None };
         push_step_caused(ledger, &id, change, Some(cause.clone()));
     }
-    let running = ledger.protocol().and_then(|p| p.step(&id)).is_some_and(|s| s.recorded == StepStatus::Running);
+    let running =
+        ledger.protocol().and_then(|p| p.step(&id)).is_some_and(|s| s.recorded == StepStatus::Running);
     if done && running {
         finish(ledger, &id, false, Some(cause), pushed);
     }
@@ -67,7 +71,8 @@ pub fn commit(
 
 /// Records that commits which count are no longer on the branch, whose tip is `tip`.
 pub fn vanished(ledger: &mut Ledger<'_>, tip: Oid, at_ms: u64, gone: Vec<Oid>) {
-    let is_same_tip = |event: &&Event| matches!(event.body, Body::BranchTip { tip: known, .. } if known == tip);
+    let is_same_tip =
+        |event: &&Event| matches!(event.body, Body::BranchTip { tip: known, .. } if known == tip);
     let again = ledger.events().iter().filter(is_same_tip).count();
     let draft = Draft::new(Body::BranchTip { tip, gone });
     ledger.push(draft.caused_by(Cause::tip(tip, again), at_ms));

@@ -22,7 +22,9 @@ pub fn sentence(events: &[Event], protocol: Option<&Protocol>) -> String {
         Body::CommitSeen(seen) => format!("commit {}: {}", seen.commit.short(), seen.subject),
         Body::CommitRewritten { old, new, kind } => format!("{kind}: {} is now {}", old.short(), new.short()),
         Body::BranchTip { tip, gone } => format!("branch at {}, {} commits left it", tip.short(), gone.len()),
-        Body::CiReported(report) => format!("ci {}: {} on {}", report.job, report.result, report.commit.short()),
+        Body::CiReported(report) => {
+            format!("ci {}: {} on {}", report.job, report.result, report.commit.short())
+        }
         Body::NoteAdded { text } => format!("note: {text}"),
         body => body.kind().to_owned(),
     };

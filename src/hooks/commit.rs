@@ -29,8 +29,10 @@ pub(super) fn commit_msg(ctx: &Context, args: &[OsString]) -> HookResult {
     if findings.is_empty() {
         return Ok(Answer::Go);
     }
-    let mut lines: Vec<String> =
-        findings.iter().map(|finding| format!("{} ({}); {}", finding.message, finding.code, finding.remedy)).collect();
+    let mut lines: Vec<String> = findings
+        .iter()
+        .map(|finding| format!("{} ({}); {}", finding.message, finding.code, finding.remedy))
+        .collect();
     if ctx.settings.commit_strict {
         lines.push("the commit was refused, because commit.strict is set".to_owned());
         return Ok(Answer::Stop(lines));
@@ -77,7 +79,10 @@ fn report(done: &Done) {
             StepMove::Submitted => say(&format!("step {step} is done and needs QA")),
             StepMove::Completed => {
                 let next = done.protocol.as_ref().and_then(|protocol| protocol.current_step());
-                let next = next.map_or_else(|| "every step is settled".to_owned(), |next| format!("next is {}", next.id));
+                let next = next.map_or_else(
+                    || "every step is settled".to_owned(),
+                    |next| format!("next is {}", next.id),
+                );
                 say(&format!("step {step} is completed; {next}"));
             }
             _ => (),

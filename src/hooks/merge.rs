@@ -29,7 +29,11 @@ fn tell(news: &News) {
         say(&format!("{name} is merged and completed"));
     }
     if news.n_changed > 0 {
-        let protocols = if news.n_changed == 1 { "1 protocol has".to_owned() } else { format!("{} protocols have", news.n_changed) };
+        let protocols = if news.n_changed == 1 {
+            "1 protocol has".to_owned()
+        } else {
+            format!("{} protocols have", news.n_changed)
+        };
         say(&format!("{protocols} news; see `git godzilla status`"));
     }
 }

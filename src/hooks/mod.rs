@@ -51,7 +51,10 @@ pub fn run(event: &str, args: &[OsString]) -> ExitCode {
             ExitCode::FAILURE
         }
         Ok(Err(err)) => {
-            say(&format!("{event}: {} (the next command of git godzilla makes up for it)", error_chain(err.as_ref())));
+            say(&format!(
+                "{event}: {} (the next command of git godzilla makes up for it)",
+                error_chain(err.as_ref())
+            ));
             ExitCode::SUCCESS
         }
         Err(_) => ExitCode::SUCCESS,

@@ -37,7 +37,9 @@ pub(super) fn pre_push(ctx: &Context, args: &[OsString]) -> HookResult {
     match on_push::send_state(ctx, &remote, &pushed)? {
         Sent::Nothing | Sent::Events(_) => (),
         Sent::NotShared { n_events, reason } => {
-            say(&format!("{n_events} events are not shared with {remote} ({reason}); share them with `git godzilla sync`"));
+            say(&format!(
+                "{n_events} events are not shared with {remote} ({reason}); share them with `git godzilla sync`"
+            ));
         }
     }
     Ok(Answer::Go)
@@ -65,7 +67,10 @@ fn parse(text: &str) -> Vec<PushedRef> {
 /// hook, so the hook looks at who called it.
 fn is_dry_run_push(args: &[String]) -> bool {
     let Some(push) = args.iter().position(|arg| arg == "push") else { return false };
-    if !args.first().is_some_and(|program| program.rsplit('/').next().is_some_and(|name| name.starts_with("git"))) {
+    if !args
+        .first()
+        .is_some_and(|program| program.rsplit('/').next().is_some_and(|name| name.starts_with("git")))
+    {
         return false;
     }
     let options = args[push + 1..].iter().take_while(|arg| *arg != "--");
@@ -98,10 +103,22 @@ mod tests {
     #[test]
     fn a_dry_run_is_told_from_the_command_line() {
         let is = |line: &str| is_dry_run_push(&line.split(' ').map(str::to_owned).collect::<Vec<_>>());
-        for line in ["git push -n", "git push --dry-run origin", "/usr/bin/git -C x push -fn", "git push --dry origin a"] {
+        for line in [
+            "git push -n",
+            "git push --dry-run origin",
+            "/usr/bin/git -C x push -fn",
+            "git push --dry origin a",
+        ] {
             assert!(is(line), "{line}");
         }
-        for line in ["git push", "git push origin -o n", "git push -on", "git push -- -n", "sh push -n", "git fetch -n"] {
+        for line in [
+            "git push",
+            "git push origin -o n",
+            "git push -on",
+            "git push -- -n",
+            "sh push -n",
+            "git fetch -n",
+        ] {
             assert!(!is(line), "{line}");
         }
     }
@@ -109,7 +126,8 @@ mod tests {
     #[test]
     fn lines_of_git_are_read() {
         let (zero, one) = ("0".repeat(40), "1".repeat(40));
-        let text = format!("(delete) {zero} refs/heads/a {one}\nrefs/heads/b {one} refs/heads/b {zero}\ngarbage\n");
+        let text =
+            format!("(delete) {zero} refs/heads/a {one}\nrefs/heads/b {one} refs/heads/b {zero}\ngarbage\n");
         let pushed = parse(&text);
         assert_eq!(pushed.len(), 2);
         assert_eq!((pushed[0].local_oid, pushed[1].remote_oid), (None, None));

@@ -18,7 +18,8 @@ pub fn var_os(name: &str) -> Option<OsString> {
 /// Returns the variables whose name begins with `prefix` and that are set, not empty and UTF-8; by
 /// name.
 pub fn vars_with_prefix(prefix: &str) -> Vec<(String, String)> {
-    let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+    let text =
+        |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
     let mut found: Vec<_> = std::env::vars_os().filter_map(text).collect();
     found.retain(|(name, value)| name.starts_with(prefix) && !value.is_empty());
     found.sort();

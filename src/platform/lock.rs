@@ -41,7 +41,13 @@ impl Lock {
         if let Some(dir) = path.parent() {
             fs::create_dir_all(dir).map_err(fail)?;
         }
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(fail)?;
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .map_err(fail)?;
         let start = Instant::now();
         let mut pause_ms = 1;
         loop {
@@ -111,7 +117,8 @@ mod tests {
     #[test]
     fn a_dead_holders_lock_is_removed_and_no_other() {
         let dir = tempfile::tempdir().unwrap();
-        let (path, ours, theirs) = (dir.path().join("l"), dir.path().join("a.lock"), dir.path().join("b.lock"));
+        let (path, ours, theirs) =
+            (dir.path().join("l"), dir.path().join("a.lock"), dir.path().join("b.lock"));
         let limit = Duration::from_secs(5);
         for (git_lock, held) in [(&ours, "new\n"), (&theirs, "other\n")] {
             let mut lock = Lock::acquire(&path, limit).unwrap();

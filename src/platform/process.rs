@@ -141,7 +141,7 @@ fn listen(
 fn end(child: &mut Child, isolated: bool) {
     #[cfg(unix)]
     if isolated && let Some(pid) = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw) {
-        drop(rustix::process::kill_process_group(pid, rustix::process::Signal::KILL));
+        rustix::process::kill_process_group(pid, rustix::process::Signal::KILL).ok();
     }
     drop(child.kill());
     drop(child.wait());
@@ -149,7 +149,9 @@ fn end(child: &mut Child, isolated: bool) {
 
 /// Removes temporary files and locks of gix when a signal ends this process.
 pub fn tidy_up_on_signals() {
-    gix::tempfile::signal::setup(gix::tempfile::signal::handler::Mode::DeleteTempfilesOnTerminationAndRestoreDefaultBehaviour);
+    gix::tempfile::signal::setup(
+        gix::tempfile::signal::handler::Mode::DeleteTempfilesOnTerminationAndRestoreDefaultBehaviour,
+    );
 }
 
 /// Whether the command line of a parent, grandparent and so on (five at most) is what `is_it` looks
@@ -192,6 +194,8 @@ fn command_line(pid: u32) -> Vec<String> {
 
 #[cfg(not(target_os = "linux"))]
 fn ps(what: &str, pid: u32) -> Option<String> {
-    let output = run(command("ps").args(["-o", what, "-p", &pid.to_string()]), None, Limits::default(), |_| ()).ok()?;
+    let output =
+        run(command("ps").args(["-o", what, "-p", &pid.to_string()]), None, Limits::default(), |_| ())
+            .ok()?;
     Some(String::from_utf8_lossy(&output.stdout).into_owned())
 }

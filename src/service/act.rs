@@ -87,7 +87,8 @@ fn unknown(name: &Name) -> Error {
 
 fn waiting(ledger: &Ledger<'_>, id: &StepId, pushed: decide::Pushed<'_>) -> Option<&'static str> {
     let protocol = ledger.protocol()?;
-    let step = protocol.step(id).filter(|step| step.recorded == crate::domain::status::StepStatus::NeedsQa)?;
+    let step =
+        protocol.step(id).filter(|step| step.recorded == crate::domain::status::StepStatus::NeedsQa)?;
     decide::waits_for(protocol, step, pushed)
 }
 
@@ -102,7 +103,8 @@ fn decide_verb(
         let protocol = ledger.protocol().ok_or_else(|| unknown(ledger.name()))?;
         resolve::step(protocol, step)
     };
-    let clean = |reason: &Option<String>| reason.as_deref().map(text::one_line).filter(|reason| !reason.is_empty());
+    let clean =
+        |reason: &Option<String>| reason.as_deref().map(text::one_line).filter(|reason| !reason.is_empty());
     match verb {
         Verb::Next => return Ok(Some(decide::next(ledger)?)),
         Verb::Pause { reason } => decide::pause(ledger, clean(reason))?,

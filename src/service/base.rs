@@ -5,7 +5,8 @@ use crate::platform::git::Repo;
 /// Returns the names to try, best first: the remote's `HEAD`, `init.defaultBranch`, the usual ones.
 pub fn candidates(repo: &Repo, home: Option<&str>) -> Vec<String> {
     let mut names = Vec::new();
-    let remotes = home.map(str::to_owned).into_iter().chain(repo.remotes().into_iter().map(|remote| remote.name));
+    let remotes =
+        home.map(str::to_owned).into_iter().chain(repo.remotes().into_iter().map(|remote| remote.name));
     for remote in remotes {
         let path = repo.common_dir().join("refs/remotes").join(&remote).join("HEAD");
         let prefix = format!("ref: refs/remotes/{remote}/");

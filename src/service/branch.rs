@@ -77,7 +77,9 @@ impl<'a> Branches<'a> {
     /// Returns the tips of a branch and a base by name.
     pub fn of_names(&self, branch: &str, base: &str, home: Option<&str>) -> BranchTips {
         let tracked = |branch: &str| -> Vec<(String, Oid)> {
-            let found = |remote: &String| Some((remote.clone(), self.find(&format!("refs/remotes/{remote}/{branch}"))?));
+            let found = |remote: &String| {
+                Some((remote.clone(), self.find(&format!("refs/remotes/{remote}/{branch}"))?))
+            };
             self.remotes.iter().filter_map(found).collect()
         };
         let local_base = format!("refs/heads/{base}");
@@ -91,8 +93,14 @@ impl<'a> Branches<'a> {
             }
             _ => self.find(&local_base).map(|oid| (local_base.clone(), oid)),
         };
-        let bases = self.find(&local_base).into_iter().chain(tracked_bases.iter().map(|(_, oid)| *oid)).collect();
-        BranchTips { local: self.find(&format!("refs/heads/{branch}")), tracked: tracked(branch), deciding_base, bases }
+        let bases =
+            self.find(&local_base).into_iter().chain(tracked_bases.iter().map(|(_, oid)| *oid)).collect();
+        BranchTips {
+            local: self.find(&format!("refs/heads/{branch}")),
+            tracked: tracked(branch),
+            deciding_base,
+            bases,
+        }
     }
 }
 

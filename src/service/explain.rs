@@ -47,7 +47,11 @@ fn of_protocol(protocol: &Protocol, name: &str) -> Said {
         let into = short_ref(&merged.into);
         let open = protocol.steps.iter().filter(|step| !step.is_settled()).count();
         let rest = if open > 0 { format!("; {open} steps were still open") } else { String::new() };
-        return (None, format!("merged into {into} by {} ({} rule){rest}", merged.commit.short(), merged.rule), None);
+        return (
+            None,
+            format!("merged into {into} by {} ({} rule){rest}", merged.commit.short(), merged.rule),
+            None,
+        );
     }
     if let Some(blocked) = &protocol.blocked {
         return (None, blocked.message.clone(), Some(blocked.remedy.clone()));
@@ -75,10 +79,12 @@ fn of_protocol(protocol: &Protocol, name: &str) -> Said {
 
 fn of_step(protocol: &Protocol, step: &Step, name: &str) -> (String, Option<String>) {
     let id = &step.id;
-    let open: Vec<String> = protocol.open_dependencies(step).map(|dep| format!("{} ({})", dep.id, dep.shown)).collect();
+    let open: Vec<String> =
+        protocol.open_dependencies(step).map(|dep| format!("{} ({})", dep.id, dep.shown)).collect();
     match step.recorded {
         StepStatus::Completed => {
-            let by = step.evidence.as_ref().map(|evidence| format!(" by {}", evidence.by)).unwrap_or_default();
+            let by =
+                step.evidence.as_ref().map(|evidence| format!(" by {}", evidence.by)).unwrap_or_default();
             (format!("step {id} was completed{by}"), None)
         }
         StepStatus::Cancelled => (format!("step {id} was given up"), None),
@@ -86,18 +92,24 @@ fn of_step(protocol: &Protocol, step: &Step, name: &str) -> (String, Option<Stri
             let because = step.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
             (format!("step {id} is blocked{because}"), Some(format!("git godzilla unblock {id} -p {name}")))
         }
-        StepStatus::Failed => (format!("step {id} failed"), Some(format!("git godzilla retry {id} -p {name}"))),
+        StepStatus::Failed => {
+            (format!("step {id} failed"), Some(format!("git godzilla retry {id} -p {name}")))
+        }
         _ if step.ci == JobResult::Failure => {
             let red = step.jobs.0.values().find(|job| job.result == JobResult::Failure);
             let job = red.map(|job| job.name.as_str()).unwrap_or_default();
             let url = red.and_then(|job| job.url.as_ref()).map(|url| format!(" ({url})")).unwrap_or_default();
-            (format!("CI job {job} is red on the newest commit of step {id}{url}"), Some("fix it and commit".to_owned()))
+            (
+                format!("CI job {job} is red on the newest commit of step {id}{url}"),
+                Some("fix it and commit".to_owned()),
+            )
         }
         StepStatus::Pending if !open.is_empty() => {
             (format!("step {id} waits for {}", open.join(", ")), Some(format!("git godzilla explain {name}")))
         }
         StepStatus::Pending => {
-            let why = format!("step {id} can start: commit on branch {}, or start it", protocol.created.branch);
+            let why =
+                format!("step {id} can start: commit on branch {}, or start it", protocol.created.branch);
             (why, Some(format!("git godzilla start {id} -p {name}")))
         }
         StepStatus::Running => {

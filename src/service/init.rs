@@ -98,7 +98,8 @@ pub fn init(ctx: &Context, request: &Request) -> std::result::Result<Initialised
     match &remote {
         Some(remote) => setup.refspecs(remote)?,
         None => setup.done.warnings.push(
-            "there is no remote: state stays here until you add one and run `git godzilla init` again".to_owned(),
+            "there is no remote: state stays here until you add one and run `git godzilla init` again"
+                .to_owned(),
         ),
     }
     fail::point("init.refspecs");
@@ -134,7 +135,13 @@ struct Setup<'a> {
 }
 
 impl Setup<'_> {
-    fn say(&mut self, action: &'static str, target: impl Into<String>, result: Result, message: impl Into<String>) {
+    fn say(
+        &mut self,
+        action: &'static str,
+        target: impl Into<String>,
+        result: Result,
+        message: impl Into<String>,
+    ) {
         let (target, message) = (target.into(), message.into());
         self.done.actions.push(Action { action, target, result, message });
     }
@@ -153,7 +160,8 @@ impl Setup<'_> {
         });
         if is_new && !self.dry_run {
             let path = self.ctx.repo.state_dir().join("clone");
-            fs::replace_file(&path, format!("{label}\n").as_bytes(), true).map_err(Error::io("name this clone"))?;
+            fs::replace_file(&path, format!("{label}\n").as_bytes(), true)
+                .map_err(Error::io("name this clone"))?;
         }
         let result = if is_new { self.changed() } else { Result::Unchanged };
         self.say("label", label.clone(), result, "this clone's name in events");
@@ -165,7 +173,12 @@ impl Setup<'_> {
         const KEY: &str = "godzilla.project.baseBranch";
         let Some(base) = wanted else {
             let base = self.base_branch().unwrap_or_default();
-            self.say("base", base, Result::Unchanged, "the branch that protocols begin at and are merged into");
+            self.say(
+                "base",
+                base,
+                Result::Unchanged,
+                "the branch that protocols begin at and are merged into",
+            );
             return Ok(());
         };
         let same = self.ctx.repo.config(KEY).as_deref() == Some(base);
@@ -179,11 +192,13 @@ impl Setup<'_> {
 
     fn base_branch(&self) -> Option<String> {
         let repo = &self.ctx.repo;
-        let configured = repo.config("godzilla.project.baseBranch").or_else(|| self.ctx.settings.base_branch.clone());
+        let configured =
+            repo.config("godzilla.project.baseBranch").or_else(|| self.ctx.settings.base_branch.clone());
         configured.or_else(|| {
             let exists = |name: &String| {
                 let found = |full: String| repo.find_ref(&full).ok().flatten().is_some();
-                found(format!("refs/heads/{name}")) || repo.remotes().iter().any(|r| found(format!("refs/remotes/{}/{name}", r.name)))
+                found(format!("refs/heads/{name}"))
+                    || repo.remotes().iter().any(|r| found(format!("refs/remotes/{}/{name}", r.name)))
             };
             super::base::candidates(repo, None).into_iter().find(exists)
         })
@@ -288,7 +303,9 @@ impl Setup<'_> {
         }
         if ctx.repo.committer().is_none() {
             self.say("project", "project", Result::Skipped, "nobody has said who you are");
-            self.done.warnings.push("set `user.name` and `user.email`, then run `git godzilla init` again".to_owned());
+            self.done
+                .warnings
+                .push("set `user.name` and `user.email`, then run `git godzilla init` again".to_owned());
             return Ok(());
         }
         let writer = ctx.writer();
@@ -312,7 +329,8 @@ impl Setup<'_> {
 ///
 /// [`Error`] if they cannot be installed, or this program cannot be found.
 pub fn install_hooks(repo: &Repo, dir: &std::path::Path) -> std::result::Result<hook_files::Report, Error> {
-    let binary = env::current_exe().ok_or_else(|| Error::state("hooks.program", "this program cannot be found", ""))?;
+    let binary = env::current_exe()
+        .ok_or_else(|| Error::state("hooks.program", "this program cannot be found", ""))?;
     Ok(hook_files::install(dir, &binary, &journal(repo))?)
 }
 

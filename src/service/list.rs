@@ -60,8 +60,8 @@ pub fn list(ctx: &Context) -> Result<Listing, Error> {
             Err(err) => listing.set_aside.push((name.clone(), super::error_chain(&err))),
         }
     }
-    listing.unmatched_ci_reports = unmatched(&streams)
-        + listing.rows.iter().map(|row| row.unmatched_ci_reports).sum::<usize>();
+    listing.unmatched_ci_reports =
+        unmatched(&streams) + listing.rows.iter().map(|row| row.unmatched_ci_reports).sum::<usize>();
     cache.save(|name| name.parse().is_ok_and(|name: Name| streams.inventory.streams.contains_key(&name)));
     Ok(listing)
 }
@@ -112,7 +112,8 @@ fn rows_of(streams: &Streams<'_>, name: &Name) -> Result<(Vec<Row>, cache::Key),
     let view = crate::store::stream::view(&streams.ctx.repo, name, &tips, extra.as_ref())?;
     let unshared = unshared_events(streams, &tips, &view.content);
     let incumbent = folded(&view.content, None);
-    let mut rows: Vec<Row> = incumbent.protocol.iter().map(|protocol| row(protocol, name.as_str(), unshared)).collect();
+    let mut rows: Vec<Row> =
+        incumbent.protocol.iter().map(|protocol| row(protocol, name.as_str(), unshared)).collect();
     for root in &incumbent.twins {
         if let Some(twin) = folded(&view.content, Some(*root)).protocol {
             rows.push(row(&twin, &twin_name(name, *root), 0));
@@ -172,7 +173,8 @@ fn events_not_at(streams: &Streams<'_>, tips: &Tips, content: &Content, remote: 
     }
     let repo = &streams.ctx.repo;
     let mut shared = Content::default();
-    for tree in theirs.and_then(|tip| repo.tree_of(tip).ok()).into_iter().chain(tips.archived.iter().copied()) {
+    for tree in theirs.and_then(|tip| repo.tree_of(tip).ok()).into_iter().chain(tips.archived.iter().copied())
+    {
         if let Ok(theirs) = tip::read(repo, tree) {
             shared.unite(&theirs);
         }

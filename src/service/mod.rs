@@ -35,7 +35,11 @@ pub fn initialised(ctx: &Context) -> Result<(), Error> {
     if ctx.repo.clone_label().is_some() {
         return Ok(());
     }
-    Err(Error::state("repository.not_initialised", "this clone is not set up for protocols", "git godzilla init"))
+    Err(Error::state(
+        "repository.not_initialised",
+        "this clone is not set up for protocols",
+        "git godzilla init",
+    ))
 }
 
 /// What follows a write and may fail without harm: the notes.

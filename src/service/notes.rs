@@ -59,7 +59,8 @@ pub fn rebuild(ctx: &Context) -> Result<usize, Error> {
 }
 
 fn write_all(ctx: &Context, notes: &[(Oid, String)], limit: Duration) -> Result<usize, Error> {
-    let here: Vec<(Oid, String)> = notes.iter().filter(|(oid, _)| ctx.repo.has_object(*oid)).cloned().collect();
+    let here: Vec<(Oid, String)> =
+        notes.iter().filter(|(oid, _)| ctx.repo.has_object(*oid)).cloned().collect();
     if here.is_empty() {
         return Ok(0);
     }

@@ -50,7 +50,8 @@ pub fn reconcile(
 ) -> Result<Observed, Error> {
     let mut observed = Observed::default();
     let Some(protocol) = ledger.protocol() else { return Ok(observed) };
-    let over = protocol.merged.is_some() || protocol.recorded == crate::domain::status::ProtocolStatus::Completed;
+    let over =
+        protocol.merged.is_some() || protocol.recorded == crate::domain::status::ProtocolStatus::Completed;
     let new = new_commits(repo, ledger, tips)?;
     let lost = lost_commits(repo, ledger, tips);
     let pushed = |oid: Oid| is_pushed(repo, tips, oid);
@@ -194,7 +195,12 @@ fn record_lost(repo: &Repo, ledger: &mut Ledger<'_>, tips: &BranchTips) -> Resul
 }
 
 /// Records that the protocol's work is in its base, by the cheapest rule that shows it.
-fn record_merge(repo: &Repo, ledger: &mut Ledger<'_>, tips: &BranchTips, scope: Scope) -> Result<bool, Error> {
+fn record_merge(
+    repo: &Repo,
+    ledger: &mut Ledger<'_>,
+    tips: &BranchTips,
+    scope: Scope,
+) -> Result<bool, Error> {
     let Some(protocol) = ledger.protocol() else { return Ok(false) };
     let Some((into, base)) = &tips.deciding_base else { return Ok(false) };
     if !observe::awaits_merge(protocol) || observe::names_merge(ledger.events()) {
@@ -208,13 +214,24 @@ fn record_merge(repo: &Repo, ledger: &mut Ledger<'_>, tips: &BranchTips, scope: 
 }
 
 /// Returns the merge of all of the protocol's work into `base`, if there was one.
-fn detect_merge(repo: &Repo, protocol: &Protocol, into: &str, base: Oid, scope: Scope) -> Option<MergeDetected> {
+fn detect_merge(
+    repo: &Repo,
+    protocol: &Protocol,
+    into: &str,
+    base: Oid,
+    scope: Scope,
+) -> Option<MergeDetected> {
     let plan = protocol.plan_commit?;
-    let parents: HashSet<Oid> = protocol.live_commits().flat_map(|(_, commit)| commit.parents.iter().copied()).collect();
-    let heads: Vec<Oid> =
-        protocol.live_commits().map(|(oid, _)| *oid).filter(|oid| !parents.contains(oid) && *oid != plan).collect();
+    let parents: HashSet<Oid> =
+        protocol.live_commits().flat_map(|(_, commit)| commit.parents.iter().copied()).collect();
+    let heads: Vec<Oid> = protocol
+        .live_commits()
+        .map(|(oid, _)| *oid)
+        .filter(|oid| !parents.contains(oid) && *oid != plan)
+        .collect();
     let tip = *heads.first()?;
-    let found = |rule: &str, commit| MergeDetected { rule: rule.to_owned(), into: into.to_owned(), commit, tip };
+    let found =
+        |rule: &str, commit| MergeDetected { rule: rule.to_owned(), into: into.to_owned(), commit, tip };
     if heads.iter().all(|head| repo.is_ancestor(*head, base)) && repo.is_ancestor(plan, base) {
         return Some(found("ancestry", repo.brought_in_by(tip, base, MAX_COMMITS)));
     }

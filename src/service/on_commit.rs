@@ -79,7 +79,12 @@ pub fn committed(ctx: &Context, branch: &HookBranch) -> Result<Done, Error> {
 /// # Errors
 ///
 /// As [`committed`].
-pub fn rewritten(ctx: &Context, branch: &HookBranch, pairs: &[(Oid, Oid)], kind: &str) -> Result<Done, Error> {
+pub fn rewritten(
+    ctx: &Context,
+    branch: &HookBranch,
+    pairs: &[(Oid, Oid)],
+    kind: &str,
+) -> Result<Done, Error> {
     if branch.rebasing && kind == "amend" {
         // A step of the rebase, not its result.
         return Ok(Done::default());

@@ -152,7 +152,10 @@ fn rules(ctx: &Context) -> Rules {
         "whitespace" | "verbatim" | "scissors" => true,
         _ => !edited,
     };
-    Rules { comment: if keeps_comments { comment.kept() } else { comment }, scissors: edited || cleanup == "scissors" }
+    Rules {
+        comment: if keeps_comments { comment.kept() } else { comment },
+        scissors: edited || cleanup == "scissors",
+    }
 }
 
 /// Returns the state that the next commit meets, with what the branch shows already. Writes nothing.

@@ -30,7 +30,10 @@ pub enum Sent {
     Nothing,
     Events(usize),
     /// The user's push goes on; this many events stay here, for this reason.
-    NotShared { n_events: usize, reason: String },
+    NotShared {
+        n_events: usize,
+        reason: String,
+    },
 }
 
 /// Returns the refs that must never leave this clone, of those that are about to be pushed.
@@ -67,7 +70,12 @@ fn gates_of(protocol: &Protocol) -> Vec<String> {
         matches!(step.recorded, StepStatus::Failed | StepStatus::Blocked)
     };
     let name = protocol.name();
-    protocol.steps.iter().filter(red).map(|step| format!("step {name}/{} is {}", step.id, step.recorded)).collect()
+    protocol
+        .steps
+        .iter()
+        .filter(red)
+        .map(|step| format!("step {name}/{} is {}", step.id, step.recorded))
+        .collect()
 }
 
 /// Sends the streams that `remote` lacks, as last fetched, in one push without a retry.

@@ -78,7 +78,9 @@ pub fn plan(ctx: &Context, request: &Request) -> Result<Planned, Error> {
     let mut number_lock = Lock::acquire(&lock_path, ctx.limit)?;
     let recovered = intent::recover_locked(ctx)?;
     let slug = slug_of(request)?;
-    if let Some(done) = recovered.into_iter().find(|done| done.title == request.title && done.name.slug() == slug) {
+    if let Some(done) =
+        recovered.into_iter().find(|done| done.title == request.title && done.name.slug() == slug)
+    {
         return Ok(done);
     }
 
@@ -87,7 +89,8 @@ pub fn plan(ctx: &Context, request: &Request) -> Result<Planned, Error> {
     let name = Name::new(next_number(ctx, &streams)?, &slug)?;
     let base_tree = repo.tree_of(base_commit)?;
     let has_gates = repo.tree_path(base_tree, &ctx.settings.qa_gates)?.is_some_and(|entry| entry.is_tree());
-    let default_qa = ctx.settings.qa_policy.unwrap_or(if has_gates { QaPolicy::Full } else { QaPolicy::Skip });
+    let default_qa =
+        ctx.settings.qa_policy.unwrap_or(if has_gates { QaPolicy::Full } else { QaPolicy::Skip });
     let qa = request.qa.unwrap_or(default_qa);
     let steps = steps_of(&request.outline, &request.title, qa)?;
     let spec = Spec {
@@ -138,12 +141,16 @@ pub fn plan(ctx: &Context, request: &Request) -> Result<Planned, Error> {
     })?;
     planned.commit = Some(commit);
 
-    let intent = Intent { name: name.clone(), commit, worktree: worktree.clone(), title: request.title.clone() };
+    let intent =
+        Intent { name: name.clone(), commit, worktree: worktree.clone(), title: request.title.clone() };
     intent.write(ctx)?;
     fail::point("plan.intent");
     let branch = format!("refs/heads/{name}");
     let why = format!("git-godzilla: plan {name}");
-    repo.move_ref(Move { name: &branch, expected: None, new: commit, who: &who, message: &why }, &mut number_lock)?;
+    repo.move_ref(
+        Move { name: &branch, expected: None, new: commit, who: &who, message: &why },
+        &mut number_lock,
+    )?;
     fail::point("plan.branch");
 
     let info = repo.commit(commit)?;
@@ -170,7 +177,11 @@ pub fn plan(ctx: &Context, request: &Request) -> Result<Planned, Error> {
     };
     let decide = &mut |ledger: &mut Ledger<'_>, content: &mut Content| {
         if ledger.protocol().is_some() {
-            return Err(Error::state("plan.taken", format!("the stream of {name} exists already"), "run it again"));
+            return Err(Error::state(
+                "plan.taken",
+                format!("the stream of {name} exists already"),
+                "run it again",
+            ));
         }
         content.specs.insert(digest, spec_text.clone());
         ledger.add_spec(digest, spec.clone());
@@ -204,12 +215,8 @@ fn record(
     let evidence = Evidence { by: "setup".to_owned(), content_tree, ..Evidence::default() };
     let change =
         StepChange { to: StepMove::Completed, reason: None, no_commit: false, evidence: Some(evidence) };
-    let completed = Draft {
-        step,
-        attempt: Some(0),
-        from: Some("pending".to_owned()),
-        ..Draft::new(Body::Step(change))
-    };
+    let completed =
+        Draft { step, attempt: Some(0), from: Some("pending".to_owned()), ..Draft::new(Body::Step(change)) };
     ledger.push(completed.caused_by(cause, at_ms));
 }
 
@@ -219,7 +226,9 @@ fn slug_of(request: &Request) -> Result<String, Error> {
         Some(slug) => {
             return Err(Error::Usage {
                 message: format!("`{}` cannot name a protocol", text::clip(&text::one_line(slug), 60)),
-                hint: Some("use lower-case letters, digits and `-`, beginning with a letter or digit".to_owned()),
+                hint: Some(
+                    "use lower-case letters, digits and `-`, beginning with a letter or digit".to_owned(),
+                ),
             });
         }
         None => text::slug(&request.title, MAX_SLUG),
@@ -247,10 +256,18 @@ fn find_base(ctx: &Context, streams: &Streams<'_>, wanted: Option<&str>) -> Resu
         }
     }
     if repo.head()?.commit().is_none() {
-        return Err(Error::state("repository.unborn", "the repository has no commit yet", "make a first commit"));
+        return Err(Error::state(
+            "repository.unborn",
+            "the repository has no commit yet",
+            "make a first commit",
+        ));
     }
     let tried = candidates.join("`, `");
-    Err(Error::state("base.missing", format!("there is no base branch `{tried}`"), "name one with `--base BRANCH`"))
+    Err(Error::state(
+        "base.missing",
+        format!("there is no base branch `{tried}`"),
+        "name one with `--base BRANCH`",
+    ))
 }
 
 /// One more than the largest number that anything here has.
@@ -298,14 +315,19 @@ fn steps_of(outline: &Outline, title: &str, qa: QaPolicy) -> Result<Vec<SpecStep
 /// Checks the spec against the schema that other tools rely on.
 fn check_schema(spec: &str) -> Result<(), Error> {
     let invalid = |message: String| Error::state("spec.invalid", message, "this is a bug: please report it");
-    let schema: serde_json::Value = serde_json::from_str(include_str!("../../schemas/protocol-spec.schema.json"))
-        .map_err(|err| invalid(format!("the schema of plans cannot be read: {err}")))?;
+    let schema: serde_json::Value =
+        serde_json::from_str(include_str!("../../schemas/protocol-spec.schema.json"))
+            .map_err(|err| invalid(format!("the schema of plans cannot be read: {err}")))?;
     let spec: serde_json::Value =
         serde_json::from_str(spec).map_err(|err| invalid(format!("the plan is not JSON: {err}")))?;
     let validator = jsonschema::validator_for(&schema).map_err(|err| invalid(err.to_string()))?;
     let errors: Vec<String> =
         validator.iter_errors(&spec).map(|err| format!("{}: {err}", err.instance_path())).collect();
-    if errors.is_empty() { Ok(()) } else { Err(invalid(format!("the plan is not valid: {}", errors.join("; ")))) }
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(invalid(format!("the plan is not valid: {}", errors.join("; "))))
+    }
 }
 
 fn worktree_path(ctx: &Context, name: &Name) -> Option<PathBuf> {

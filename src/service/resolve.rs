@@ -80,7 +80,11 @@ pub fn step(protocol: &Protocol, arg: Option<&str>) -> Result<StepId, Error> {
     let name = protocol.name();
     let Some(arg) = arg else {
         return protocol.current_step().map(|step| step.id.clone()).ok_or_else(|| {
-            Error::state("step.none", format!("every step of {name} is settled"), format!("git godzilla show {name}"))
+            Error::state(
+                "step.none",
+                format!("every step of {name} is settled"),
+                format!("git godzilla show {name}"),
+            )
         });
     };
     let number = arg.bytes().all(|b| b.is_ascii_digit()).then(|| arg.parse::<u64>().ok()).flatten();
@@ -97,7 +101,8 @@ fn unknown<'n>(what: &'static str, text: &str, names: impl Iterator<Item = &'n s
     let mut near: Vec<(usize, &str)> = names
         .map(|name| {
             let slug = name.split_once('-').map_or(name, |(_, slug)| slug);
-            let distance = strsim::damerau_levenshtein(text, name).min(strsim::damerau_levenshtein(text, slug));
+            let distance =
+                strsim::damerau_levenshtein(text, name).min(strsim::damerau_levenshtein(text, slug));
             (distance, name)
         })
         .filter(|(distance, name)| *distance <= 3.max(name.len() / 3))

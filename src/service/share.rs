@@ -52,7 +52,11 @@ pub fn plan(ctx: &Context, inventory: &Inventory, remote: &str, with_boxes: bool
         for drop_box in inventory.boxes.iter().filter(|drop_box| drop_box.remote == remote) {
             if is_redundant(repo, inventory, remote, drop_box.tip) {
                 plan.n_boxes += 1;
-                plan.updates.push(RefPush { name: drop_box.name.clone(), new: None, expected: Some(drop_box.tip) });
+                plan.updates.push(RefPush {
+                    name: drop_box.name.clone(),
+                    new: None,
+                    expected: Some(drop_box.tip),
+                });
             }
         }
     }
@@ -102,7 +106,11 @@ fn plan_stream(ctx: &Context, what: &Stream<'_>, remote: &str, plan: &mut Plan) 
     if shared.contains(&ours) {
         return Ok(());
     }
-    let n_new = ours.lines().iter().filter(|line| !shared.lines().iter().any(|known| known.text == line.text)).count();
+    let n_new = ours
+        .lines()
+        .iter()
+        .filter(|line| !shared.lines().iter().any(|known| known.text == line.text))
+        .count();
     let forward = theirs.is_none_or(|theirs| repo.is_ancestor(theirs, local));
     let new = if forward {
         local
@@ -118,7 +126,12 @@ fn plan_stream(ctx: &Context, what: &Stream<'_>, remote: &str, plan: &mut Plan) 
 
 /// Writes the commit that carries both sides on top of the remote's. It lives only there: local refs
 /// follow the home remote when they take it over.
-fn unite_commit(ctx: &Context, what: &Stream<'_>, content: &Content, parent: Option<Oid>) -> Result<Oid, Error> {
+fn unite_commit(
+    ctx: &Context,
+    what: &Stream<'_>,
+    content: &Content,
+    parent: Option<Oid>,
+) -> Result<Oid, Error> {
     let label = what.name.map_or("project", Name::as_str);
     let protocol = what.name.and_then(|_| super::streams::folded(content, None).protocol);
     let who = ctx.repo.committer().unwrap_or_else(carrier);
@@ -145,7 +158,8 @@ fn is_redundant(repo: &Repo, inventory: &Inventory, remote: &str, drop_box: Oid)
                 let held = streams.entry(name).or_insert_with(|| {
                     at_remote(tips, remote).and_then(|oid| read(repo, oid)).unwrap_or_default()
                 });
-                let held_here = || tips.local.and_then(|oid| read(repo, oid)).is_some_and(|local| holds(&local));
+                let held_here =
+                    || tips.local.and_then(|oid| read(repo, oid)).is_some_and(|local| holds(&local));
                 holds(held) && held_here()
             });
             of_stream || project.as_ref().is_some_and(holds)

@@ -103,14 +103,15 @@ impl<'a> Streams<'a> {
             (tips.local, tips.tracking) = (now.local, now.tracking);
             Ok(tips)
         };
-        let appended = stream::append(repo, name, &self.ctx.writer(), extra.as_ref(), &tips, &mut |ledger, content| {
-            if let Some(protocol) = ledger.protocol() {
-                let tips = self.branches.of(protocol, self.inventory.home());
-                observe::reconcile(repo, ledger, &tips, Scope::All, &HashSet::new())?;
-            }
-            decide(ledger, content)?;
-            Ok::<_, Error>(sentence(ledger.new_events(), ledger.protocol()))
-        })?;
+        let appended =
+            stream::append(repo, name, &self.ctx.writer(), extra.as_ref(), &tips, &mut |ledger, content| {
+                if let Some(protocol) = ledger.protocol() {
+                    let tips = self.branches.of(protocol, self.inventory.home());
+                    observe::reconcile(repo, ledger, &tips, Scope::All, &HashSet::new())?;
+                }
+                decide(ledger, content)?;
+                Ok::<_, Error>(sentence(ledger.new_events(), ledger.protocol()))
+            })?;
         Ok(appended)
     }
 
@@ -131,9 +132,13 @@ impl<'a> Streams<'a> {
     /// [`Error`] if the project's stream cannot be written.
     pub fn keep_unknown(&self) -> Result<usize, Error> {
         let names: Vec<Option<Name>> = self.unknown_names().into_iter().map(Some).chain([None]).collect();
-        let lines: Vec<Line> =
-            names.iter().filter_map(|name| self.routed(name.as_ref())).flat_map(|c| c.lines().to_vec()).collect();
-        let tracked_more = self.inventory.project.tracking.iter().any(|(_, tip)| Some(*tip) != self.inventory.project.local);
+        let lines: Vec<Line> = names
+            .iter()
+            .filter_map(|name| self.routed(name.as_ref()))
+            .flat_map(|c| c.lines().to_vec())
+            .collect();
+        let tracked_more =
+            self.inventory.project.tracking.iter().any(|(_, tip)| Some(*tip) != self.inventory.project.local);
         if lines.is_empty() && !tracked_more {
             return Ok(0);
         }

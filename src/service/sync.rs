@@ -45,7 +45,10 @@ impl Outcome {
 pub enum Progress<'a> {
     Fetching(&'a str),
     Reading,
-    Pushing { remote: &'a str, n_refs: usize },
+    Pushing {
+        remote: &'a str,
+        n_refs: usize,
+    },
     /// A line that git said.
     Git(&'a str),
 }
@@ -74,7 +77,11 @@ pub fn sync(
                 return Err(Error::Unknown { what: "remote", text: name.to_owned(), near: listing.remotes });
             }
             let hint = format!("git godzilla init --remote {name}");
-            return Err(Error::state("remote.not_shared", format!("state is not shared with `{name}`"), hint));
+            return Err(Error::state(
+                "remote.not_shared",
+                format!("state is not shared with `{name}`"),
+                hint,
+            ));
         }
         None => listing.remotes,
     };
@@ -166,7 +173,8 @@ fn send_as_boxes(
     let reason = lost.first().map(|(_, reason)| reason.as_str()).unwrap_or_default();
     match ctx.repo.push(&synced.name, &boxes, how, |_| ()) {
         Ok(result) if result.refused.is_empty() => {
-            synced.message = Some(format!("{} streams were busy ({reason}); their events went as drop boxes", lost.len()));
+            synced.message =
+                Some(format!("{} streams were busy ({reason}); their events went as drop boxes", lost.len()));
         }
         Ok(_) => {
             synced.result = Outcome::Refused;
@@ -192,6 +200,9 @@ fn failed(mut synced: Synced, err: TransportError) -> Result<Synced, Error> {
 /// Whether the remote holds a branch: state must never be the first thing in a repository.
 pub fn has_branches(ctx: &Context, remote: &str, inventory: &Inventory) -> bool {
     let tracked = ctx.repo.refs(&format!("refs/remotes/{remote}/")).is_ok_and(|refs| !refs.is_empty());
-    let has_state = inventory.streams.values().any(|tips| tips.tracking.iter().any(|(name, _)| name == remote));
-    tracked || has_state || ctx.repo.git_output(&["ls-remote", "--heads", "--", remote]).is_ok_and(|out| !out.is_empty())
+    let has_state =
+        inventory.streams.values().any(|tips| tips.tracking.iter().any(|(name, _)| name == remote));
+    tracked
+        || has_state
+        || ctx.repo.git_output(&["ls-remote", "--heads", "--", remote]).is_ok_and(|out| !out.is_empty())
 }

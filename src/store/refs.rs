@@ -54,7 +54,7 @@ fn encode_remote(remote: &str) -> String {
             byte => {
                 use std::fmt::Write as _;
                 // Writing to a `String` cannot fail.
-                drop(write!(encoded, "%{byte:02x}"));
+                write!(encoded, "%{byte:02x}").ok();
             }
         }
     }
@@ -67,7 +67,10 @@ mod tests {
 
     #[test]
     fn w6_names_of_remotes_are_escaped() {
-        assert_eq!(tracking("origin", "refs/godzilla/protocols/0001-a"), "refs/godzilla-remote/origin/protocols/0001-a");
+        assert_eq!(
+            tracking("origin", "refs/godzilla/protocols/0001-a"),
+            "refs/godzilla-remote/origin/protocols/0001-a"
+        );
         assert_eq!(tracking_root("team/x.lock"), "refs/godzilla-remote/team%2fx%2elock/");
         assert_ne!(tracking_root("a/b"), tracking_root("a%2fb"));
     }

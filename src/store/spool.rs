@@ -52,7 +52,9 @@ pub fn read(repo: &Repo, name: &Name) -> Spooled {
             continue;
         }
         if let Ok(bytes) = fs::read(&path) {
-            spooled.lines.extend(bytes.split(|byte| *byte == b'\n').filter(|l| !l.is_empty()).map(<[u8]>::to_vec));
+            spooled
+                .lines
+                .extend(bytes.split(|byte| *byte == b'\n').filter(|l| !l.is_empty()).map(<[u8]>::to_vec));
             spooled.files.push(path);
         }
     }

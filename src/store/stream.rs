@@ -146,7 +146,9 @@ fn view_of(
     }
     for tree in &tips.archived {
         match tip::read(repo, *tree) {
-            Ok(archived) if archived.may_be_read() && !content.contains(&archived) => content.unite(&archived),
+            Ok(archived) if archived.may_be_read() && !content.contains(&archived) => {
+                content.unite(&archived)
+            }
             Ok(_) => (),
             Err(err) => tracing::warn!(stream = name, %err, "an archived entry cannot be read"),
         }
@@ -163,12 +165,20 @@ fn view_of(
         content.unite(&waiting);
     }
     // A stream that an archive entry covers needs no ref.
-    let covered = tips.local.is_none() && tips.archived.iter().any(|tree| {
-        tip::read(repo, *tree).is_ok_and(|archived| archived.contains(&content))
-    });
+    let covered = tips.local.is_none()
+        && tips
+            .archived
+            .iter()
+            .any(|tree| tip::read(repo, *tree).is_ok_and(|archived| archived.contains(&content)));
     let adopted = covered || (tips.local.is_some() && local.contains(&content)) || content.is_empty();
     let complete = tracked.iter().find(|(_, theirs)| theirs.contains(&content)).map(|(oid, _)| *oid);
-    Ok(View { content, local: tips.local, adopted, complete, home: tips.tracking.first().map(|(_, oid)| *oid) })
+    Ok(View {
+        content,
+        local: tips.local,
+        adopted,
+        complete,
+        home: tips.tracking.first().map(|(_, oid)| *oid),
+    })
 }
 
 /// Decides with `decide` on all that is known of the stream, and records what it pushed.
@@ -397,9 +407,9 @@ fn message(subject: &str, op: Ulid, events: &[Event]) -> String {
     let mut message = format!("{}\n\nGodzilla-Op: {op}\n", subject.trim_end());
     for event in events.iter().take(MAX_NAMED) {
         // Writing to a `String` cannot fail.
-        drop(writeln!(message, "Godzilla-Event: {}", event.id));
+        writeln!(message, "Godzilla-Event: {}", event.id).ok();
     }
-    drop(writeln!(message, "Godzilla-Events: +{}", events.len()));
+    writeln!(message, "Godzilla-Events: +{}", events.len()).ok();
     message
 }
 
@@ -418,7 +428,8 @@ fn take_guard(repo: &Repo, name: &str, limit: Duration) -> Result<Lock, Error> {
 
 /// Lets a test act between the read and the move: touches one file and waits for another.
 fn pause_for_test(point: &str) {
-    let Some(dir) = crate::platform::env::var_os("GODZILLA_PAUSE_DIR").filter(|_| cfg!(debug_assertions)) else {
+    let Some(dir) = crate::platform::env::var_os("GODZILLA_PAUSE_DIR").filter(|_| cfg!(debug_assertions))
+    else {
         return;
     };
     let dir = std::path::Path::new(&dir);

@@ -1,5 +1,8 @@
 //! The integration tests: one binary, one module for each subject.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::disallowed_methods, reason = "a test starts processes and writes files of its own")]
 
+mod first;
 mod laws;
+mod support;

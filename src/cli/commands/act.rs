@@ -211,8 +211,12 @@ pub(in crate::cli) fn complete(ui: &mut Ui, args: CompleteArgs) -> Result<ExitCo
             .hint("if it will never be merged: git godzilla complete NAME --unmerged --reason \"…\""));
     }
     let Some(reason) = args.reason else {
-        return Err(CliError::new(Exit::Usage, "complete.reason", "completing without a merge needs a reason")
-            .hint("add `--reason \"…\"`"));
+        return Err(CliError::new(
+            Exit::Usage,
+            "complete.reason",
+            "completing without a merge needs a reason",
+        )
+        .hint("add `--reason \"…\"`"));
     };
     on_protocol(ui, "complete", &args.target, &Verb::CompleteUnmerged { reason })
 }
@@ -281,7 +285,10 @@ fn print(ui: &mut Ui, command: &str, acted: &Acted) -> Result<(), CliError> {
     {
         ui.line(format!("  next is {} ({})", styled(CYAN, &next.id), next.title))?;
     } else if protocol.is_ready_to_merge() && command != "comment" {
-        ui.line(format!("  every step is settled: merge {} into {}", protocol.created.branch, protocol.created.base))?;
+        ui.line(format!(
+            "  every step is settled: merge {} into {}",
+            protocol.created.branch, protocol.created.base
+        ))?;
     }
     Ok(())
 }

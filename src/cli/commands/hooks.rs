@@ -89,7 +89,11 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
             Mode::Absent => ("not installed".to_owned(), DIM),
             Mode::Broken(why) => (format!("not called: {why}"), RED),
         };
-        table.row([(hook.event.to_owned(), anstyle::Style::new()), (said, style), (hook.chain.join(" → "), DIM)]);
+        table.row([
+            (hook.event.to_owned(), anstyle::Style::new()),
+            (said, style),
+            (hook.chain.join(" → "), DIM),
+        ]);
     }
     for line in table.lines() {
         ui.line(line)?;

@@ -51,7 +51,11 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
         no_hooks: args.no_hooks,
         dry_run,
     };
-    let asks = !args.yes && !args.dry_run && !ui.json && std::io::stdin().is_terminal() && ctx.repo.clone_label().is_none();
+    let asks = !args.yes
+        && !args.dry_run
+        && !ui.json
+        && std::io::stdin().is_terminal()
+        && ctx.repo.clone_label().is_none();
     if asks {
         print(ui, &ctx, &init::init(&ctx, &request(true))?, true)?;
         if !confirmed()? {
@@ -124,7 +128,11 @@ fn print(ui: &mut Ui, ctx: &Context, done: &Initialised, dry_run: bool) -> Resul
         return Ok(());
     }
     let place = ctx.repo.work_dir().unwrap_or(ctx.repo.git_dir());
-    let what = if done.actions.iter().all(|action| action.result != What::Done) { "is set up already" } else { "is set up" };
+    let what = if done.actions.iter().all(|action| action.result != What::Done) {
+        "is set up already"
+    } else {
+        "is set up"
+    };
     ui.line(format!("{} {what}", place.display()))?;
     ui.line(format!("next: {}", styled(CYAN, "git godzilla plan \"what is to be done\"")))?;
     Ok(())

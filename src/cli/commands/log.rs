@@ -76,8 +76,8 @@ fn reason(outcome: &Outcome) -> Option<String> {
 /// The stored fields, with absent ones as null, and what became of the event.
 fn event(line: &str, outcome: &Outcome, reason: Option<String>) -> Value {
     const ENVELOPE: &[&str] = &[
-        "v", "id", "clock", "at", "op", "protocol", "root", "actor", "type", "step", "attempt", "from", "run",
-        "cause", "critical", "redacts", "sig", "body",
+        "v", "id", "clock", "at", "op", "protocol", "root", "actor", "type", "step", "attempt", "from",
+        "run", "cause", "critical", "redacts", "sig", "body",
     ];
     let stored: Map<String, Value> = serde_json::from_str(line).unwrap_or_default();
     let mut document = Map::new();

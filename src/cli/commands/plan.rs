@@ -124,8 +124,9 @@ fn read_outline(path: &std::path::Path) -> Result<Outline, CliError> {
     }
     let text = String::from_utf8(bytes)
         .map_err(|_| CliError::new(Exit::Usage, "plan.utf8", format!("`{}` is not UTF-8", path.display())))?;
-    let outline = outline::parse(&text)
-        .map_err(|err| CliError::new(Exit::Usage, "plan.too_many", err.to_string()).hint("split it into several plans"))?;
+    let outline = outline::parse(&text).map_err(|err| {
+        CliError::new(Exit::Usage, "plan.too_many", err.to_string()).hint("split it into several plans")
+    })?;
     if outline.title.is_none() && outline.steps.is_empty() {
         return Err(CliError::new(Exit::Usage, "plan.empty", format!("`{}` holds no plan", path.display()))
             .hint("write a `# title` and the steps as a list: `- [ ] a step`"));

@@ -24,7 +24,10 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
         Some(name) => vec![resolve::protocol(&streams, Some(name))?.name],
         None => {
             let listing = list::list(&ctx)?;
-            let open = listing.rows.iter().filter(|row| matches!(row.status.as_str(), "planned" | "running" | "blocked"));
+            let open = listing
+                .rows
+                .iter()
+                .filter(|row| matches!(row.status.as_str(), "planned" | "running" | "blocked"));
             open.filter_map(|row| row.name.parse().ok()).collect()
         }
     };

@@ -43,18 +43,25 @@ pub(super) fn print(ui: &mut Ui, ctx: &Context, shown: &Shown) -> Result<(), Cli
     let (glyph, style) = status_look(protocol.shown.as_str());
     ui.line(format!("{}  {}", styled(BOLD, &shown.name), created.title))?;
     let mut facts = Table::default();
-    let mut fact = |key: &str, value: String| facts.row([(key.to_owned(), DIM), (value, anstyle::Style::new())]);
+    let mut fact =
+        |key: &str, value: String| facts.row([(key.to_owned(), DIM), (value, anstyle::Style::new())]);
     fact("status", styled(style, format!("{glyph} {}", protocol.shown)));
     fact("branch", format!("{} from {} at {}", created.branch, created.base, created.base_commit.short()));
     if let Some(path) = worktrees.get(&created.branch) {
         fact("worktree", path.clone());
     }
     if let Some(merged) = &protocol.merged {
-        fact("merged", format!("into {} by {} ({})", short_ref(&merged.into), merged.commit.short(), merged.rule));
+        fact(
+            "merged",
+            format!("into {} by {} ({})", short_ref(&merged.into), merged.commit.short(), merged.rule),
+        );
     }
     fact("updated", moment(protocol.updated_at_ms));
     if shown.row.unshared_events > 0 {
-        fact("unshared", format!("{} events; `git push` or `git godzilla sync` shares them", shown.row.unshared_events));
+        fact(
+            "unshared",
+            format!("{} events; `git push` or `git godzilla sync` shares them", shown.row.unshared_events),
+        );
     }
     for line in facts.lines() {
         ui.line(line)?;

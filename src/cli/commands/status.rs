@@ -81,11 +81,15 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
         ))?;
     }
     if listing.unmatched_ci_reports > 0 {
-        ui.line(format!("{} CI reports are about commits that no protocol knows", listing.unmatched_ci_reports))?;
+        ui.line(format!(
+            "{} CI reports are about commits that no protocol knows",
+            listing.unmatched_ci_reports
+        ))?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
 fn needs_you(row: &crate::store::cache::Row) -> bool {
-    matches!(row.status.as_str(), "blocked" | "failed" | "paused") || row.current_status.as_deref() == Some("needs_qa")
+    matches!(row.status.as_str(), "blocked" | "failed" | "paused")
+        || row.current_status.as_deref() == Some("needs_qa")
 }

@@ -39,7 +39,8 @@ impl Repo {
                     continue;
                 }
                 let key = subsection.as_ref().map_or_else(|| name.clone(), |part| format!("{part}.{name}"));
-                let values = section.values(&name).into_iter().map(|value| Some(value.to_str_lossy().into_owned()));
+                let values =
+                    section.values(&name).into_iter().map(|value| Some(value.to_str_lossy().into_owned()));
                 let bare = section.value_implicit(&name).is_some_and(|value| value.is_none()).then_some(None);
                 lines.extend(values.chain(bare).map(|value| ConfigLine { key: key.clone(), value, scope }));
                 seen.push(name);

@@ -122,7 +122,9 @@ fn take_lock(state_dir: &Path, git_lock: &Path, bytes: &str) -> Result<(), MoveE
     let start = Instant::now();
     loop {
         let linked = match fs::hard_link(draft.path(), git_lock) {
-            Err(err) if matches!(err.kind(), io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied) => {
+            Err(err)
+                if matches!(err.kind(), io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied) =>
+            {
                 // No hard links on this file system: the lock is empty for an instant.
                 let file = OpenOptions::new().write(true).create_new(true).open(git_lock);
                 file.and_then(|mut file| file.write_all(bytes.as_bytes()))

@@ -232,7 +232,8 @@ impl Repo {
         let replacement = match rest {
             None => entry.map(|entry| TreeEntry { name: name.into(), ..entry }),
             Some(rest) => {
-                let below = place.map(|idx| &entries[idx]).filter(|entry| entry.is_tree()).map(|entry| entry.oid);
+                let below =
+                    place.map(|idx| &entries[idx]).filter(|entry| entry.is_tree()).map(|entry| entry.oid);
                 let below = self.edit_tree(below, rest, entry, save)?;
                 (!to_gix(below).is_empty_tree()).then(|| TreeEntry::tree(name, below))
             }
@@ -283,8 +284,10 @@ impl Repo {
 
     fn write(&self, kind: Kind, bytes: &[u8]) -> Result<Oid, Error> {
         fail::point("object.write");
-        let write_error = |err: &dyn std::fmt::Display| Error::Damaged(format!("failed to write a {kind}: {err}"));
-        let id = gix::objs::compute_hash(self.gix.object_hash(), kind, bytes).map_err(|err| write_error(&err))?;
+        let write_error =
+            |err: &dyn std::fmt::Display| Error::Damaged(format!("failed to write a {kind}: {err}"));
+        let id =
+            gix::objs::compute_hash(self.gix.object_hash(), kind, bytes).map_err(|err| write_error(&err))?;
         if !self.gix.objects.exists(&id) {
             self.gix.objects.write_buf(kind, bytes).map_err(|err| write_error(&err))?;
             if self.wants_fsync("loose-object") {

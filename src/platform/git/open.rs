@@ -40,7 +40,8 @@ impl Repo {
         let trust = gix::sec::trust::Mapping { full: options(), reduced: options() };
         let mut discovery = gix::discover::upwards::Options::default();
         discovery.match_ceiling_dir_or_error = false;
-        let found = gix::ThreadSafeRepository::discover_with_environment_overrides_opts(dir, discovery, trust);
+        let found =
+            gix::ThreadSafeRepository::discover_with_environment_overrides_opts(dir, discovery, trust);
         let repo = match found {
             Ok(repo) => repo.to_thread_local(),
             Err(err) => return Err(explain(dir, err)),
@@ -54,7 +55,8 @@ impl Repo {
     ///
     /// [`OpenError`]; nothing was written.
     pub fn open(dir: &Path) -> Result<Self, OpenError> {
-        let options = gix::open::Options::default().bail_if_untrusted(true).cli_overrides(config_parameters());
+        let options =
+            gix::open::Options::default().bail_if_untrusted(true).cli_overrides(config_parameters());
         let repo = gix::ThreadSafeRepository::open_opts(dir, options).map_err(|err| explain(dir, err))?;
         Self::guarded(repo.to_thread_local())
     }
@@ -74,7 +76,9 @@ impl Repo {
                         && config.string("extensions.refStorage").is_some_and(|value| value == "files");
                     if !files && !KNOWN_EXTENSIONS.contains(&name.as_str()) {
                         let value = config.string(format!("extensions.{name}").as_str()).unwrap_or_default();
-                        return Err(OpenError::Unsupported(format!("it has the extension `{name}` = `{value}`")));
+                        return Err(OpenError::Unsupported(format!(
+                            "it has the extension `{name}` = `{value}`"
+                        )));
                     }
                 }
             }
@@ -97,7 +101,8 @@ pub fn init_if_needed(dry_run: bool) -> Result<(), Error> {
     if dry_run || !matches!(Repo::discover(Path::new(".")), Err(OpenError::NotARepository(_))) {
         return Ok(());
     }
-    let output = process::run(super::run::clean_git().arg("init").arg("--quiet"), None, Limits::default(), |_| ())?;
+    let output =
+        process::run(super::run::clean_git().arg("init").arg("--quiet"), None, Limits::default(), |_| ())?;
     if output.status.success() { Ok(()) } else { Err(super::run::failed(&["init"], &output.stderr)) }
 }
 
@@ -106,10 +111,15 @@ fn explain(dir: &Path, err: gix::Error) -> OpenError {
     if chain.contains("nsafe") || chain.contains("rust") && chain.contains("own") {
         return OpenError::Untrusted(dir.to_owned());
     }
-    if chain.contains("repositoryformatversion") || chain.contains("repositoryFormatVersion") || chain.contains("objectFormat") {
+    if chain.contains("repositoryformatversion")
+        || chain.contains("repositoryFormatVersion")
+        || chain.contains("objectFormat")
+    {
         return OpenError::Unsupported("its format is newer than this program".to_owned());
     }
-    if env::var_os("GIT_DIR").is_none() && !dir.ancestors().any(|dir| dir.join(".git").exists() || dir.join("HEAD").is_file()) {
+    if env::var_os("GIT_DIR").is_none()
+        && !dir.ancestors().any(|dir| dir.join(".git").exists() || dir.join("HEAD").is_file())
+    {
         return OpenError::NotARepository(dir.to_owned());
     }
     OpenError::Gix(err)

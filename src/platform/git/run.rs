@@ -89,7 +89,8 @@ impl Repo {
 pub(super) fn failed(args: &[&str], stderr: &[u8]) -> Error {
     let text = String::from_utf8_lossy(stderr);
     let said = text.lines().rfind(|line| line.starts_with("fatal: ") || line.starts_with("error: "));
-    let said = said.or_else(|| text.lines().rfind(|line| !line.trim().is_empty())).unwrap_or("no reason given");
+    let said =
+        said.or_else(|| text.lines().rfind(|line| !line.trim().is_empty())).unwrap_or("no reason given");
     Error::Git {
         command: args.iter().take(2).copied().collect::<Vec<_>>().join(" "),
         message: crate::domain::text::one_line(said),

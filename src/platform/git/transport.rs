@@ -99,7 +99,8 @@ impl Repo {
                 let new = update.new.map(|oid| oid.to_string()).unwrap_or_default();
                 git.arg(format!("{new}:{}", update.name));
             }
-            let output = process::run(&mut git, None, how.limits(), &mut on_progress).map_err(|err| silent(remote, err))?;
+            let output = process::run(&mut git, None, how.limits(), &mut on_progress)
+                .map_err(|err| silent(remote, err))?;
             let told = parse_porcelain(&output.stdout, &mut result);
             if !output.status.success() && !told {
                 return Err(classify(remote, &output.stderr));
@@ -122,13 +123,20 @@ impl Repo {
         on_progress: impl FnMut(&str),
     ) -> Result<(), TransportError> {
         let mut git = self.transport_git(how);
-        git.args(["fetch", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--recurse-submodules=no"]);
+        git.args([
+            "fetch",
+            "--no-tags",
+            "--no-write-fetch-head",
+            "--no-auto-maintenance",
+            "--recurse-submodules=no",
+        ]);
         git.arg("--progress");
         if prune {
             git.arg("--prune");
         }
         git.arg("--").arg(remote).args(refspecs);
-        let output = process::run(&mut git, None, how.limits(), on_progress).map_err(|err| silent(remote, err))?;
+        let output =
+            process::run(&mut git, None, how.limits(), on_progress).map_err(|err| silent(remote, err))?;
         if output.status.success() { Ok(()) } else { Err(classify(remote, &output.stderr)) }
     }
 
@@ -180,7 +188,9 @@ fn parse_porcelain(stdout: &[u8], result: &mut PushResult) -> bool {
     let mut told = false;
     for line in text.lines() {
         let mut parts = line.split('\t');
-        let (Some(flag), Some(refs), Some(summary)) = (parts.next(), parts.next(), parts.next()) else { continue };
+        let (Some(flag), Some(refs), Some(summary)) = (parts.next(), parts.next(), parts.next()) else {
+            continue;
+        };
         let name = refs.rsplit_once(':').map_or(refs, |(_, to)| to).to_owned();
         told = true;
         if flag == "!" {
@@ -226,7 +236,9 @@ fn classify(remote: &str, stderr: &[u8]) -> TransportError {
         "not found",
     ];
     let text = String::from_utf8_lossy(stderr);
-    let Error::Git { message, .. } = super::run::failed(&[], stderr) else { unreachable!("it makes no other") };
+    let Error::Git { message, .. } = super::run::failed(&[], stderr) else {
+        unreachable!("it makes no other")
+    };
     let message = message.trim_start_matches("fatal: ").to_owned();
     let remote = crate::domain::text::one_line(remote);
     let says = |words: &[&str]| words.iter().any(|word| text.contains(word));

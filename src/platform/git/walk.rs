@@ -15,7 +15,11 @@ impl Repo {
         if !self.has_object(ancestor) || !self.has_object(of) {
             return false;
         }
-        self.gix.merge_base(to_gix(ancestor), to_gix(of)).ok().flatten().is_some_and(|base| from_gix(&base) == ancestor)
+        self.gix
+            .merge_base(to_gix(ancestor), to_gix(of))
+            .ok()
+            .flatten()
+            .is_some_and(|base| from_gix(&base) == ancestor)
     }
 
     /// Returns the best common ancestor, if there is one.
@@ -80,7 +84,9 @@ impl Repo {
             if at == commit {
                 break;
             }
-            let Some(parent) = self.commit(at).ok().and_then(|info| info.parents.first().copied()) else { break };
+            let Some(parent) = self.commit(at).ok().and_then(|info| info.parents.first().copied()) else {
+                break;
+            };
             if !self.is_ancestor(commit, parent) {
                 break;
             }

@@ -44,9 +44,7 @@ impl Content {
         } else if metadata.is_file() {
             Self::File(fs::read(path).map_err(io_error("read", path))?)
         } else {
-            return Err(Error::NotAFile {
-                path: path.to_owned(),
-            });
+            return Err(Error::NotAFile { path: path.to_owned() });
         };
         Ok(Some(content))
     }
@@ -57,9 +55,7 @@ impl Content {
             Self::File(bytes) => {
                 let draft = draft(path, bytes, access).map_err(io_error("write", path))?;
                 fail::point("hooks.draft_written");
-                draft
-                    .persist(path)
-                    .map_err(|err| io_error("write", path)(err.error))?;
+                draft.persist(path).map_err(|err| io_error("write", path)(err.error))?;
             }
             Self::Link(target) => {
                 let draft = tempfile::Builder::new()
@@ -67,9 +63,7 @@ impl Content {
                     .make_in(parent(path), |draft| symlink(target, draft))
                     .map_err(io_error("link", path))?;
                 fail::point("hooks.draft_written");
-                draft
-                    .persist(path)
-                    .map_err(|err| io_error("link", path)(err.error))?;
+                draft.persist(path).map_err(|err| io_error("link", path)(err.error))?;
             }
         }
         Ok(())
@@ -93,9 +87,7 @@ impl Content {
             Ok(()) => sync_dir(parent(copy)),
             Err(err) if err.kind() == io::ErrorKind::AlreadyExists => {
                 if Self::read(copy)?.as_ref() != Some(self) {
-                    return Err(Error::KeptTwice {
-                        path: copy.to_owned(),
-                    });
+                    return Err(Error::KeptTwice { path: copy.to_owned() });
                 }
                 if matches!(self, Self::File(_)) {
                     fs::metadata(path)
@@ -150,10 +142,7 @@ pub(super) fn is_executable(path: &Path) -> bool {
 /// Whether `err` means that there is nothing at a path, also because its parent
 /// is a file such as `/dev/null`.
 pub(super) fn is_absent(err: &io::Error) -> bool {
-    matches!(
-        err.kind(),
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-    )
+    matches!(err.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 /// Writes `bytes` durably to a new file beside `path`, which goes away again if
@@ -184,9 +173,7 @@ pub(super) fn draft(path: &Path, bytes: &[u8], access: Access) -> io::Result<Nam
 
 fn copy_to(path: &Path, bytes: &[u8], copy: &Path) -> io::Result<()> {
     let permissions = fs::metadata(path)?.permissions();
-    draft(copy, bytes, Access::Exactly(permissions))?
-        .persist_noclobber(copy)
-        .map_err(|err| err.error)?;
+    draft(copy, bytes, Access::Exactly(permissions))?.persist_noclobber(copy).map_err(|err| err.error)?;
     Ok(())
 }
 

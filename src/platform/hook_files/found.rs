@@ -61,10 +61,9 @@ pub(super) fn manager_of(content: &Content) -> Option<&'static str> {
         ("git lfs ", "git-lfs"),
     ];
     match content {
-        Content::File(bytes) => MARKS
-            .into_iter()
-            .find(|(mark, _)| contains(bytes, mark))
-            .map(|(_, name)| name),
+        Content::File(bytes) => {
+            MARKS.into_iter().find(|(mark, _)| contains(bytes, mark)).map(|(_, name)| name)
+        }
         Content::Link(target) => (target.file_stem()? == "lefthook").then_some("lefthook"),
     }
 }
@@ -88,14 +87,11 @@ pub(super) fn calls_us(content: &Content) -> bool {
 }
 
 fn is_ours(target: &Path, binaries: &[&Path]) -> bool {
-    let named_like_us = target
-        .file_name()
-        .is_some_and(|name| name == "git-godzilla" || name == "git-godzilla.exe");
+    let named_like_us =
+        target.file_name().is_some_and(|name| name == "git-godzilla" || name == "git-godzilla.exe");
     named_like_us || binaries.contains(&target)
 }
 
 fn contains(bytes: &[u8], text: &str) -> bool {
-    bytes
-        .windows(text.len())
-        .any(|window| window == text.as_bytes())
+    bytes.windows(text.len()).any(|window| window == text.as_bytes())
 }

@@ -35,11 +35,7 @@ pub(super) fn run(dir: &Path, binary: &Path, journal_path: &Path) -> Result<Repo
     let n_missing = n_missing(dir)?;
     let mut journal = Journal::load(journal_path)?;
     let earlier = journal.section(dir).cloned();
-    let request = Request {
-        dir,
-        binary,
-        earlier: earlier.as_ref(),
-    };
+    let request = Request { dir, binary, earlier: earlier.as_ref() };
 
     let mut entries = Vec::new();
     let mut plans = Vec::new();
@@ -49,11 +45,7 @@ pub(super) fn run(dir: &Path, binary: &Path, journal_path: &Path) -> Result<Repo
         entries.extend(entry);
     }
     let n_made = n_missing.max(earlier.as_ref().map_or(0, |section| section.n_made));
-    let section = Section {
-        dir: dir.to_owned(),
-        n_made,
-        entries,
-    };
+    let section = Section { dir: dir.to_owned(), n_made, entries };
     if earlier.as_ref() != Some(&section) {
         journal.set(section);
         journal.save(journal_path)?;
@@ -202,12 +194,7 @@ impl Request<'_> {
             was: earlier.map_or_else(|| Trace::of(kept), |entry| entry.was.clone()),
             wrote: Trace::of(Some(&content)),
         };
-        let plan = Plan::Write {
-            path,
-            content,
-            keep: None,
-            what,
-        };
+        let plan = Plan::Write { path, content, keep: None, what };
         (plan, Some(entry))
     }
 }
@@ -221,12 +208,7 @@ impl Plan {
         match self {
             Self::Nothing => Ok(None),
             Self::Tell(what) => Ok(Some(what)),
-            Self::Write {
-                path,
-                content,
-                keep,
-                what,
-            } => {
+            Self::Write { path, content, keep, what } => {
                 if let Some(previous) = keep {
                     previous.keep(&path, kept)?;
                     fail::point("hooks.previous_kept");
@@ -240,10 +222,7 @@ impl Plan {
 }
 
 fn cut(path: PathBuf) -> What {
-    What::Left {
-        path,
-        reason: "it was ours, but its last line is missing",
-    }
+    What::Left { path, reason: "it was ours, but its last line is missing" }
 }
 
 /// Returns how many directories must be made for `dir` to exist.
@@ -252,9 +231,7 @@ fn n_missing(dir: &Path) -> Result<usize, Error> {
         match fs::metadata(ancestor) {
             Ok(metadata) if metadata.is_dir() => return Ok(n_missing),
             Ok(_) => {
-                return Err(Error::NotADirectory {
-                    path: ancestor.to_owned(),
-                });
+                return Err(Error::NotADirectory { path: ancestor.to_owned() });
             }
             Err(err) if content::is_absent(&err) => (),
             Err(err) => return Err(io_error("look at", ancestor)(err)),

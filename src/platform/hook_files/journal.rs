@@ -66,9 +66,9 @@ impl Journal {
         let mut lines = text.lines();
         match lines.next().and_then(|line| line.strip_prefix(HEADER)) {
             Some(VERSION) => Ok(Self::parse(lines)),
-            Some(version) if version.parse::<u32>().is_ok() => Err(Error::NewerJournal {
-                path: path.to_owned(),
-            }),
+            Some(version) if version.parse::<u32>().is_ok() => {
+                Err(Error::NewerJournal { path: path.to_owned() })
+            }
             _ => Ok(Self::default()),
         }
     }
@@ -111,23 +111,13 @@ impl Journal {
                     let (Ok(n_made), Some(dir)) = (n_made.parse(), unescape(dir)) else {
                         break;
                     };
-                    journal.sections.push(Section {
-                        dir,
-                        n_made,
-                        entries: Vec::new(),
-                    });
+                    journal.sections.push(Section { dir, n_made, entries: Vec::new() });
                 }
                 ["hook", event, was, wrote] => {
-                    if let (Some(section), Some(was), Some(wrote)) = (
-                        journal.sections.last_mut(),
-                        Trace::parse(was),
-                        Trace::parse(wrote),
-                    ) {
-                        section.entries.push(Entry {
-                            event: event.to_owned(),
-                            was,
-                            wrote,
-                        });
+                    if let (Some(section), Some(was), Some(wrote)) =
+                        (journal.sections.last_mut(), Trace::parse(was), Trace::parse(wrote))
+                    {
+                        section.entries.push(Entry { event: event.to_owned(), was, wrote });
                     }
                 }
                 _ => (),
@@ -183,9 +173,7 @@ impl Trace {
         match field.split_once(':') {
             None if field == "absent" => Some(Self::Absent),
             Some(("link", target)) => unescape(target).map(Self::Link),
-            Some(("sha256", sha256)) => Some(Self::File {
-                sha256: sha256.to_owned(),
-            }),
+            Some(("sha256", sha256)) => Some(Self::File { sha256: sha256.to_owned() }),
             _ => None,
         }
     }
@@ -229,10 +217,7 @@ fn unescape(text: &str) -> Option<PathBuf> {
 }
 
 #[cfg(unix)]
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "elsewhere not all bytes are a path"
-)]
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere not all bytes are a path")]
 fn path_from(bytes: Vec<u8>) -> Option<PathBuf> {
     use std::os::unix::ffi::OsStringExt as _;
 
@@ -306,10 +291,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("journal");
         let load = |text: &[u8]| {
-            content::draft(&path, text, Access::Read)
-                .unwrap()
-                .persist(&path)
-                .unwrap();
+            content::draft(&path, text, Access::Read).unwrap().persist(&path).unwrap();
             Journal::load(&path)
         };
         assert_eq!(load(b"").unwrap(), Journal::default());

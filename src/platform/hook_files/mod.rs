@@ -117,11 +117,7 @@ pub enum Mode {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("failed to {action} `{}`", path.display())]
-    Io {
-        action: &'static str,
-        path: PathBuf,
-        source: io::Error,
-    },
+    Io { action: &'static str, path: PathBuf, source: io::Error },
     /// Two earlier hooks of one event; only a person can tell which one counts.
     #[error("`{}` already holds a different hook", path.display())]
     KeptTwice { path: PathBuf },
@@ -182,10 +178,7 @@ pub fn uninstall(dir: &Path, journal: &Path) -> Result<Report, Error> {
 pub fn status(dir: &Path, binary: &Path) -> Vec<HookStatus> {
     let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
     let binary = std::path::absolute(binary).unwrap_or_else(|_| binary.to_owned());
-    EVENTS
-        .into_iter()
-        .map(|event| status::of(&dir, &binary, event))
-        .collect()
+    EVENTS.into_iter().map(|event| status::of(&dir, &binary, event)).collect()
 }
 
 /// Returns every directory that [`install()`] was called for with this journal
@@ -208,10 +201,7 @@ impl fmt::Display for Change {
             What::Installed => write!(f, "installed"),
             What::Chained { kept } => {
                 let kept = kept.display();
-                write!(
-                    f,
-                    "installed; the hook that was there runs first, as `{kept}`"
-                )
+                write!(f, "installed; the hook that was there runs first, as `{kept}`")
             }
             What::Refreshed => write!(f, "brought up to date"),
             What::Removed => write!(f, "removed"),
@@ -231,11 +221,7 @@ impl fmt::Display for Change {
 /// Makes the `map_err` argument for a failed access to `path`.
 fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
     let path = path.to_owned();
-    move |source| Error::Io {
-        action,
-        path,
-        source,
-    }
+    move |source| Error::Io { action, path, source }
 }
 
 fn absolute(path: &Path) -> Result<PathBuf, Error> {

@@ -33,10 +33,7 @@ pub(super) enum Parsed {
 impl Shim {
     /// A shim to which nobody has added anything.
     pub(super) fn new() -> Self {
-        Self {
-            head: SHEBANG.to_vec(),
-            tail: Vec::new(),
-        }
+        Self { head: SHEBANG.to_vec(), tail: Vec::new() }
     }
 
     pub(super) fn parse(bytes: &[u8]) -> Parsed {
@@ -51,10 +48,7 @@ impl Shim {
             if let Some(start) = start
                 && line == END.as_bytes()
             {
-                return Parsed::Shim(Self {
-                    head: bytes[..start].to_vec(),
-                    tail: bytes[next..].to_vec(),
-                });
+                return Parsed::Shim(Self { head: bytes[..start].to_vec(), tail: bytes[next..].to_vec() });
             }
             offset = next;
         }
@@ -121,10 +115,7 @@ pub(super) fn is_shell_script(script: &[u8]) -> bool {
         Some(b"env") => words.find(|word| !word.starts_with(b"-")),
         program => program,
     };
-    matches!(
-        program,
-        Some(b"sh" | b"ash" | b"bash" | b"dash" | b"ksh" | b"mksh" | b"zsh")
-    )
+    matches!(program, Some(b"sh" | b"ash" | b"bash" | b"dash" | b"ksh" | b"mksh" | b"zsh"))
 }
 
 fn is_identity(line: &[u8]) -> bool {
@@ -198,10 +189,7 @@ mod tests {
         let shim = parsed(&file);
         assert!(shim.has_more());
         assert_eq!(shim.rest_as_script(), b"#!/bin/sh\nabove\n\xff below\n");
-        assert_eq!(
-            shim.rest_appended_to(b"#!/bin/sh\nx"),
-            b"#!/bin/sh\nx\nabove\n\xff below\n"
-        );
+        assert_eq!(shim.rest_appended_to(b"#!/bin/sh\nx"), b"#!/bin/sh\nx\nabove\n\xff below\n");
         let again = shim.render("pre-push", Path::new("/new"));
         assert_eq!(parsed(&again), shim);
         assert!(again.windows(6).any(|window| window == b"'/new'"));
@@ -228,12 +216,7 @@ mod tests {
 
     #[test]
     fn shells_are_told_from_other_interpreters() {
-        for script in [
-            "#!/bin/sh\n",
-            "#! /usr/bin/env -S bash -e\n",
-            "#!/bin/dash",
-            "echo\n",
-        ] {
+        for script in ["#!/bin/sh\n", "#! /usr/bin/env -S bash -e\n", "#!/bin/dash", "echo\n"] {
             assert!(is_shell_script(script.as_bytes()), "{script}");
         }
         for script in ["#!/usr/bin/env python3\n", "#!/usr/bin/fish\n", "#!\n"] {

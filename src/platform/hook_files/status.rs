@@ -18,14 +18,9 @@ struct Event<'a> {
 }
 
 pub(super) fn of(dir: &Path, binary: &Path, event: &'static str) -> HookStatus {
-    let looked_at = Event {
-        dir,
-        binary,
-        name: event,
-    };
-    let (mode, chain) = looked_at
-        .mode_and_chain()
-        .unwrap_or_else(|err| (Mode::Broken(err.to_string()), Vec::new()));
+    let looked_at = Event { dir, binary, name: event };
+    let (mode, chain) =
+        looked_at.mode_and_chain().unwrap_or_else(|err| (Mode::Broken(err.to_string()), Vec::new()));
     HookStatus { event, mode, chain }
 }
 

@@ -91,11 +91,7 @@ impl Kept {
         let content = Content::read(&path)?;
         let entry = section.and_then(|section| section.entry(event));
         let is_lost = content.is_none() && entry.is_some_and(|entry| entry.was != Trace::Absent);
-        Ok(Self {
-            path,
-            content,
-            is_lost,
-        })
+        Ok(Self { path, content, is_lost })
     }
 
     /// Whether `top`, which somebody else has put in our place, makes it
@@ -103,8 +99,7 @@ impl Kept {
     /// written `top` in its stead and would take fright at both.
     fn is_superseded_by(&self, top: &Content, ours_was_moved_aside: bool) -> bool {
         self.content.as_ref().is_some_and(|content| {
-            content.is_start_of(top)
-                || (ours_was_moved_aside && found::are_generations_of_one(top, content))
+            content.is_start_of(top) || (ours_was_moved_aside && found::are_generations_of_one(top, content))
         })
     }
 
@@ -122,11 +117,7 @@ impl Kept {
             What::Restored
         } else {
             content::remove(path)?;
-            if self.is_lost {
-                What::PreviousGone
-            } else {
-                What::Removed
-            }
+            if self.is_lost { What::PreviousGone } else { What::Removed }
         };
         fail::point("hooks.hook_removed");
         Ok(what)
@@ -190,8 +181,5 @@ fn remove_made_dirs(section: &Section) -> Result<(), Error> {
 }
 
 fn left(path: &Path, reason: &'static str) -> What {
-    What::Left {
-        path: path.to_owned(),
-        reason,
-    }
+    What::Left { path: path.to_owned(), reason }
 }

@@ -53,7 +53,8 @@ pub(super) fn write(name: &Name, base: &str, spec: &Spec, outline: &Outline) -> 
             title: step.title.clone(),
             kind: step.kind.to_string(),
             qa: step.qa.to_string(),
-            briefing: "The branch, the worktree and this plan. The plan's own commit completes it.".to_owned(),
+            briefing: "The branch, the worktree and this plan. The plan's own commit completes it."
+                .to_owned(),
             ..NewStep::default()
         });
         files.push((in_folder(&step.file), text));

@@ -20,9 +20,9 @@ pub(super) fn decode(kind: &str, body: &Value<'_>) -> Body {
         "spec.changed" => {
             read.parsed("spec").map(|spec| Body::SpecChanged { spec, commit: read.parsed("commit").ok() })
         }
-        "gates.accepted" => read.text("tree").and_then(|tree| {
-            Ok(Body::GatesAccepted { tree, digest: read.text("digest")? })
-        }),
+        "gates.accepted" => {
+            read.text("tree").and_then(|tree| Ok(Body::GatesAccepted { tree, digest: read.text("digest")? }))
+        }
         "undo" => read.list("targets", parse_ulid).map(|targets| Body::Undo { targets }),
         "commit.seen" => commit_seen(&read),
         "commit.rewritten" => commit_rewritten(&read),
@@ -254,7 +254,10 @@ fn ulids<'a>(ids: &[Ulid]) -> Value<'a> {
 fn encode_step_change(change: &StepChange) -> Value<'_> {
     let evidence = change.evidence.as_ref();
     let pushed = evidence.and_then(|evidence| evidence.pushed.as_ref()).map(|(remote, oid)| {
-        Value::object([("oid", Some(Value::str(oid.to_string()))), ("remote", Some(Value::str(remote.as_str())))])
+        Value::object([
+            ("oid", Some(Value::str(oid.to_string()))),
+            ("remote", Some(Value::str(remote.as_str()))),
+        ])
     });
     let ci = evidence.map(|evidence| &evidence.ci).filter(|ci| !ci.is_empty());
     Value::object([

@@ -27,10 +27,7 @@ fn links_are_put_where_nothing_is() {
     assert_eq!(whats(world.uninstall()), [const { What::Removed }; 7]);
     assert_eq!(world.snapshot(), before);
     assert!(!world.journal().exists());
-    assert_eq!(
-        installed_dirs(&world.journal()).unwrap(),
-        [""; 0].map(PathBuf::from)
-    );
+    assert_eq!(installed_dirs(&world.journal()).unwrap(), [""; 0].map(PathBuf::from));
     assert_eq!(world.uninstall(), []);
 }
 
@@ -163,9 +160,7 @@ fn ours_is_refreshed_when_the_binary_moves_or_the_mode_is_lost() {
     let report = install(&world.hooks(), &moved, &world.journal()).unwrap();
     assert_eq!(whats(report.changed), [const { What::Refreshed }; 7]);
     assert!(
-        status(&world.hooks(), &moved)
-            .iter()
-            .all(|status| matches!(status.mode, Mode::Symlink | Mode::Shim))
+        status(&world.hooks(), &moved).iter().all(|status| matches!(status.mode, Mode::Symlink | Mode::Shim))
     );
 
     world.script(&world.binary(), "#!/bin/sh\n");
@@ -204,17 +199,11 @@ fn a_second_kept_hook_stops_everything() {
 
     let err = install(&world.hooks(), &world.binary(), &world.journal()).unwrap_err();
     let kept = world.hook("pre-push.godzilla-prev");
-    assert_eq!(
-        err.to_string(),
-        format!("`{}` already holds a different hook", kept.display())
-    );
+    assert_eq!(err.to_string(), format!("`{}` already holds a different hook", kept.display()));
     assert_eq!(world.snapshot(), before);
     assert!(!world.journal().exists());
 
-    let left = What::Left {
-        path: kept,
-        reason: "another hook has taken its place",
-    };
+    let left = What::Left { path: kept, reason: "another hook has taken its place" };
     assert_eq!(whats(world.uninstall()), [left]);
     assert_eq!(world.snapshot(), before);
 }
@@ -306,21 +295,14 @@ fn a_directory_that_cannot_be_written_is_named() {
     fs::set_permissions(world.hooks(), read_only).unwrap();
     let is_root = tempfile::tempfile_in(world.hooks()).is_ok();
     // Nobody may write there, whoever runs this.
-    let dir = if is_root {
-        PathBuf::from("/proc/self/fdinfo")
-    } else {
-        world.hooks()
-    };
+    let dir = if is_root { PathBuf::from("/proc/self/fdinfo") } else { world.hooks() };
     if !dir.is_dir() {
         return;
     }
 
     let err = install(&dir, &world.binary(), &world.journal()).unwrap_err();
     let hook = dir.join("prepare-commit-msg");
-    assert_eq!(
-        err.to_string(),
-        format!("failed to link `{}`", hook.display())
-    );
+    assert_eq!(err.to_string(), format!("failed to link `{}`", hook.display()));
     assert!(std::error::Error::source(&err).is_some());
     let writable = fs::Permissions::from_mode(0o755);
     fs::set_permissions(world.hooks(), writable).unwrap();
@@ -335,10 +317,7 @@ fn a_directory_in_place_of_a_hook_stops_everything() {
     let err = install(&world.hooks(), &world.binary(), &world.journal()).unwrap_err();
     assert!(matches!(err, Error::NotAFile { path } if path == world.hook("post-merge")));
     assert_eq!(world.snapshot(), before);
-    assert!(matches!(
-        world.status_of("post-merge").mode,
-        Mode::Broken(_)
-    ));
+    assert!(matches!(world.status_of("post-merge").mode, Mode::Broken(_)));
     assert_eq!(world.status_of("post-commit").mode, Mode::Absent);
 }
 
@@ -359,15 +338,10 @@ fn lines_added_to_a_shim_stay_as_a_script() {
     assert!(shim.ends_with("# git-godzilla hook end\necho added\n"));
     assert!(shim.contains("/bin/git-godzilla-2'\n"));
 
-    let kept_lines = What::KeptLines {
-        path: world.hook("commit-msg"),
-    };
+    let kept_lines = What::KeptLines { path: world.hook("commit-msg") };
     assert_eq!(whats(world.uninstall())[1], kept_lines);
     let script = (0o100_755, b"#!/bin/sh\necho added\n".to_vec());
-    assert_eq!(
-        world.snapshot(),
-        [(world.hook("commit-msg"), script)].into()
-    );
+    assert_eq!(world.snapshot(), [(world.hook("commit-msg"), script)].into());
     assert_eq!(world.uninstall(), []);
 }
 
@@ -409,14 +383,9 @@ fn a_shim_without_its_end_is_left_to_a_person() {
     let shim = fs::read(world.hook("commit-msg")).unwrap();
     world.file(&world.hook("commit-msg"), &shim[..200], 0o755);
 
-    assert!(matches!(
-        world.status_of("commit-msg").mode,
-        Mode::Broken(_)
-    ));
-    let left = What::Left {
-        path: world.hook("commit-msg"),
-        reason: "it was ours, but its last line is missing",
-    };
+    assert!(matches!(world.status_of("commit-msg").mode, Mode::Broken(_)));
+    let left =
+        What::Left { path: world.hook("commit-msg"), reason: "it was ours, but its last line is missing" };
     assert_eq!(whats(world.install()), std::slice::from_ref(&left));
     assert_eq!(whats(world.uninstall())[1], left);
     assert!(world.hook("commit-msg.godzilla-prev").exists());

@@ -74,18 +74,8 @@ fn commits_reach_us_on_branches_of_protocols_and_without_a_branch() {
         world.git(&["switch", "--quiet", "-c", "0007-x"]);
         assert_eq!(world.events(), ["post-checkout"]);
         assert_eq!(world.commit_in(&repo), OF_A_COMMIT);
-        world.git(&[
-            "commit",
-            "--quiet",
-            "--amend",
-            "--allow-empty",
-            "-m",
-            "again",
-        ]);
-        assert_eq!(
-            world.events().last().map(String::as_str),
-            Some("post-rewrite")
-        );
+        world.git(&["commit", "--quiet", "--amend", "--allow-empty", "-m", "again"]);
+        assert_eq!(world.events().last().map(String::as_str), Some("post-rewrite"));
         let mapped = String::from_utf8(world.stdin_of("ours").unwrap()).unwrap();
         assert_eq!(mapped.lines().count(), 1);
 
@@ -94,14 +84,7 @@ fn commits_reach_us_on_branches_of_protocols_and_without_a_branch() {
 
         world.git(&["switch", "--quiet", "main"]);
         assert_eq!(world.commit_in(&repo), [""; 0]);
-        world.git(&[
-            "commit",
-            "--quiet",
-            "--amend",
-            "--allow-empty",
-            "-m",
-            "other",
-        ]);
+        world.git(&["commit", "--quiet", "--amend", "--allow-empty", "-m", "other"]);
         assert_eq!(world.events(), [""; 0]);
         world.git(&["merge", "--quiet", "0007-x"]);
         assert_eq!(world.events(), ["post-merge"]);
@@ -140,21 +123,9 @@ fn a_push_gives_both_its_refs() {
     assert!(refs.starts_with(b"refs/heads/main ") && refs.ends_with(b"\n"));
     assert_eq!(world.stdin_of("earlier").unwrap(), refs);
 
-    let world_fails = [
-        "-c",
-        "core.abbrev=7",
-        "push",
-        "--quiet",
-        "../remote.git",
-        "main:x",
-    ];
+    let world_fails = ["-c", "core.abbrev=7", "push", "--quiet", "../remote.git", "main:x"];
     world.script(&world.hook("pre-push.godzilla-prev"), "#!/bin/sh\nexit 1\n");
-    assert!(
-        !world
-            .git_in(&world.path("repo"), &world_fails)
-            .status
-            .success()
-    );
+    assert!(!world.git_in(&world.path("repo"), &world_fails).status.success());
     assert_eq!(world.calls(), [""; 0]);
 }
 
@@ -165,10 +136,7 @@ fn a_link_is_called_by_the_name_of_its_event() {
     for event in EVENTS {
         content::remove(&world.hook(&format!("{event}.godzilla-prev"))).unwrap();
     }
-    world.script(
-        &world.binary(),
-        "#!/bin/sh\necho \"${0##*/}\" >>\"$CALLS\"\n",
-    );
+    world.script(&world.binary(), "#!/bin/sh\necho \"${0##*/}\" >>\"$CALLS\"\n");
     world.install();
     assert_eq!(world.status_of("commit-msg").mode, Mode::Symlink);
     world.git(&["commit", "--quiet", "--allow-empty", "-m", "more"]);

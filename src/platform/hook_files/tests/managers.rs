@@ -29,10 +29,7 @@ fn a_link_moved_to_legacy_is_in_the_chain() {
 
     world.uninstall();
     let theirs = (0o100_755, PRE_COMMIT.into());
-    assert_eq!(
-        world.snapshot(),
-        [(world.hook("commit-msg"), theirs)].into()
-    );
+    assert_eq!(world.snapshot(), [(world.hook("commit-msg"), theirs)].into());
 }
 
 #[test]
@@ -42,18 +39,12 @@ fn a_link_moved_to_legacy_follows_the_binary() {
     world.take_over(".legacy", PRE_COMMIT);
     let moved = world.path("bin/moved");
     fs::rename(world.binary(), &moved).unwrap();
-    assert!(matches!(
-        world.status_of("commit-msg").mode,
-        Mode::Broken(_)
-    ));
+    assert!(matches!(world.status_of("commit-msg").mode, Mode::Broken(_)));
 
     install(&world.hooks(), &moved, &world.journal()).unwrap();
     let legacy = fs::read_link(world.hook("commit-msg.legacy")).unwrap();
     assert_eq!(legacy, moved);
-    assert_eq!(
-        fs::read_to_string(world.hook("commit-msg")).unwrap(),
-        PRE_COMMIT
-    );
+    assert_eq!(fs::read_to_string(world.hook("commit-msg")).unwrap(), PRE_COMMIT);
 }
 
 #[test]
@@ -65,18 +56,12 @@ fn a_shim_moved_to_legacy_hands_its_place_there_to_the_users_hook() {
 
     assert_eq!(world.install(), []);
     let chain = world.status_of("commit-msg").chain;
-    assert_eq!(
-        chain,
-        ["commit-msg.godzilla-prev", "git-godzilla", "pre-commit"]
-    );
+    assert_eq!(chain, ["commit-msg.godzilla-prev", "git-godzilla", "pre-commit"]);
 
     world.uninstall();
     let expected = [
         (world.hook("commit-msg"), (0o100_755, PRE_COMMIT.into())),
-        (
-            world.hook("commit-msg.legacy"),
-            (0o100_755, USER_HOOK.into()),
-        ),
+        (world.hook("commit-msg.legacy"), (0o100_755, USER_HOOK.into())),
     ];
     assert_eq!(world.snapshot(), expected.into());
 }
@@ -94,10 +79,7 @@ fn a_shim_moved_to_legacy_does_not_bring_the_managers_old_script_back() {
 
     world.uninstall();
     let theirs = (0o100_755, PRE_COMMIT.into());
-    assert_eq!(
-        world.snapshot(),
-        [(world.hook("commit-msg"), theirs)].into()
-    );
+    assert_eq!(world.snapshot(), [(world.hook("commit-msg"), theirs)].into());
 }
 
 #[test]
@@ -127,19 +109,13 @@ fn what_lefthook_moved_to_old_is_not_run() {
     let Mode::Broken(reason) = status.mode else {
         panic!("{status:?}");
     };
-    assert!(
-        reason.ends_with("commit-msg.old`, which is never run"),
-        "{reason}"
-    );
+    assert!(reason.ends_with("commit-msg.old`, which is never run"), "{reason}");
     assert_eq!(status.chain, ["lefthook"]);
     assert_eq!(world.install(), []);
 
     world.uninstall();
     let theirs = (0o100_755, LEFTHOOK.into());
-    assert_eq!(
-        world.snapshot(),
-        [(world.hook("commit-msg"), theirs)].into()
-    );
+    assert_eq!(world.snapshot(), [(world.hook("commit-msg"), theirs)].into());
 }
 
 #[test]
@@ -152,10 +128,7 @@ fn a_hook_that_calls_us_is_left_alone() {
     let by = "commit-msg".to_owned();
     assert_eq!(world.status_of("commit-msg").mode, Mode::Chained { by });
 
-    let left = What::Left {
-        path: world.hook("commit-msg"),
-        reason: "a line in it calls git-godzilla",
-    };
+    let left = What::Left { path: world.hook("commit-msg"), reason: "a line in it calls git-godzilla" };
     assert_eq!(whats(world.uninstall())[1], left);
 }
 
@@ -184,9 +157,6 @@ fn our_program_does_not_look_like_the_file_of_a_manager() {
         include_str!("../../../../hooks/shim.sh"),
     ];
     for word in words {
-        assert!(
-            sources.iter().all(|source| !source.contains(&word)),
-            "{word}"
-        );
+        assert!(sources.iter().all(|source| !source.contains(&word)), "{word}");
     }
 }

@@ -73,18 +73,13 @@ impl World {
     }
 
     fn append(&self, name: &str, text: &str) {
-        let mut file = fs::File::options()
-            .append(true)
-            .open(self.hook(name))
-            .unwrap();
+        let mut file = fs::File::options().append(true).open(self.hook(name)).unwrap();
         file.write_all(text.as_bytes()).unwrap();
     }
 
     #[track_caller]
     fn install(&self) -> Vec<Change> {
-        install(&self.hooks(), &self.binary(), &self.journal())
-            .unwrap()
-            .changed
+        install(&self.hooks(), &self.binary(), &self.journal()).unwrap().changed
     }
 
     #[track_caller]
@@ -93,10 +88,7 @@ impl World {
     }
 
     fn status_of(&self, event: &str) -> HookStatus {
-        status(&self.hooks(), &self.binary())
-            .into_iter()
-            .find(|status| status.event == event)
-            .unwrap()
+        status(&self.hooks(), &self.binary()).into_iter().find(|status| status.event == event).unwrap()
     }
 
     fn snapshot(&self) -> Snapshot {
@@ -163,12 +155,8 @@ exit "${{{who}_exit-0}}"
 
 #[track_caller]
 fn run(command: &mut Command, stdin: &[u8]) -> Output {
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut input = child.stdin.take().unwrap();
     let stdin = stdin.to_vec();
     let writer = std::thread::spawn(move || {

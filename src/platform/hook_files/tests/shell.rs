@@ -2,13 +2,7 @@
 
 use super::*;
 
-const SHELLS: [&[&str]; 5] = [
-    &["sh"],
-    &["dash"],
-    &["bash"],
-    &["busybox", "sh"],
-    &["sh", "-eu"],
-];
+const SHELLS: [&[&str]; 5] = [&["sh"], &["dash"], &["bash"], &["busybox", "sh"], &["sh", "-eu"]];
 
 /// A world in which `event` has an earlier hook that records as `earlier`, and
 /// HEAD is as given.
@@ -37,10 +31,7 @@ impl Shim {
 
     fn command_at(&self, name: &str, shell: &[&str], args: &[&str]) -> Command {
         let mut command = self.world.command(shell[0]);
-        command
-            .args(&shell[1..])
-            .arg(format!(".git/hooks/{name}"))
-            .args(args);
+        command.args(&shell[1..]).arg(format!(".git/hooks/{name}")).args(args);
         command
     }
 }
@@ -65,10 +56,7 @@ fn both_get_the_arguments_the_earlier_hook_first() {
         assert_eq!((output.stdout.len(), output.stderr.len()), (0, 0));
         assert_eq!(
             shim.world.calls(),
-            [
-                "earlier [a b] [] [c~d] [*]",
-                "ours [hook] [commit-msg] [--] [a b] [] [c~d] [*]"
-            ],
+            ["earlier [a b] [] [c~d] [*]", "ours [hook] [commit-msg] [--] [a b] [] [c~d] [*]"],
             "{shell:?}"
         );
     });
@@ -89,11 +77,7 @@ fn all_get_the_input_unchanged() {
                 assert_eq!(String::from_utf8_lossy(&output.stderr), "");
                 for who in ["earlier", "ours"] {
                     let got = shim.world.stdin_of(who).unwrap();
-                    assert!(
-                        got == input,
-                        "{shell:?} {who} {:?}",
-                        &input[..input.len().min(9)]
-                    );
+                    assert!(got == input, "{shell:?} {who} {:?}", &input[..input.len().min(9)]);
                 }
                 // Git always ends a line, and so do we.
                 let mut input = input.to_vec();
@@ -155,11 +139,7 @@ fn our_answer_counts_where_git_would_block() {
                 let mut command = shim.command(shell, &["a", "b", "1"]);
                 let output = run(command.env("ours_exit", exit.to_string()), b"");
                 let expected = if blocks { blocked } else { 0 };
-                assert_eq!(
-                    output.status.code(),
-                    Some(expected),
-                    "{shell:?} {event} {exit}"
-                );
+                assert_eq!(output.status.code(), Some(expected), "{shell:?} {event} {exit}");
                 let calls = shim.world.calls();
                 assert_eq!(calls.len(), if expected == 0 { 3 } else { 2 }, "{calls:?}");
             }
@@ -227,19 +207,10 @@ fn only_branches_of_protocols_concern_us() {
     ];
     with_each_shell(|shell| {
         for (head, concerns) in cases {
-            for event in [
-                "prepare-commit-msg",
-                "commit-msg",
-                "post-commit",
-                "post-rewrite",
-            ] {
+            for event in ["prepare-commit-msg", "commit-msg", "post-commit", "post-rewrite"] {
                 let shim = Shim::new(event, head);
                 run(&mut shim.command(shell, &[]), b"");
-                assert_eq!(
-                    shim.world.calls().len(),
-                    if concerns { 2 } else { 1 },
-                    "{shell:?} {head}"
-                );
+                assert_eq!(shim.world.calls().len(), if concerns { 2 } else { 1 }, "{shell:?} {head}");
             }
         }
     });
@@ -257,11 +228,7 @@ fn pushes_merges_and_checkouts_concern_us_on_any_branch() {
         ] {
             let shim = Shim::new(event, "ref: refs/heads/main\n");
             run(&mut shim.command(shell, args), b"");
-            assert_eq!(
-                shim.world.calls().len(),
-                if concerns { 2 } else { 1 },
-                "{shell:?} {event}"
-            );
+            assert_eq!(shim.world.calls().len(), if concerns { 2 } else { 1 }, "{shell:?} {event}");
         }
     });
 }
@@ -301,11 +268,7 @@ fn the_earlier_hook_is_found_by_the_name_the_shim_has_now() {
 
         run(&mut shim.command_at("commit-msg.legacy", shell, &[]), b"");
         let calls = world.calls();
-        assert_eq!(
-            calls,
-            ["earlier", "ours [hook] [commit-msg] [--]"],
-            "{shell:?}"
-        );
+        assert_eq!(calls, ["earlier", "ours [hook] [commit-msg] [--]"], "{shell:?}");
 
         // What the manager generated itself it has already run.
         let theirs = recorder("earlier").replacen(
@@ -315,31 +278,17 @@ fn the_earlier_hook_is_found_by_the_name_the_shim_has_now() {
         );
         world.script(&world.hook("commit-msg.godzilla-prev"), &theirs);
         run(&mut shim.command_at("commit-msg.legacy", shell, &[]), b"");
-        assert_eq!(
-            world.calls(),
-            ["ours [hook] [commit-msg] [--]"],
-            "{shell:?}"
-        );
+        assert_eq!(world.calls(), ["ours [hook] [commit-msg] [--]"], "{shell:?}");
 
         fs::rename(&legacy, world.hook("other name")).unwrap();
         run(&mut shim.command_at("other name", shell, &[]), b"");
-        assert_eq!(
-            world.calls(),
-            ["ours [hook] [commit-msg] [--]"],
-            "{shell:?}"
-        );
+        assert_eq!(world.calls(), ["ours [hook] [commit-msg] [--]"], "{shell:?}");
 
         // Without a slash in its name.
         fs::rename(world.hook("other name"), world.hook("commit-msg")).unwrap();
-        world.script(
-            &world.hook("commit-msg.godzilla-prev"),
-            &recorder("earlier"),
-        );
+        world.script(&world.hook("commit-msg.godzilla-prev"), &recorder("earlier"));
         let mut command = world.command(shell[0]);
-        command
-            .args(&shell[1..])
-            .arg("commit-msg")
-            .current_dir(world.hooks());
+        command.args(&shell[1..]).arg("commit-msg").current_dir(world.hooks());
         run(&mut command, b"");
         assert_eq!(world.calls().len(), 2, "{shell:?}");
     });
@@ -358,10 +307,7 @@ fn any_path_of_the_binary_is_called() {
         let again = install(&world.hooks(), &binary, &world.journal()).unwrap();
         assert_eq!(again, Report::default());
 
-        let shim = Shim {
-            world,
-            event: "pre-push",
-        };
+        let shim = Shim { world, event: "pre-push" };
         let output = run(&mut shim.command(shell, &[]), b"");
         assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{shell:?}");
         assert_eq!(shim.world.calls().len(), 2, "{shell:?}");

@@ -1,0 +1,231 @@
+//! A world that nothing outside the test can influence: a bare remote, clones with real hooks, and
+//! the program as a person runs it.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The program under test.
+pub(crate) const BIN: &str = env!("CARGO_BIN_EXE_git-godzilla");
+
+/// A folder with a bare remote and clones of it.
+pub(crate) struct World {
+    dir: TempDir,
+    /// The folder of the `git` to use, if it is not the first of `PATH`.
+    git: Option<PathBuf>,
+    sha256: bool,
+}
+
+/// A working copy, or any other folder of a [`World`].
+pub(crate) struct Place<'w> {
+    pub(crate) world: &'w World,
+    pub(crate) path: PathBuf,
+}
+
+/// What a person would see of a run.
+pub(crate) struct Shown {
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    pub(crate) code: Option<i32>,
+}
+
+impl World {
+    /// Makes a world with an empty bare repository `srv.git`.
+    pub(crate) fn new() -> Self {
+        Self::with(None, false)
+    }
+
+    /// Makes a world that uses the `git` of another folder.
+    pub(crate) fn with(git: Option<PathBuf>, sha256: bool) -> Self {
+        let world = Self { dir: tempfile::tempdir().unwrap(), git, sha256 };
+        std::fs::create_dir_all(world.path().join("home")).unwrap();
+        let mut args = vec!["init", "--quiet", "--bare", "--initial-branch=main"];
+        if sha256 {
+            args.push("--object-format=sha256");
+        }
+        args.push("srv.git");
+        world.place("").git(&args);
+        world
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub(crate) fn place(&self, name: &str) -> Place<'_> {
+        Place { world: self, path: self.path().join(name) }
+    }
+
+    /// Clones the remote into `name`, makes a first commit if there is none, pushes it, and runs
+    /// `init`.
+    pub(crate) fn clone(&self, name: &str) -> Place<'_> {
+        let place = self.bare_clone_of(name);
+        place.godzilla_ok(&["init", "--yes"]);
+        place
+    }
+
+    /// As [`Self::clone`], without `init`.
+    pub(crate) fn bare_clone_of(&self, name: &str) -> Place<'_> {
+        let root = self.place("");
+        root.git(&["clone", "--quiet", "srv.git", name]);
+        let place = self.place(name);
+        if place.git(&["branch", "--remotes"]).trim().is_empty() {
+            place.write("README", "a project\n");
+            place.git(&["add", "."]);
+            place.git(&["commit", "--quiet", "-m", "first"]);
+            place.git(&["push", "--quiet", "origin", "HEAD:main"]);
+            place.git(&["fetch", "--quiet"]);
+            place.git(&["remote", "set-head", "origin", "main"]);
+        }
+        place
+    }
+
+    pub(crate) fn is_sha256(&self) -> bool {
+        self.sha256
+    }
+
+    /// A command with nothing of the machine in its environment but `PATH`.
+    pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let bin = Path::new(BIN).parent().unwrap().to_owned();
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let dirs = self.git.iter().cloned().chain([bin]).chain(std::env::split_paths(&path));
+        let mut command = Command::new(program);
+        command
+            .env_clear()
+            .env("PATH", std::env::join_paths(dirs).unwrap())
+            .env("HOME", self.path().join("home"))
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .env("GIT_CONFIG_GLOBAL", self.path().join("home/gitconfig"))
+            .env("LC_ALL", "C.UTF-8")
+            .env("TZ", "UTC")
+            .stdin(Stdio::null());
+        let config = self.path().join("home/gitconfig");
+        if !config.exists() {
+            let text = "[user]\n\tname = Ada\n\temail = ada@example.com\n[init]\n\tdefaultBranch = main\n\
+                        [advice]\n\tdetachedHead = false\n[protocol \"file\"]\n\tallow = always\n";
+            std::fs::write(config, text).unwrap();
+        }
+        command
+    }
+}
+
+impl Place<'_> {
+    pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = self.world.command(program);
+        command.current_dir(&self.path);
+        command
+    }
+
+    /// Runs git and returns its output; panics if it fails.
+    #[track_caller]
+    pub(crate) fn git(&self, args: &[&str]) -> String {
+        let shown = self.try_git(args);
+        assert!(shown.code == Some(0), "git {args:?} in {}\n{shown}", self.path.display());
+        shown.stdout
+    }
+
+    pub(crate) fn try_git(&self, args: &[&str]) -> Shown {
+        run(self.command("git").args(args))
+    }
+
+    /// Runs the program and returns what a person would see.
+    pub(crate) fn godzilla(&self, args: &[&str]) -> Shown {
+        run(self.command(BIN).args(args))
+    }
+
+    /// Runs the program as a step of the set-up; panics if it fails.
+    #[track_caller]
+    pub(crate) fn godzilla_ok(&self, args: &[&str]) -> String {
+        let shown = self.godzilla(args);
+        assert!(shown.code == Some(0), "git godzilla {args:?} in {}\n{shown}", self.path.display());
+        shown.stdout
+    }
+
+    /// Runs the program with `--json` and returns the document; panics if it fails.
+    #[track_caller]
+    pub(crate) fn json(&self, args: &[&str]) -> Value {
+        let mut all = args.to_vec();
+        all.push("--json");
+        let text = self.godzilla_ok(&all);
+        serde_json::from_str(&text).unwrap_or_else(|err| panic!("{err}: {text}"))
+    }
+
+    /// Plans a protocol with steps `One`, `Two`, … and returns its worktree.
+    #[track_caller]
+    pub(crate) fn plan(&self, title: &str, steps: &[&str]) -> Place<'_> {
+        let mut args = vec!["plan", title];
+        for step in steps {
+            args.extend(["--step", step]);
+        }
+        let planned = self.json(&args);
+        Place { world: self.world, path: planned["worktree"].as_str().unwrap().into() }
+    }
+
+    pub(crate) fn write(&self, file: &str, text: &str) {
+        let path = self.path.join(file);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    pub(crate) fn read(&self, file: &str) -> String {
+        std::fs::read_to_string(self.path.join(file)).unwrap()
+    }
+
+    /// Writes a file and commits it with the user's own git, hooks included.
+    #[track_caller]
+    pub(crate) fn commit(&self, file: &str, message: &str) -> String {
+        self.write(file, &format!("{message}\n"));
+        self.git(&["add", "--all"]);
+        self.git(&["commit", "--quiet", "-m", message]);
+        self.git(&["rev-parse", "HEAD"]).trim().to_owned()
+    }
+
+    /// Ticks all boxes of a step file, without committing.
+    pub(crate) fn tick(&self, name: &str, step: &str) {
+        let file = format!(".protocols/{name}/{step}.md");
+        self.write(&file, &self.read(&file).replace("- [ ]", "- [x]"));
+    }
+
+    /// Ids of all events that a stream of this clone holds, by `log --json --all`.
+    pub(crate) fn event_ids(&self, name: &str) -> Vec<String> {
+        let text = self.godzilla_ok(&["log", name, "--json"]);
+        let id = |line: &str| serde_json::from_str::<Value>(line).unwrap()["id"].as_str().unwrap().to_owned();
+        text.lines().map(id).collect()
+    }
+
+    /// Statuses of all steps, in order.
+    pub(crate) fn statuses(&self, name: &str) -> Vec<String> {
+        let shown = self.json(&["show", name]);
+        let steps = shown["steps"].as_array().unwrap();
+        steps.iter().map(|step| step["status"].as_str().unwrap().to_owned()).collect()
+    }
+}
+
+/// Runs a command to its end.
+pub(crate) fn run(command: &mut Command) -> Shown {
+    let Output { status, stdout, stderr } = command.output().unwrap();
+    Shown {
+        stdout: String::from_utf8_lossy(&stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&stderr).into_owned(),
+        code: status.code(),
+    }
+}
+
+impl fmt::Display for Shown {
+    /// Stdout, stderr and the exit code as one text.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.stdout)?;
+        if !self.stderr.is_empty() {
+            write!(f, "--- stderr ---\n{}", self.stderr)?;
+        }
+        match self.code {
+            Some(0) => Ok(()),
+            Some(code) => writeln!(f, "[exit code: {code}]"),
+            None => writeln!(f, "[ended by a signal]"),
+        }
+    }
+}
