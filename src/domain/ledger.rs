@@ -82,6 +82,11 @@ impl<'a> Ledger<'a> {
         &self.folded
     }
 
+    /// Returns the fold of what was read and pushed.
+    pub fn into_folded(self) -> Folded {
+        self.folded
+    }
+
     /// Makes a plan known, before an event names it.
     pub fn add_spec(&mut self, digest: Digest, spec: Spec) {
         self.specs.insert(digest, spec);

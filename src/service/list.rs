@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use super::error::Error;
-use super::streams::{Streams, folded};
+use super::streams::{Looked, Streams, folded};
 use crate::domain::fold::Folded;
 use crate::domain::id::{Name, Ulid};
 use crate::domain::state::Protocol;
@@ -103,19 +103,12 @@ fn input_key(streams: &Streams<'_>, name: &Name, tips: &Tips) -> cache::Key {
 }
 
 fn rows_of(streams: &Streams<'_>, name: &Name) -> Result<(Vec<Row>, cache::Key), Error> {
-    let mut tips = streams.inventory.streams[name].clone();
-    match streams.refresh(name) {
-        Ok(appended) => tips.local = appended.tip,
-        Err(err) => tracing::debug!(%name, err = super::error_chain(&err), "only read"),
-    }
-    let extra = streams.routed(Some(name));
-    let view = crate::store::stream::view(&streams.ctx.repo, name, &tips, extra.as_ref())?;
-    let unshared = unshared_events(streams, &tips, &view.content);
-    let incumbent = folded(&view.content, None);
+    let Looked { content, folded: incumbent, tips } = streams.look(name)?;
+    let unshared = unshared_events(streams, &tips, &content);
     let mut rows: Vec<Row> =
         incumbent.protocol.iter().map(|protocol| row(protocol, name.as_str(), unshared)).collect();
     for root in &incumbent.twins {
-        if let Some(twin) = folded(&view.content, Some(*root)).protocol {
+        if let Some(twin) = folded(&content, Some(*root)).protocol {
             rows.push(row(&twin, &twin_name(name, *root), 0));
         }
     }
@@ -236,19 +229,16 @@ pub struct Shown {
 ///
 /// [`Error`] if the stream cannot be read, or nothing creates the protocol.
 pub fn show(streams: &Streams<'_>, name: &Name, root: Option<Ulid>) -> Result<Shown, Error> {
-    let mut tips = streams.inventory.streams.get(name).cloned().unwrap_or_default();
-    match streams.refresh(name) {
-        Ok(appended) => tips.local = appended.tip,
-        Err(err) => tracing::debug!(%name, err = super::error_chain(&err), "only read"),
-    }
-    let extra = streams.routed(Some(name));
-    let view = crate::store::stream::view(&streams.ctx.repo, name, &tips, extra.as_ref())?;
-    let unshared = unshared_events(streams, &tips, &view.content);
-    let folded = folded(&view.content, root);
+    let looked = streams.look(name)?;
+    let unshared = unshared_events(streams, &looked.tips, &looked.content);
+    let folded = match root {
+        Some(root) => folded(&looked.content, Some(root)),
+        None => looked.folded,
+    };
     let Some(protocol) = folded.protocol.clone() else {
         return Err(Error::Unknown { what: "protocol", text: name.to_string(), near: Vec::new() });
     };
     let shown_name = root.map_or_else(|| name.to_string(), |root| twin_name(name, root));
     let row = row(&protocol, &shown_name, unshared);
-    Ok(Shown { name: shown_name, row, protocol, folded, content: view.content })
+    Ok(Shown { name: shown_name, row, protocol, folded, content: looked.content })
 }

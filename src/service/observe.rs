@@ -206,6 +206,9 @@ fn record_merge(
     if !observe::awaits_merge(protocol) || observe::names_merge(ledger.events()) {
         return Ok(false);
     }
+    if *base == protocol.created.base_commit {
+        return Ok(false);
+    }
     let Some(merge) = detect_merge(repo, protocol, into, *base, scope) else { return Ok(false) };
     let at_ms = repo.commit(merge.commit)?.time_ms;
     let cause = Cause::merge(merge.commit);
@@ -235,7 +238,7 @@ fn detect_merge(
     if heads.iter().all(|head| repo.is_ancestor(*head, base)) && repo.is_ancestor(plan, base) {
         return Some(found("ancestry", repo.brought_in_by(tip, base, MAX_COMMITS)));
     }
-    if scope != Scope::All || heads.len() != 1 || base == protocol.created.base_commit {
+    if scope != Scope::All || heads.len() != 1 {
         return None;
     }
     let planned = protocol.commits.get(&plan).map(|commit| commit.content_tree);

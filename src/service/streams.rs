@@ -105,14 +105,43 @@ impl<'a> Streams<'a> {
         };
         let appended =
             stream::append(repo, name, &self.ctx.writer(), extra.as_ref(), &tips, &mut |ledger, content| {
-                if let Some(protocol) = ledger.protocol() {
-                    let tips = self.branches.of(protocol, self.inventory.home());
-                    observe::reconcile(repo, ledger, &tips, Scope::All, &HashSet::new())?;
-                }
+                self.reconcile(ledger)?;
                 decide(ledger, content)?;
                 Ok::<_, Error>(sentence(ledger.new_events(), ledger.protocol()))
             })?;
         Ok(appended)
+    }
+
+    /// Reads a stream, and writes only if there is something to take over or to record. A repository
+    /// that cannot be written is only read.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if the stream's local tip cannot be read.
+    pub fn look(&self, name: &Name) -> Result<Looked, Error> {
+        let mut tips = self.tips(name);
+        let extra = self.routed(Some(name));
+        let view = stream::view(&self.ctx.repo, name, &tips, extra.as_ref())?;
+        let (events, specs) = (view.content.events(), view.content.decoded_specs());
+        let mut ledger = Ledger::new(name.clone(), events, specs, self.ctx.writer().author);
+        self.reconcile(&mut ledger)?;
+        if view.adopted && ledger.new_events().is_empty() {
+            return Ok(Looked { folded: ledger.into_folded(), content: view.content, tips });
+        }
+        match self.refresh(name) {
+            Ok(appended) => tips.local = appended.tip,
+            Err(err) => tracing::debug!(%name, err = super::error_chain(&err), "only read"),
+        }
+        let view = stream::view(&self.ctx.repo, name, &tips, extra.as_ref())?;
+        Ok(Looked { folded: folded(&view.content, None), content: view.content, tips })
+    }
+
+    fn reconcile(&self, ledger: &mut Ledger<'_>) -> Result<(), Error> {
+        if let Some(protocol) = ledger.protocol() {
+            let tips = self.branches.of(protocol, self.inventory.home());
+            observe::reconcile(&self.ctx.repo, ledger, &tips, Scope::All, &HashSet::new())?;
+        }
+        Ok(())
     }
 
     /// Takes over what is known of a stream and records what git shows of it.
@@ -150,6 +179,14 @@ impl<'a> Streams<'a> {
             lines.iter().filter(new).cloned().collect()
         })?)
     }
+}
+
+/// A stream as it is now.
+pub struct Looked {
+    pub content: Content,
+    /// The fold of the incumbent.
+    pub folded: Folded,
+    pub tips: Tips,
 }
 
 /// Returns the state of the incumbent, or of the twin whose creation is `root`.

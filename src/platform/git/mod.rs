@@ -68,6 +68,8 @@ pub struct Repo {
     git_dir: PathBuf,
     common_dir: PathBuf,
     work_dir: Option<PathBuf>,
+    /// Read once it is there.
+    label: std::cell::OnceCell<String>,
 }
 
 impl Repo {
@@ -124,10 +126,13 @@ impl Repo {
 
     /// Returns the label that `init` chose for this clone.
     pub fn clone_label(&self) -> Option<String> {
+        if let Some(label) = self.label.get() {
+            return Some(label.clone());
+        }
         let bytes = super::fs::read_if_there(&self.state_dir().join("clone")).ok()??;
         let text = String::from_utf8_lossy(&bytes);
         let label = crate::domain::text::one_line(text.lines().next().unwrap_or_default());
-        (!label.is_empty()).then_some(label)
+        (!label.is_empty()).then(|| self.label.get_or_init(|| label).clone())
     }
 
     /// Returns the commit of the worktree's paths and branches: `(path, branch)`, the main one too.

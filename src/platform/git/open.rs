@@ -88,7 +88,7 @@ impl Repo {
         let absolute = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let (git_dir, common_dir) = (absolute(repo.git_dir()), absolute(repo.common_dir()));
         let work_dir = repo.workdir().map(absolute);
-        Ok(Self { gix: repo, git_dir, common_dir, work_dir })
+        Ok(Self { gix: repo, git_dir, common_dir, work_dir, label: std::cell::OnceCell::new() })
     }
 }
 

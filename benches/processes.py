@@ -1,0 +1,361 @@
+#!/usr/bin/env python3
+"""Times whole processes side by side and prints ratios.
+
+    cargo build --release && cargo build --release --example generate --example fold
+    python3 benches/processes.py [--rounds 40] [--only hooks,list,...] [--dir DIR]
+
+Each row runs its variants interleaved, in a new order each round, after three rounds of warming up.
+The median of the wall time and of the CPU time (user and system, children included) is printed for
+each, with the ratio to the row's first variant. Machines are noisy: read the ratios, and of them
+the CPU column. Needs only git and Python; prek, br and backlog are measured where they are on PATH.
+"""
+
+import argparse
+import json
+import os
+import random
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release"
+BIN = TARGET / "git-godzilla"
+
+
+def env(home):
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("GIT_", "GODZILLA"))}
+    clean.update(HOME=str(home), GIT_CONFIG_NOSYSTEM="1", GIT_CONFIG_GLOBAL=str(home / "gitconfig"), LC_ALL="C")
+    clean["PATH"] = f"{TARGET}:{clean['PATH']}"
+    return clean
+
+
+class Area:
+    def __init__(self, root):
+        self.root = Path(root)
+        self.root.mkdir(parents=True, exist_ok=True)
+        self.env = env(self.root)
+        (self.root / "gitconfig").write_text(
+            "[user]\n\tname = Bench\n\temail = bench@example.com\n[init]\n\tdefaultBranch = main\n"
+            "[gc]\n\tauto = 0\n[maintenance]\n\tauto = false\n[advice]\n\tdetachedHead = false\n"
+        )
+
+    def run(self, args, cwd, check=True, **kwargs):
+        return subprocess.run([str(a) for a in args], cwd=cwd, env=self.env, check=check, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, **kwargs)
+
+    def repo(self, name, remote=False):
+        path = self.root / name
+        if path.exists():
+            return path
+        self.run(["git", "init", "-q", path], self.root)
+        (path / "file").write_text("0\n")
+        self.run(["git", "add", "."], path)
+        self.run(["git", "commit", "-qm", "first"], path)
+        if remote:
+            self.run(["git", "init", "-q", "--bare", f"{path}.git"], self.root)
+            self.run(["git", "remote", "add", "origin", f"{path}.git"], path)
+            self.run(["git", "push", "-q", "origin", "main"], path)
+        return path
+
+    def many(self, n, events=20, packed=False, remote=False):
+        name = f"many-{n}-{events}{'-packed' if packed else ''}{'-remote' if remote else ''}"
+        path = self.root / name
+        if not path.exists():
+            self.repo(name, remote)
+            self.run([TARGET / "examples/generate", path, n, events], path)
+            self.run([BIN, "init", "--yes", "--no-hooks"], path)
+            if packed:
+                self.run(["git", "gc", "-q", "--prune=now"], path)
+        return path
+
+
+def cpu():
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def measure(title, variants, rounds):
+    """variants: name -> (prepare, run). Returns name -> (median wall ms, median cpu ms)."""
+    times = {name: ([], []) for name in variants}
+    for number in range(rounds + 3):
+        order = list(variants)
+        random.shuffle(order)
+        for name in order:
+            prepare, run = variants[name]
+            if prepare:
+                prepare()
+            before, start = cpu(), time.perf_counter()
+            run()
+            wall, used = time.perf_counter() - start, cpu() - before
+            if number >= 3:
+                times[name][0].append(wall * 1000)
+                times[name][1].append(used * 1000)
+    result = {name: (statistics.median(w), statistics.median(c)) for name, (w, c) in times.items()}
+    first = next(iter(result.values()))
+    print(f"\n### {title} ({rounds} rounds)\n")
+    print("| variant | wall ms | ratio | CPU ms | ratio |\n|---|---:|---:|---:|---:|")
+    for name, (wall, used) in result.items():
+        print(f"| {name} | {wall:.1f} | {wall / first[0]:.2f} | {used:.1f} | {used / max(first[1], 0.01):.2f} |")
+    sys.stdout.flush()
+    return result
+
+
+def added(result, with_it, without, against, against_base):
+    for idx, unit in ((0, "wall"), (1, "CPU")):
+        ours = result[with_it][idx] - result[without][idx]
+        theirs = result[against][idx] - result[against_base][idx]
+        print(f"\nadded {unit}: {with_it} {ours:.1f} ms, {against} {theirs:.1f} ms, ratio {ours / max(theirs, 0.01):.2f}")
+
+
+def hooks(area, rounds):
+    def setup(name, protocol):
+        repo = area.repo(f"hooks-{name}")
+        if not (repo / ".git/godzilla").exists():
+            area.run([BIN, "init", "--yes"], repo)
+        work = repo
+        if protocol:
+            planned = area.run([BIN, "plan", f"Task {name}", "--step", "Work", "--json"], repo)
+            work = Path(json.loads(planned.stdout)["worktree"])
+        return repo, work
+
+    def commit(work, *config):
+        counter = [0]
+
+        def run():
+            counter[0] += 1
+            (work / "file").write_text(f"{time.time()} {counter[0]}\n")
+            area.run(["git", *config, "commit", "-qam", "feat(x): a change"], work)
+
+        return run
+
+    off = ("-c", "core.hooksPath=/dev/null")
+    _, ours = setup("ours", True)
+    _, none = setup("none", True)
+    variants = {"no hooks": (None, commit(none, *off)), "ours, protocol branch": (None, commit(ours))}
+    main_repo, main_work = setup("main", False)
+    variants["ours, other branch"] = (None, commit(main_work))
+    empty = area.repo("hooks-empty")
+    for event in ("prepare-commit-msg", "commit-msg", "post-commit", "post-rewrite", "pre-push", "post-merge",
+                  "post-checkout"):
+        hook = empty / ".git/hooks" / event
+        hook.parent.mkdir(exist_ok=True)
+        hook.write_text("#!/bin/sh\nexit 0\n")
+        hook.chmod(0o755)
+    variants["empty sh hooks, the same events"] = (None, commit(empty))
+    prek = shutil.which("prek")
+    if prek:
+        repo = area.repo("hooks-prek")
+        (repo / ".pre-commit-config.yaml").write_text(
+            "repos:\n- repo: local\n  hooks:\n  - {id: t, name: t, entry: 'true', language: system, pass_filenames: false,"
+            " always_run: true}\n")
+        area.run(["git", "add", "."], repo)
+        area.run(["git", "commit", "-qm", "config"], repo)
+        area.run([prek, "install"], repo)
+        variants["prek, one trivial hook"] = (None, commit(repo))
+    result = measure("hooks: one commit", variants, rounds)
+    if prek:
+        added(result, "ours, protocol branch", "no hooks", "prek, one trivial hook", "no hooks")
+    added(result, "ours, other branch", "no hooks", "empty sh hooks, the same events", "no hooks")
+
+
+def list_rows(area, rounds):
+    for n, packed in ((1000, False), (1000, True), (10000, True)):
+        repo = area.many(n, packed=packed)
+        refs = ["git", "for-each-ref", "--format=%(refname) %(objectname)", "refs/godzilla/"]
+        area.run([BIN, "list", "--json"], repo)
+        measure(f"list --json, {n} protocols, {'packed' if packed else 'loose'}, warm", {
+            "git for-each-ref": (None, lambda: area.run(refs, repo)),
+            "git godzilla list --json": (None, lambda: area.run([BIN, "list", "--json"], repo)),
+        }, rounds)
+        objects = batch_input(area, repo)
+        cache = repo / ".git/godzilla/cache"
+
+        def plain():
+            area.run(refs, repo)
+            area.run(["git", "cat-file", "--batch"], repo, input=objects)
+
+        measure(f"list --json, {n} protocols, {'packed' if packed else 'loose'}, cold cache", {
+            "git for-each-ref + cat-file --batch": (None, plain),
+            "git godzilla list --json": (lambda: shutil.rmtree(cache, ignore_errors=True),
+                                         lambda: area.run([BIN, "list", "--json"], repo)),
+        }, max(5, rounds // 4))
+        peak = area.run(["/usr/bin/env", "python3", "-c",
+                         "import resource,subprocess,sys;subprocess.run(sys.argv[1:],stdout=subprocess.DEVNULL,check=True);"
+                         "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)", BIN, "list", "--json"], repo)
+        shutil.rmtree(cache, ignore_errors=True)
+        cold = area.run(["/usr/bin/env", "python3", "-c",
+                         "import resource,subprocess,sys;subprocess.run(sys.argv[1:],stdout=subprocess.DEVNULL,check=True);"
+                         "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)", BIN, "list", "--json"], repo)
+        print(f"\npeak memory: warm {int(peak.stdout) / 1024:.0f} MiB, cold {int(cold.stdout) / 1024:.0f} MiB")
+    for tool, args in (("br", ["list", "--json"]), ("backlog", ["task", "list", "--plain"])):
+        if not shutil.which(tool):
+            print(f"\n{tool} is not on PATH: not measured")
+
+
+def batch_input(area, repo):
+    """The objects that list reads: commits, trees, segments and specs of all streams."""
+    refs = area.run(["git", "for-each-ref", "--format=%(objectname)", "refs/godzilla/protocols/"], repo).stdout.split()
+    lines = []
+    for oid in (ref.decode() for ref in refs):
+        lines += [oid, f"{oid}^{{tree}}", f"{oid}:events", f"{oid}:events/000000", f"{oid}:format", f"{oid}:specs"]
+    text = "\n".join(lines) + "\n"
+    names = area.run(["git", "cat-file", "--batch-check=%(objectname) %(objecttype)"], repo, input=text.encode()).stdout
+    return b"\n".join(line.split()[0] for line in names.splitlines()) + b"\n"
+
+
+def append(area, rounds):
+    repo = area.many(1000)
+    plain = area.repo("append-plain")
+    counter = [0]
+
+    def comment():
+        counter[0] += 1
+        area.run([BIN, "comment", f"note {counter[0]}", "-p", "7"], repo)
+
+    one = area.many(1)
+    measure("append one event", {
+        "git commit --allow-empty": (None, lambda: area.run(["git", "commit", "-q", "--allow-empty", "-m", "x"], plain)),
+        "git godzilla comment, 1 protocol": (None, lambda: area.run([BIN, "comment", "a note", "-p", "1"], one)),
+        "git godzilla comment, 1,000 protocols": (None, comment),
+    }, rounds)
+
+
+def plan(area, rounds):
+    repo = area.many(1000)
+    plain = area.repo("plan-plain")
+    files = {}
+    counter = [0]
+
+    def ours():
+        counter[0] += 1
+        planned = area.run([BIN, "plan", f"Bench {counter[0]}", "--step", "One", "--step", "Two", "--json"], repo)
+        if not files:
+            work = Path(json.loads(planned.stdout)["worktree"])
+            for path in sorted((work / ".protocols").rglob("*.md")):
+                files[path.relative_to(work)] = path.read_text()
+
+    ours()
+
+    def theirs():
+        counter[0] += 1
+        work = plain / "worktrees" / f"w{counter[0]}"
+        area.run(["git", "worktree", "add", "-q", "-b", f"w{counter[0]}", work], plain)
+        for path, text in files.items():
+            (work / path).parent.mkdir(parents=True, exist_ok=True)
+            (work / path).write_text(text)
+        area.run(["git", "add", "."], work)
+        area.run(["git", "commit", "-qm", "plan"], work)
+
+    measure("plan one protocol at 1,000", {
+        "git worktree add -b, git add, git commit": (None, theirs),
+        "git godzilla plan": (None, ours),
+    }, rounds)
+
+
+def fold(area, rounds):
+    repo = area.many(1000, events=1000, packed=True)
+    objects = batch_input(area, repo)
+    segments = area.run(["git", "for-each-ref", "--format=%(objectname)", "refs/godzilla/protocols/"], repo).stdout.split()
+    names = b"".join(oid + b":events\n" for oid in segments)
+    trees = area.run(["git", "cat-file", "--batch-check=%(objectname)"], repo, input=names).stdout.split()
+    blobs = []
+    for tree in trees:
+        listing = area.run(["git", "ls-tree", tree.decode()], repo).stdout.split()
+        blobs += [word for word in listing if len(word) in (40, 64)]
+    text = b"\n".join(blobs) + b"\n"
+    del objects
+    measure("fold 1,000,000 events", {
+        "git cat-file --batch": (None, lambda: area.run(["git", "cat-file", "--batch"], repo, input=text)),
+        "read and fold": (None, lambda: area.run([TARGET / "examples/fold", repo], repo)),
+    }, max(5, rounds // 8))
+
+
+def ci(area, rounds):
+    repo = area.repo("ci", remote=True)
+    work = area.root / "ci-checkout"
+    if not work.exists():
+        area.run(["git", "clone", "-q", "--depth=1", f"file://{repo}.git", work], area.root)
+        area.run(["git", "checkout", "-q", "--detach"], work)
+    counter = [0]
+
+    def bare():
+        counter[0] += 1
+        area.run(["git", "push", "-q", "origin", f"HEAD:refs/bench/{counter[0]}"], work)
+
+    measure("ci-report, file transport", {
+        "git push of one ref": (None, bare),
+        "git godzilla ci-report": (None, lambda: area.run([BIN, "ci-report", "success", "--job", "test"], work)),
+    }, rounds)
+
+
+def sync(area, rounds):
+    repo = area.many(1000, remote=True)
+    area.run([BIN, "sync"], repo)
+    plain = area.repo("sync-plain", remote=True)
+    counter = [0]
+
+    def touch():
+        area.run([BIN, "comment", "a note", "-p", "7"], repo)
+
+    def commit():
+        counter[0] += 1
+        area.run(["git", "commit", "-q", "--allow-empty", "-m", "x"], plain)
+
+    def bare():
+        area.run(["git", "fetch", "-q"], plain)
+        area.run(["git", "push", "-q", "origin", "main"], plain)
+
+    same = area.many(1000, remote=True)
+
+    def bare_same():
+        area.run(["git", "fetch", "-q"], same)
+        area.run(["git", "push", "-q", "origin", f"main:refs/bench/{counter[0]}"], same)
+
+    measure("sync with 1,000 live protocols", {
+        "git fetch + git push of one ref, same repository": (commit, bare_same),
+        "git fetch + git push of one ref, without state": (commit, bare),
+        "git godzilla sync, nothing to do": (None, lambda: area.run([BIN, "sync"], repo)),
+        "git godzilla sync, one protocol changed": (touch, lambda: area.run([BIN, "sync"], repo)),
+    }, max(5, rounds // 2))
+
+
+def writers(area, rounds):
+    del rounds
+    repo = area.many(1)
+    n_before = len(area.run([BIN, "log", "1", "--json"], repo).stdout.splitlines())
+    script = f"for i in 1 2 3 4 5 6 7 8 9 10 11 12; do '{BIN}' comment note -p 1 >/dev/null || echo refused; done"
+    start = time.perf_counter()
+    procs = [subprocess.Popen(["sh", "-c", script], cwd=repo, env=area.env, stdout=subprocess.PIPE) for _ in range(8)]
+    refused = sum(p.communicate()[0].count(b"refused") for p in procs)
+    wall = time.perf_counter() - start
+    n_after = len(area.run([BIN, "log", "1", "--json"], repo).stdout.splitlines())
+    print(f"\n### eight writers, 12 events each, one stream\n\n{n_after - n_before} of 96 events there, {refused} refused, "
+          f"{96 / wall:.0f} events/s")
+
+
+ROWS = {"hooks": hooks, "append": append, "plan": plan, "list": list_rows, "ci": ci, "sync": sync, "fold": fold,
+        "writers": writers}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--only", default=",".join(ROWS))
+    parser.add_argument("--dir", help="keep the repositories here, and use them again")
+    args = parser.parse_args()
+    if not BIN.exists():
+        sys.exit(f"{BIN} is not there: cargo build --release")
+    with tempfile.TemporaryDirectory() as scratch:
+        area = Area(args.dir or scratch)
+        for row in args.only.split(","):
+            ROWS[row](area, args.rounds)
+
+
+if __name__ == "__main__":
+    main()
