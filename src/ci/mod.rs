@@ -38,6 +38,8 @@ mod value;
 #[cfg(test)]
 mod tests;
 
+pub use crate::domain::ci::JobResult;
+
 /// Where variables and files come from.
 pub trait Source {
     /// Returns the variable `name`; empty is the same as absent.
@@ -66,16 +68,6 @@ pub enum Provider {
     CodeBuild,
     /// An unknown CI system, or no CI at all.
     Plain,
-}
-
-/// How a job stands, in the words that are stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum JobResult {
-    Pending,
-    Running,
-    Success,
-    Failure,
-    Cancelled,
 }
 
 /// The commit that a report speaks of.
@@ -157,7 +149,25 @@ pub fn parse_result(word: &str) -> Option<JobResult> {
     Some(result)
 }
 
+/// Returns `raw` as the short name of a branch, without `refs/heads/`; `None` if git would not let a
+/// branch have this name, or if it has more than 255 characters.
+pub fn parse_branch(raw: &str) -> Option<String> {
+    value::branch(raw)
+}
+
+/// Returns `raw` if it is an `http` or `https` link for people, without a user or password in it and
+/// with at most 2,000 characters.
+pub fn parse_url(raw: &str) -> Option<String> {
+    value::url(raw)
+}
+
 impl Provider {
+    /// Whether [`Detected::result`] only tells how the job stands *so far*: a success may still
+    /// become a failure.
+    pub fn result_is_so_far(self) -> bool {
+        matches!(self, Self::Woodpecker | Self::Drone | Self::Azure | Self::CodeBuild)
+    }
+
     /// Returns the name in stored events.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -175,19 +185,6 @@ impl Provider {
             Self::Travis => "travis",
             Self::CodeBuild => "codebuild",
             Self::Plain => "plain",
-        }
-    }
-}
-
-impl JobResult {
-    /// Returns the name in stored events.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Running => "running",
-            Self::Success => "success",
-            Self::Failure => "failure",
-            Self::Cancelled => "cancelled",
         }
     }
 }
