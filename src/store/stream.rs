@@ -81,8 +81,8 @@ pub struct Appended {
     pub moved: bool,
 }
 
-/// The identity of commits that only carry what others decided.
-fn carrier() -> Identity {
+/// Returns the identity of commits that only carry what others decided.
+pub fn carrier() -> Identity {
     Identity { name: "git-godzilla".to_owned(), email: "noreply@git-godzilla.invalid".to_owned() }
 }
 
