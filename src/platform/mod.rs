@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod env;
 pub mod fail;
+pub mod foreground;
 pub mod fs;
 pub mod git;
 pub mod hook_files;
