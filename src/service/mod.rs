@@ -3,6 +3,7 @@
 pub mod act;
 pub mod base;
 pub mod branch;
+pub mod ci_report;
 pub mod context;
 pub mod error;
 pub mod exclude;
