@@ -1,7 +1,7 @@
 //! What is configured, where each value comes from, and what of it cannot be understood.
 //!
 //! Each layer overrides the ones before it: defaults, `godzilla.toml`, git config, environment. One
-//! [table](keys) says which keys there are; all layers are read by it. Nothing here fails: a value
+//! table, in `keys`, says which keys there are; all layers are read by it. Nothing here fails: a value
 //! that is not allowed is a warning, and the value below it stays.
 
 mod keys;

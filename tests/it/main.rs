@@ -5,4 +5,5 @@
 
 mod first;
 mod laws;
+mod settings;
 mod support;
