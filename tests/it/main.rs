@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 #![expect(clippy::disallowed_methods, reason = "a test starts processes and writes files of its own")]
 
+mod ci_delivery;
 mod first;
 mod laws;
 mod settings;
