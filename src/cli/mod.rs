@@ -95,6 +95,7 @@ pub fn run() -> ExitCode {
         Err(err) => return usage(&err, wants_json),
     };
     let mut ui = Ui::new(cli.global.json, cli.global.color);
+    ui.git_dir.clone_from(&cli.global.git_dir);
     match enter(&cli.global).and_then(|()| dispatch(&mut ui, cli.command)) {
         Ok(code) => code,
         Err(err) if err.code == CLOSED_PIPE => ExitCode::SUCCESS,
@@ -118,7 +119,7 @@ fn usage(err: &clap::Error, wants_json: bool) -> ExitCode {
     ExitCode::from(if err.use_stderr() { 2 } else { 0 })
 }
 
-/// Changes to the folder that `-C` names. `--git-dir` is handed on as git does it, by `GIT_DIR`.
+/// Changes to the folder that `-C` names.
 fn enter(global: &Global) -> Result<(), CliError> {
     if let Some(directory) = &global.directory {
         std::env::set_current_dir(directory).map_err(|err| {
@@ -126,15 +127,11 @@ fn enter(global: &Global) -> Result<(), CliError> {
             CliError::new(error::Exit::Usage, "directory", message)
         })?;
     }
-    GIT_DIR.set(global.git_dir.clone()).ok();
     Ok(())
 }
 
-/// What `--git-dir` says; set once, before anything is opened.
-static GIT_DIR: std::sync::OnceLock<Option<PathBuf>> = std::sync::OnceLock::new();
-
-fn open() -> Result<Repo, CliError> {
-    match GIT_DIR.get().and_then(Option::as_ref) {
+fn open(ui: &Ui) -> Result<Repo, CliError> {
+    match &ui.git_dir {
         Some(dir) => Ok(Repo::open(dir)?),
         None => Ok(Repo::discover(std::path::Path::new("."))?),
     }
@@ -142,7 +139,7 @@ fn open() -> Result<Repo, CliError> {
 
 /// Opens the repository with its settings, and says what of them cannot be understood.
 fn context(ui: &mut Ui) -> Result<Context, CliError> {
-    let repo = open()?;
+    let repo = open(ui)?;
     let settings = Settings::load(&repo);
     for warning in &settings.warnings {
         ui.warn(warning);

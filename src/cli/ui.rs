@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal as _, Write};
+use std::path::PathBuf;
 
 use anstyle::{AnsiColor, Style};
 use unicode_width::UnicodeWidthStr as _;
@@ -18,9 +19,11 @@ pub(super) enum Color {
     Never,
 }
 
-/// Where a command writes.
+/// Where a command writes, and what was said for all commands.
 pub(super) struct Ui {
     pub(super) json: bool,
+    /// What `--git-dir` says.
+    pub(super) git_dir: Option<PathBuf>,
     out: anstream::AutoStream<io::StdoutLock<'static>>,
     err: anstream::AutoStream<io::StderrLock<'static>>,
     progress_shown: bool,
@@ -48,7 +51,7 @@ impl Ui {
             anstream::ColorChoice::Auto => anstream::AutoStream::auto(io::stderr().lock()),
             choice => anstream::AutoStream::new(io::stderr().lock(), choice),
         };
-        Self { json, out, err, progress_shown: false }
+        Self { json, git_dir: None, out, err, progress_shown: false }
     }
 
     /// Writes one line of results.
