@@ -21,8 +21,8 @@ pub enum Value<'a> {
     /// Only what does not fit [`Value::Int`].
     UInt(u64),
     Str(Cow<'a, str>),
-    Arr(Vec<Value<'a>>),
-    Obj(Vec<(Cow<'a, str>, Value<'a>)>),
+    Arr(Vec<Self>),
+    Obj(Vec<(Cow<'a, str>, Self)>),
 }
 
 /// Why a text has no canonical form.

@@ -244,7 +244,7 @@ impl Content {
         let mut start = 0;
         for (idx, line) in self.lines.iter().enumerate() {
             let n_lines = idx + 1 - start;
-            if n_lines == MAX_SEGMENT || line.digest().0[31] & 63 == 0 {
+            if n_lines == MAX_SEGMENT || line.digest().0[31].trailing_zeros() >= 6 {
                 segments.push(&self.lines[start..=idx]);
                 start = idx + 1;
             }

@@ -19,12 +19,12 @@ pub fn encode(protocol: Option<&Protocol>, events_tree: Oid, specs_tree: Option<
     text
 }
 
-fn optional<'a>(text: Option<String>) -> Option<Value<'a>> {
-    Some(text.map_or(Value::Null, Value::str))
+fn optional<'a>(text: Option<String>) -> Value<'a> {
+    text.map_or(Value::Null, Value::str)
 }
 
-fn count<'a>(n: usize) -> Option<Value<'a>> {
-    Some(Value::uint(u64::try_from(n).unwrap_or(u64::MAX)))
+fn count<'a>(n: usize) -> Value<'a> {
+    Value::uint(u64::try_from(n).unwrap_or(u64::MAX))
 }
 
 fn state(protocol: &Protocol) -> Value<'_> {
@@ -54,7 +54,7 @@ fn state(protocol: &Protocol) -> Value<'_> {
         ("recorded", Some(Value::str(protocol.recorded.as_str()))),
         ("shown", Some(Value::str(protocol.shown.as_str()))),
         ("slug", Some(Value::str(created.slug.as_str()))),
-        ("spec", optional(protocol.spec.map(|digest| digest.to_string()))),
+        ("spec", Some(optional(protocol.spec.map(|digest| digest.to_string())))),
         ("title", Some(Value::str(created.title.as_str()))),
     ]);
     let counts = &protocol.counts;
@@ -62,17 +62,17 @@ fn state(protocol: &Protocol) -> Value<'_> {
         (
             "counts",
             Some(Value::object([
-                ("accepted", count(counts.accepted)),
-                ("duplicate", count(counts.duplicate)),
-                ("quarantined", count(counts.quarantined)),
-                ("rejected", count(counts.rejected)),
-                ("undone", count(counts.undone)),
+                ("accepted", Some(count(counts.accepted))),
+                ("duplicate", Some(count(counts.duplicate))),
+                ("quarantined", Some(count(counts.quarantined))),
+                ("rejected", Some(count(counts.rejected))),
+                ("undone", Some(count(counts.undone))),
             ])),
         ),
         (
             "orphans",
             Some(Value::object([
-                ("ci", count(protocol.orphan_ci)),
+                ("ci", Some(count(protocol.orphan_ci))),
                 ("commits", Some(Value::array(&protocol.orphan_commits, |oid| Value::str(oid.to_string())))),
             ])),
         ),
@@ -94,7 +94,7 @@ fn step(step: &Step) -> Value<'_> {
         ("ci", Some(ci(&step.jobs, step.ci.as_str()))),
         ("commits", Some(Value::array(&step.commits, |oid| Value::str(oid.to_string())))),
         ("id", Some(Value::str(step.id.as_str()))),
-        ("newest", optional(step.newest().map(|oid| oid.to_string()))),
+        ("newest", Some(optional(step.newest().map(|oid| oid.to_string())))),
         ("recorded", Some(Value::str(step.recorded.as_str()))),
         ("shown", Some(Value::str(step.shown.as_str()))),
         ("verdict", Some(verdict)),

@@ -4,7 +4,9 @@
 #![expect(clippy::disallowed_methods, reason = "a test starts processes and writes files of its own")]
 
 mod ci_delivery;
+mod compat;
 mod first;
 mod laws;
+mod model;
 mod settings;
 mod support;

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::{MAX_CLOCK, MAX_CLOCK_JUMP, Outcome};
 use crate::domain::event::{Body, Event};
-use crate::domain::id::{Oid, Ulid};
+use crate::domain::id::{Oid, StepId, Ulid};
 
 /// Returns the outcomes that depend on nothing but clocks and ids.
 pub(super) fn outcomes(events: &[Event]) -> Vec<Outcome> {
@@ -74,7 +74,7 @@ pub(super) fn mark_duplicates(events: &[Event], outcomes: &mut [Outcome]) {
         if matches!(outcome, Outcome::Quarantined | Outcome::DuplicateId | Outcome::Twin) {
             continue;
         }
-        let step = event.step.as_ref().map(|step| step.as_str());
+        let step = event.step.as_ref().map(StepId::as_str);
         let keys = [
             event.cause.as_ref().map(|cause| Key::Cause(event.body.kind(), step, &cause.0)),
             match &event.body {

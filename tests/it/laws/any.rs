@@ -14,6 +14,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 const ROOT: Ulid = Ulid(1);
+const WITHOUT_MEANING: [&str; 3] = ["run.started", "policy.changed", "step.teleported"];
 const STEPS: [&str; 3] = ["01-a", "02-b", "03-c"];
 
 pub(super) fn oid(n: u8) -> Oid {
@@ -140,7 +141,6 @@ fn body() -> impl Strategy<Value = Body> {
         commit: oid(9),
         tip: oid(8),
     };
-    const WITHOUT_MEANING: [&str; 3] = ["run.started", "policy.changed", "step.teleported"];
     prop_oneof![
         12 => select(StepMove::ALL).prop_map(|to| {
             Body::Step(StepChange { to, reason: None, no_commit: false, evidence: None })

@@ -1,0 +1,91 @@
+//! The pure functions on the hot paths, on streams of three sizes: `cargo bench`.
+
+use git_godzilla::domain::ci::JobResult;
+use git_godzilla::domain::event::{Actor, ActorKind, Body, CiReport, Created, Draft};
+use git_godzilla::domain::fold::fold;
+use git_godzilla::domain::id::Oid;
+use git_godzilla::domain::ledger::{Author, Ledger};
+use git_godzilla::domain::spec::Specs;
+use git_godzilla::platform::clock;
+use git_godzilla::store::content::{Content, Line};
+use git_godzilla::store::wire;
+
+const SIZES: &[usize] = &[20, 1_000, 20_000];
+
+fn main() {
+    divan::main();
+}
+
+fn oid() -> Oid {
+    Oid::from_bytes(&[7; 20]).expect("20 bytes are an id")
+}
+
+/// A stream with one creation and reports of a CI job.
+fn content(n_events: usize) -> Content {
+    let actor = Actor { kind: ActorKind::Ci, name: "bench".into(), host: None };
+    let author = Author { actor, op: clock::new_id(), now_ms: 1_700_000_000_000, next_id: &clock::new_id };
+    let name = "0001-bench".parse().expect("it is a name");
+    let mut ledger = Ledger::new(name, Vec::new(), Specs::new(), author.clone());
+    ledger.push(Draft::new(Body::Created(Created {
+        number: 1,
+        slug: "bench".into(),
+        title: "Bench".into(),
+        description: String::new(),
+        branch: "0001-bench".into(),
+        base: "main".into(),
+        base_commit: oid(),
+    })));
+    let mut content = Content::default();
+    for event in ledger.new_events() {
+        content.add(Line::new(event.clone()));
+    }
+    for run in 1..n_events as u64 {
+        let mut event = author.event(
+            Draft::new(Body::CiReported(CiReport {
+                provider: "github".into(),
+                workflow: "ci".into(),
+                job: "test".into(),
+                run,
+                attempt: 1,
+                result: JobResult::Success,
+                commit: oid(),
+                tree: None,
+                branch: Some("0001-bench".into()),
+                url: Some("https://ci.example.com/runs/1".into()),
+            })),
+            run + 1,
+        );
+        event.root = ledger.protocol().map(|protocol| protocol.root);
+        content.add(Line::new(event));
+    }
+    content.normalize();
+    content
+}
+
+#[divan::bench(args = SIZES)]
+fn decode_lines(bencher: divan::Bencher<'_, '_>, n_events: usize) {
+    let content = content(n_events);
+    bencher.bench(|| content.lines().iter().filter(|line| wire::decode(line.text.as_bytes()).is_ok()).count());
+}
+
+#[divan::bench(args = SIZES)]
+fn fold_events(bencher: divan::Bencher<'_, '_>, n_events: usize) {
+    let events = content(n_events).events();
+    bencher.bench(|| fold(&events, &Specs::new()));
+}
+
+#[divan::bench(args = SIZES)]
+fn unite_with_itself(bencher: divan::Bencher<'_, '_>, n_events: usize) {
+    let content = content(n_events);
+    bencher.bench(|| {
+        let mut united = content.clone();
+        united.unite(&content);
+        united
+    });
+}
+
+#[divan::bench(args = SIZES)]
+fn cut_into_segments(bencher: divan::Bencher<'_, '_>, n_events: usize) {
+    let content = content(n_events);
+    bencher.bench(|| content.segments().len());
+}

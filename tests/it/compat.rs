@@ -1,0 +1,149 @@
+//! Everything that a release has stored is read for ever.
+//!
+//! `tests/data/v1/` is what the first release writes: a line of every type, a plan, the versions of
+//! a tip tree, and the `state.json` that follows. Its files never change; a release that writes
+//! another form adds a folder.
+
+use std::collections::BTreeSet;
+
+use git_godzilla::domain::event::Body;
+use git_godzilla::domain::fold::fold;
+use git_godzilla::domain::id::Oid;
+use git_godzilla::domain::status::{ProtocolMove, StepMove};
+use git_godzilla::platform::git::{Repo, TreeEntry};
+use git_godzilla::store::content::{Content, FORMAT};
+use git_godzilla::store::{spec, tip, wire};
+
+const EVENTS: &str = include_str!("../data/v1/events.jsonl");
+const SPEC: &str = include_str!("../data/v1/spec.json");
+const STATE: &str = include_str!("../data/v1/state.json");
+const VERSIONS: &str = include_str!("../data/v1/format");
+
+const KNOWN: &[&str] = &[
+    "protocol.created",
+    "spec.changed",
+    "gates.accepted",
+    "undo",
+    "commit.seen",
+    "commit.rewritten",
+    "branch.tip",
+    "merge.detected",
+    "ci.reported",
+    "verdict.recorded",
+    "note.added",
+];
+
+#[track_caller]
+fn assert_valid(schema: &str, instance: &str) {
+    let schema = serde_json::from_str(schema).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let instance = serde_json::from_str(instance).unwrap();
+    let errors: Vec<String> =
+        validator.iter_errors(&instance).map(|err| format!("{}: {err}", err.instance_path())).collect();
+    assert!(errors.is_empty(), "{errors:#?}\nin {instance}");
+}
+
+fn kinds(is_reserved: bool) -> BTreeSet<String> {
+    EVENTS
+        .lines()
+        .map(|line| wire::decode(line.as_bytes()).unwrap().event.body)
+        .filter(|body| matches!(body, Body::Reserved { .. }) == is_reserved)
+        .map(|body| body.kind().to_owned())
+        .collect()
+}
+
+#[test]
+fn v1_every_type_is_there() {
+    let mut known: BTreeSet<String> = KNOWN.iter().map(|kind| (*kind).to_owned()).collect();
+    known.extend(ProtocolMove::ALL.iter().map(ToString::to_string));
+    known.extend(StepMove::ALL.iter().map(ToString::to_string));
+    assert_eq!(kinds(false), known);
+    assert_eq!(kinds(true).len(), 13);
+}
+
+#[test]
+fn v1_lines_decode_encode_and_validate() {
+    for line in EVENTS.lines() {
+        let decoded = wire::decode(line.as_bytes()).unwrap();
+        assert_eq!(decoded.canonical, None, "{line}");
+        match &decoded.event.body {
+            Body::Unknown { .. } | Body::Malformed { .. } => panic!("{:?}: {line}", decoded.event.body),
+            Body::Reserved { .. } => (),
+            // Nobody has keys yet, so nobody writes one.
+            _ if line.contains("\"sig\"") => (),
+            _ => assert_eq!(wire::encode(&decoded.event), line),
+        }
+        assert_valid(include_str!("../../schemas/event-line.schema.json"), line);
+    }
+}
+
+#[test]
+fn v1_a_plan_decodes_encodes_and_validates() {
+    let decoded = spec::decode(SPEC.as_bytes()).unwrap();
+    assert_eq!(decoded.steps.len(), 4);
+    assert_eq!(spec::encode(&decoded).1, SPEC);
+    assert_valid(include_str!("../../schemas/protocol-spec.schema.json"), SPEC);
+}
+
+#[test]
+fn a_plan_may_say_more_about_its_planner() {
+    let said = r#""planner":{"name":"outline","prompt_hash":null}"#;
+    let spec = SPEC.replace(r#""planner":"outline""#, said);
+    assert_valid(include_str!("../../schemas/protocol-spec.schema.json"), &spec);
+    assert_eq!(spec::decode(spec.as_bytes()).unwrap().planner, "outline");
+}
+
+/// A tip tree of the first release: everything in it survives, and its state is still the same.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the repository is made by git itself")]
+fn v1_a_tip_tree_is_read_and_written_as_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let git = |args: &[&str]| {
+        let output = std::process::Command::new("git").args(args).current_dir(dir.path()).output().unwrap();
+        assert!(output.status.success());
+        String::from_utf8(output.stdout).unwrap()
+    };
+    git(&["init", "--quiet", "--bare", "."]);
+    let repo = Repo::discover(dir.path()).unwrap();
+
+    let mut content = Content::default();
+    for line in EVENTS.lines() {
+        content.add_raw(line.as_bytes());
+    }
+    content.normalize();
+    let decoded = spec::decode(SPEC.as_bytes()).unwrap();
+    content.specs.insert(spec::encode(&decoded).0, SPEC.to_owned());
+    assert_eq!(content.lines().len(), EVENTS.lines().count());
+    assert_eq!(content.format, FORMAT);
+
+    let protocol = fold(&content.events(), &content.decoded_specs()).protocol;
+    let tree = tip::write(&repo, &content, protocol.as_ref()).unwrap();
+    let show = |path: &str| git(&["cat-file", "blob", &format!("{tree}:{path}")]);
+    assert_eq!(show("format"), VERSIONS);
+    assert_eq!(show("state.json"), STATE);
+    assert_valid(include_str!("../../schemas/state.schema.json"), STATE);
+    assert_eq!(git(&["cat-file", "blob", &format!("{tree}:specs/{}", spec::encode(&decoded).0)]), SPEC);
+    assert_eq!(tip::read(&repo, tree).unwrap(), content);
+
+    // Before the merge and the cancellation, which come last, it is blocked.
+    let events = content.events();
+    let open = fold(&events[..events.len() - 2], &content.decoded_specs()).protocol;
+    assert_eq!(open.as_ref().unwrap().blocked.as_ref().unwrap().code, "ci.failed");
+    let open = tip::write(&repo, &content, open.as_ref()).unwrap();
+    let snapshot = git(&["cat-file", "blob", &format!("{open}:state.json")]);
+    assert_valid(include_str!("../../schemas/state.schema.json"), &snapshot);
+
+    // One that another tool wrote by the same rules, without a snapshot, is the same content.
+    let blob = |text: &str| -> Oid { repo.write_blob(text.as_bytes()).unwrap() };
+    let lines: Vec<&str> = content.lines().iter().map(|line| &*line.text).collect();
+    let events = lines.join("\n");
+    let events = repo.write_tree(&[TreeEntry::blob("000000", blob(&events))]).unwrap();
+    let specs = [TreeEntry::blob(spec::encode(&decoded).0.to_string(), blob(SPEC))];
+    let specs = repo.write_tree(&specs).unwrap();
+    let root = [
+        TreeEntry::tree("events", events),
+        TreeEntry::blob("format", blob(VERSIONS)),
+        TreeEntry::tree("specs", specs),
+    ];
+    assert_eq!(tip::read(&repo, repo.write_tree(&root).unwrap()).unwrap(), content);
+}
