@@ -65,7 +65,8 @@ fn content(n_events: usize) -> Content {
 #[divan::bench(args = SIZES)]
 fn decode_lines(bencher: divan::Bencher<'_, '_>, n_events: usize) {
     let content = content(n_events);
-    bencher.bench(|| content.lines().iter().filter(|line| wire::decode(line.text.as_bytes()).is_ok()).count());
+    bencher
+        .bench(|| content.lines().iter().filter(|line| wire::decode(line.text.as_bytes()).is_ok()).count());
 }
 
 #[divan::bench(args = SIZES)]

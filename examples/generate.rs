@@ -12,13 +12,13 @@
 use std::error::Error;
 use std::path::Path;
 
+use git_godzilla::domain::ci::JobResult;
 use git_godzilla::domain::event::{
     Actor, ActorKind, Body, Cause, CiReport, CommitSeen, Created, Draft, Evidence, StepChange, Via,
 };
-use git_godzilla::domain::ci::JobResult;
 use git_godzilla::domain::id::{Name, Oid, StepId};
 use git_godzilla::domain::ledger::{Author, Ledger};
-use git_godzilla::domain::spec::{QaPolicy, Spec, SpecStep, StepKind, Specs};
+use git_godzilla::domain::spec::{QaPolicy, Spec, SpecStep, Specs, StepKind};
 use git_godzilla::domain::status::StepMove;
 use git_godzilla::domain::{decide, observe};
 use git_godzilla::platform::clock;
@@ -49,7 +49,10 @@ fn main() -> Result<()> {
         let op = clock::new_id();
         let tip = stream::write_commit(&repo, &content, protocol.as_ref(), None, &who, "bench", op, &[])?;
         for (of_ref, new) in [(format!("refs/heads/{name}"), work), (refs::protocol(&name), tip)] {
-            repo.move_ref(Move { name: &of_ref, expected: None, new, who: &who, message: "bench" }, &mut lock)?;
+            repo.move_ref(
+                Move { name: &of_ref, expected: None, new, who: &who, message: "bench" },
+                &mut lock,
+            )?;
         }
     }
     println!("{n_protocols} protocols of about {n_events} events");
@@ -93,7 +96,11 @@ fn content(repo: &Repo, name: &Name, base: Oid, plan: Oid, work: Oid, n_events: 
         base: "main".into(),
         base_commit: base,
     })));
-    ledger.push(Draft::new(Body::Planned { spec: digest, plan_commit: Some(plan), planner: "outline".into() }));
+    ledger.push(Draft::new(Body::Planned {
+        spec: digest,
+        plan_commit: Some(plan),
+        planner: "outline".into(),
+    }));
     let now = clock::now_ms();
     let seen = |oid: Oid, parent: Oid, step: &str| -> Result<CommitSeen> {
         let tree = repo.tree_of(oid)?;
@@ -110,9 +117,11 @@ fn content(repo: &Repo, name: &Name, base: Oid, plan: Oid, work: Oid, n_events: 
             subject: "feat: work".into(),
         })
     };
-    ledger.push(Draft::new(Body::CommitSeen(seen(plan, base, "00-step")?)).caused_by(Cause::commit(plan), now));
+    ledger
+        .push(Draft::new(Body::CommitSeen(seen(plan, base, "00-step")?)).caused_by(Cause::commit(plan), now));
     let evidence = Evidence { by: "setup".into(), ..Evidence::default() };
-    let change = StepChange { to: StepMove::Completed, reason: None, no_commit: false, evidence: Some(evidence) };
+    let change =
+        StepChange { to: StepMove::Completed, reason: None, no_commit: false, evidence: Some(evidence) };
     let setup: StepId = "00-step".parse()?;
     ledger.push(Draft { step: Some(setup), ..Draft::new(Body::Step(change)) });
     observe::commit(&mut ledger, seen(work, plan, "01-step")?, now, false, &|_| None);

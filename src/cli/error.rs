@@ -146,8 +146,9 @@ fn of_transport(err: &TransportError, message: String) -> CliError {
 fn of_git(err: &git::Error, message: String) -> CliError {
     match err {
         git::Error::Missing(_) => CliError::new(Exit::Refused, "object.missing", message).hint("git fetch"),
-        git::Error::Process(_) => CliError::new(Exit::Program, "git.failed", message),
-        git::Error::Git { .. } => CliError::new(Exit::Program, "git.failed", message),
+        git::Error::Process(_) | git::Error::Git { .. } => {
+            CliError::new(Exit::Program, "git.failed", message)
+        }
         git::Error::Gix { .. } | git::Error::Io { .. } | git::Error::Damaged(_) => {
             CliError::new(Exit::Refused, "repository.damaged", message).hint("git fsck")
         }

@@ -49,7 +49,7 @@ struct Global {
     #[arg(long, value_name = "PATH", global = true)]
     git_dir: Option<PathBuf>,
 
-    /// When to use colours; NO_COLOR and CLICOLOR_FORCE are honoured
+    /// When to use colours; `NO_COLOR` and `CLICOLOR_FORCE` are honoured
     #[arg(long, value_enum, default_value_t, value_name = "WHEN", global = true)]
     color: Color,
 }

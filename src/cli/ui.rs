@@ -1,7 +1,7 @@
 //! The terminal: results on stdout, everything else on stderr, and nothing raw on either.
 
 use std::fmt::Display;
-use std::io::{self, IsTerminal as _, Write};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 
 use anstyle::{AnsiColor, Style};
@@ -159,7 +159,7 @@ impl Table {
                 for (idx, (cell, style)) in row.iter().enumerate() {
                     let last = idx + 1 == row.len();
                     let gap = if last { 0 } else { widths[idx] - cell.width() + 2 };
-                    line.push_str(&format!("{style}{cell}{style:#}{}", " ".repeat(gap)));
+                    line.extend([styled(*style, cell), " ".repeat(gap)]);
                 }
                 line.trim_end().to_owned()
             })

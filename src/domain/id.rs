@@ -235,7 +235,7 @@ impl fmt::Debug for Digest {
 
 fn decode_hex(text: &str, out: &mut [u8; 32]) -> Option<usize> {
     let digits = text.as_bytes();
-    if digits.len() % 2 != 0 || digits.len() > 64 {
+    if !digits.len().is_multiple_of(2) || digits.len() > 64 {
         return None;
     }
     let value = |digit: u8| match digit {

@@ -16,18 +16,17 @@ use crate::store::refs;
 fn notes_of(protocol: &Protocol) -> Vec<(Oid, String)> {
     let name = protocol.name();
     let note = |(oid, commit): (&Oid, &crate::domain::state::Commit)| {
-        let mut text = format!("Protocol: {name}\n");
-        let step = commit.step.as_ref().and_then(|id| protocol.step(id));
-        if let Some(step) = step {
-            text.push_str(&format!("Step: {}\n", step.id));
+        let mut lines = vec![format!("Protocol: {name}")];
+        if let Some(step) = commit.step.as_ref().and_then(|id| protocol.step(id)) {
+            lines.push(format!("Step: {}", step.id));
             if let Some(shown) = step.verdict.as_ref().filter(|shown| shown.verdict.commit == Some(*oid)) {
-                text.push_str(&format!("QA: {}\n", shown.verdict.result));
+                lines.push(format!("QA: {}", shown.verdict.result));
             }
             if step.newest() == Some(*oid) && step.ci != JobResult::None {
-                text.push_str(&format!("CI: {}\n", step.ci));
+                lines.push(format!("CI: {}", step.ci));
             }
         }
-        (*oid, text)
+        (*oid, lines.join("\n") + "\n")
     };
     protocol.live_commits().map(note).collect()
 }

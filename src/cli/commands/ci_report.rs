@@ -159,7 +159,9 @@ fn print(ui: &mut Ui, reported: &Reported) -> Result<(), CliError> {
             let remote = reported.remote.as_deref().unwrap_or("the remote");
             ui.line(format!("{} reported to {remote}: {what}", styled(GREEN, "✓")))?;
         }
-        Delivered::File(path) => ui.line(format!("{} written to {}: {what}", styled(GREEN, "✓"), path.display()))?,
+        Delivered::File(path) => {
+            ui.line(format!("{} written to {}: {what}", styled(GREEN, "✓"), path.display()))?
+        }
         Delivered::NotShared { reason } => {
             ui.line(format!("{} not reported: {what}", styled(YELLOW, "!")))?;
             ui.note(error_chain(reason));
@@ -168,7 +170,9 @@ fn print(ui: &mut Ui, reported: &Reported) -> Result<(), CliError> {
         }
     }
     if reported.protocol.is_none() {
-        ui.note("no protocol was found for it; readers will match it by its commit, or say `--protocol NAME`");
+        ui.note(
+            "no protocol was found for it; readers will match it by its commit, or say `--protocol NAME`",
+        );
     }
     Ok(())
 }
@@ -179,25 +183,32 @@ impl From<Error> for CliError {
         match err {
             Error::NoStatus { provider, so_far } => {
                 let hint = match (provider, so_far) {
-                    ("github", _) => "git godzilla ci-report ${{ job.status }}, in a step with `if: always()`",
-                    (_, true) => "the environment only knows how it went so far: say success, failure or cancelled",
+                    ("github", _) => {
+                        "git godzilla ci-report ${{ job.status }}, in a step with `if: always()`"
+                    }
+                    (_, true) => {
+                        "the environment only knows how it went so far: say success, failure or cancelled"
+                    }
                     _ => "say success, failure, running or cancelled, or run the job with `-- COMMAND`",
                 };
                 Self::new(Exit::Usage, "ci.no_status", message).hint(hint)
             }
-            Error::NoCommit { .. } => Self::new(Exit::Usage, "ci.no_commit", message).hint("name it with `--sha COMMIT`"),
+            Error::NoCommit { .. } => {
+                Self::new(Exit::Usage, "ci.no_commit", message).hint("name it with `--sha COMMIT`")
+            }
             Error::UnknownCommit { .. } => Self::new(Exit::Unknown, "commit.unknown", message),
-            Error::Invalid { .. } => Self::new(Exit::Usage, "usage", message),
+            Error::Invalid { .. } | Error::NoCommand => Self::new(Exit::Usage, "usage", message),
             Error::Number { candidates, .. } => {
                 let candidates = candidates.iter().map(ToString::to_string).collect();
                 Self { candidates, ..Self::new(Exit::Unknown, "protocol.unknown", message) }
                     .hint("name it in full, as in `--protocol 0007-add-login`")
             }
-            Error::NoRemote { remotes } => Self { candidates: remotes, ..Self::new(Exit::Usage, "remote.none", message) }
-                .hint("name it with `--remote NAME`, or write a file with `--output FILE`"),
+            Error::NoRemote { remotes } => {
+                Self { candidates: remotes, ..Self::new(Exit::Usage, "remote.none", message) }
+                    .hint("name it with `--remote NAME`, or write a file with `--output FILE`")
+            }
             Error::WouldReplace { .. } => Self::new(Exit::Refused, "output.exists", message),
             Error::Output { .. } => Self::new(Exit::Refused, "io", message),
-            Error::NoCommand => Self::new(Exit::Usage, "usage", message),
             Error::Git(err) => err.into(),
         }
     }

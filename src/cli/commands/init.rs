@@ -14,6 +14,7 @@ use crate::service::init::{self, Initialised, Request, Result as What};
 ///
 /// Running it again changes nothing that is already so. It writes no file of the work tree.
 #[derive(clap::Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(in crate::cli) struct Args {
     /// The branch that protocols begin at and are merged into
     #[arg(long, value_name = "BRANCH")]

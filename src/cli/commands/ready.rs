@@ -20,16 +20,15 @@ pub(in crate::cli) struct Args {
 pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError> {
     let ctx = crate::cli::context(ui)?;
     let streams = Streams::read(&ctx)?;
-    let names = match &args.protocol {
-        Some(name) => vec![resolve::protocol(&streams, Some(name))?.name],
-        None => {
-            let listing = list::list(&ctx)?;
-            let open = listing
-                .rows
-                .iter()
-                .filter(|row| matches!(row.status.as_str(), "planned" | "running" | "blocked"));
-            open.filter_map(|row| row.name.parse().ok()).collect()
-        }
+    let names = if let Some(name) = &args.protocol {
+        vec![resolve::protocol(&streams, Some(name))?.name]
+    } else {
+        let listing = list::list(&ctx)?;
+        let open = listing
+            .rows
+            .iter()
+            .filter(|row| matches!(row.status.as_str(), "planned" | "running" | "blocked"));
+        open.filter_map(|row| row.name.parse().ok()).collect()
     };
     let mut documents: Vec<Value> = Vec::new();
     let mut table = Table::default();

@@ -15,7 +15,7 @@ use crate::platform::lock::{self, Lock};
 use crate::platform::{clock, fail};
 
 /// How long another process's lock on a ref is waited for.
-const LOCK_WAIT: Duration = Duration::from_millis(1000);
+const LOCK_WAIT: Duration = Duration::from_secs(1);
 
 /// One move of one ref.
 #[derive(Clone, Copy, Debug)]
@@ -76,7 +76,7 @@ impl Repo {
 
     fn move_locked(&self, step: Move<'_>, path: &Path, git_lock: &Path) -> Result<(), MoveError> {
         let failed = |source| MoveError::Io { path: path.to_owned(), source };
-        let loose = self.loose_ref(path).map_err(failed)?;
+        let loose = Self::loose_ref(path).map_err(failed)?;
         let actual = match loose {
             Some(Ok(oid)) => Some(oid),
             Some(Err(what)) => return Err(MoveError::NotPlain { name: step.name.to_owned(), what }),

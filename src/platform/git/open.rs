@@ -38,8 +38,8 @@ impl Repo {
                 .cli_overrides(config_parameters())
         };
         let trust = gix::sec::trust::Mapping { full: options(), reduced: options() };
-        let mut discovery = gix::discover::upwards::Options::default();
-        discovery.match_ceiling_dir_or_error = false;
+        let discovery =
+            gix::discover::upwards::Options { match_ceiling_dir_or_error: false, ..Default::default() };
         let found =
             gix::ThreadSafeRepository::discover_with_environment_overrides_opts(dir, discovery, trust);
         let repo = match found {
@@ -71,7 +71,7 @@ impl Repo {
         {
             for section in sections {
                 for name in section.value_names() {
-                    let name = name.to_string().to_ascii_lowercase();
+                    let name = name.to_ascii_lowercase();
                     let files = name == "refstorage"
                         && config.string("extensions.refStorage").is_some_and(|value| value == "files");
                     if !files && !KNOWN_EXTENSIONS.contains(&name.as_str()) {
@@ -83,7 +83,6 @@ impl Repo {
                 }
             }
         }
-        drop(config);
         repo.object_cache_size_if_unset(4 * 1024 * 1024);
         let absolute = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let (git_dir, common_dir) = (absolute(repo.git_dir()), absolute(repo.common_dir()));

@@ -89,7 +89,7 @@ impl Repo {
     }
 
     /// Returns what the loose file of a ref says, without gix's caches.
-    pub(super) fn loose_ref(&self, path: &Path) -> std::io::Result<Option<Result<Oid, String>>> {
+    pub(super) fn loose_ref(path: &Path) -> std::io::Result<Option<Result<Oid, String>>> {
         Ok(crate::platform::fs::read_if_there(path)?.map(|bytes| {
             let text = String::from_utf8_lossy(&bytes);
             text.trim_end().parse().map_err(|_| text.trim_end().chars().take(100).collect())
