@@ -69,7 +69,8 @@ pub fn commit(
     None
 }
 
-/// Records that commits which count are no longer on the branch, whose tip is `tip`.
+/// Records that commits are no longer on the branch, whose tip is `tip`. The last such word holds,
+/// so `gone` are all commits that events name and the branch does not reach, not only the new ones.
 pub fn vanished(ledger: &mut Ledger<'_>, tip: Oid, at_ms: u64, gone: Vec<Oid>) {
     let is_same_tip =
         |event: &&Event| matches!(event.body, Body::BranchTip { tip: known, .. } if known == tip);

@@ -20,6 +20,7 @@ const STATE: &str = include_str!("../data/v1/state.json");
 const VERSIONS: &str = include_str!("../data/v1/format");
 
 const KNOWN: &[&str] = &[
+    "project.created",
     "protocol.created",
     "spec.changed",
     "gates.accepted",
