@@ -68,7 +68,7 @@ fn commit(repo: &Repo, parent: Oid, who: &Identity, name: &Name, step: u64) -> R
         message,
         author: who,
         committer: who,
-        sign: false,
+        for_people: false,
     })?)
 }
 

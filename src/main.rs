@@ -5,7 +5,6 @@ use std::path::Path;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    git_godzilla::platform::process::tidy_up_on_signals();
     let mut args = std::env::args_os();
     let program = args.next().unwrap_or_default();
     if let Some(event) = git_godzilla::hooks::event_of(Path::new(&program)) {

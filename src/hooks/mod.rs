@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use crate::domain::id::Name;
 use crate::platform::git::Repo;
-use crate::platform::{env, hook_files};
+use crate::platform::{env, hook_files, process};
 use crate::service::context::Context;
 use crate::service::error_chain;
 use crate::service::settings::Settings;
@@ -40,6 +40,7 @@ pub fn run(event: &str, args: &[OsString]) -> ExitCode {
     if env::hooks_are_off() || !concerns_us(event, args) {
         return ExitCode::SUCCESS;
     }
+    process::tidy_up_on_signals();
     // Whatever happens in here, the user's command goes on.
     let result = std::panic::catch_unwind(|| dispatch(event, args));
     match result {

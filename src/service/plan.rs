@@ -137,7 +137,7 @@ pub fn plan(ctx: &Context, request: &Request) -> Result<Planned, Error> {
         message,
         author: &author,
         committer: &who,
-        sign: true,
+        for_people: true,
     })?;
     planned.commit = Some(commit);
 

@@ -395,7 +395,7 @@ pub fn write_commit(
         message,
         author: who,
         committer: who,
-        sign: false,
+        for_people: false,
     })
 }
 

@@ -11,6 +11,8 @@ mod run;
 mod transport;
 mod walk;
 
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -70,6 +72,8 @@ pub struct Repo {
     work_dir: Option<PathBuf>,
     /// Read once it is there.
     label: std::cell::OnceCell<String>,
+    /// Commits between two others, by both.
+    between: RefCell<HashMap<(Oid, Oid), HashSet<Oid>>>,
 }
 
 impl Repo {

@@ -55,7 +55,7 @@ impl Repo {
             message: format!("{message}\n"),
             author: who,
             committer: who,
-            sign: false,
+            for_people: false,
         })?;
         self.move_ref(Move { name: notes_ref, expected: tip, new, who, message }, guard)?;
         Ok(n_changed)

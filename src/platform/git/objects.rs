@@ -51,8 +51,9 @@ pub struct NewCommit<'a> {
     pub message: String,
     pub author: &'a Identity,
     pub committer: &'a Identity,
-    /// Whether to sign it as the user's configuration asks.
-    pub sign: bool,
+    /// Whether it is one of the user's own history: dated as git would date it, in the local zone,
+    /// and signed if the user's configuration asks for it. Else its time is in UTC.
+    pub for_people: bool,
 }
 
 impl Repo {
@@ -252,10 +253,11 @@ impl Repo {
     /// [`Error`] if it cannot be written or signed.
     pub fn write_commit(&self, new: &NewCommit<'_>) -> Result<Oid, Error> {
         let seconds = i64::try_from(clock::now_ms() / 1000).unwrap_or(0);
+        let local = if new.for_people { self.time_of_commit() } else { None };
         let signature = |who: &Identity| gix::actor::Signature {
             name: who.name.as_str().into(),
             email: who.email.as_str().into(),
-            time: self.time_of_commit().unwrap_or(gix::date::Time { seconds, offset: 0 }),
+            time: local.unwrap_or(gix::date::Time { seconds, offset: 0 }),
         };
         let mut commit = gix::objs::Commit {
             tree: to_gix(new.tree),
@@ -266,7 +268,7 @@ impl Repo {
             message: new.message.as_str().into(),
             extra_headers: Vec::new(),
         };
-        if new.sign
+        if new.for_people
             && let Some(options) =
                 self.gix.commit_signing_options_if_enabled().map_err(Error::gix("read how to sign"))?
         {

@@ -1,5 +1,6 @@
 //! Finding a repository, and refusing the ones that would be damaged.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use super::{Error, Repo};
@@ -87,7 +88,14 @@ impl Repo {
         let absolute = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let (git_dir, common_dir) = (absolute(repo.git_dir()), absolute(repo.common_dir()));
         let work_dir = repo.workdir().map(absolute);
-        Ok(Self { gix: repo, git_dir, common_dir, work_dir, label: std::cell::OnceCell::new() })
+        Ok(Self {
+            gix: repo,
+            git_dir,
+            common_dir,
+            work_dir,
+            label: std::cell::OnceCell::new(),
+            between: RefCell::default(),
+        })
     }
 }
 

@@ -22,6 +22,16 @@ impl Repo {
             .is_some_and(|base| from_gix(&base) == ancestor)
     }
 
+    /// Whether `oid` is reachable from `tip` and not from `base`: whether the history from `base` to
+    /// `tip` brought it in. What is brought in between two commits is walked once.
+    pub fn is_between(&self, oid: Oid, base: Oid, tip: Oid) -> bool {
+        let mut walked = self.between.borrow_mut();
+        let found = walked
+            .entry((base, tip))
+            .or_insert_with(|| self.reachable_down_to(&[tip], &[base], usize::MAX).unwrap_or_default());
+        found.contains(&oid)
+    }
+
     /// Returns the best common ancestor, if there is one.
     pub fn merge_base(&self, one: Oid, two: Oid) -> Option<Oid> {
         self.gix.merge_base(to_gix(one), to_gix(two)).ok().flatten().map(|base| from_gix(&base))
