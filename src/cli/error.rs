@@ -4,6 +4,7 @@
 use crate::domain::decide::RefusalKind;
 use crate::domain::id::InvalidName;
 use crate::platform::git::{self, OpenError, TransportError};
+use crate::service::demo;
 use crate::service::error::Error;
 use crate::service::error_chain;
 use crate::store::stream;
@@ -151,6 +152,24 @@ fn of_git(err: &git::Error, message: String) -> CliError {
         }
         git::Error::Gix { .. } | git::Error::Io { .. } | git::Error::Damaged(_) => {
             CliError::new(Exit::Refused, "repository.damaged", message).hint("git fsck")
+        }
+    }
+}
+
+impl From<demo::Error> for CliError {
+    fn from(err: demo::Error) -> Self {
+        let message = error_chain(&err);
+        match err {
+            demo::Error::NotEmpty(_) => Self::new(Exit::Refused, "demo.not_empty", message)
+                .hint("name a folder that is empty or absent"),
+            demo::Error::Area { .. } => Self::new(Exit::Refused, "io", message),
+            demo::Error::Start { .. } => {
+                Self::new(Exit::Program, "demo.start", message).hint("git 2.38 or newer is needed")
+            }
+            demo::Error::Step { .. } => Self::new(Exit::Program, "demo.step", message)
+                .hint("look at it with `git godzilla demo --keep DIR`"),
+            demo::Error::Differs(_) => Self::new(Exit::Bug, "demo.differs", message)
+                .hint("please report this, with what `git godzilla demo --keep DIR` leaves behind"),
         }
     }
 }

@@ -177,6 +177,6 @@ fn dispatch(ui: &mut Ui, command: Command) -> Result<ExitCode, CliError> {
         Command::Hook(args) => Ok(crate::hooks::run(&args.name, &args.args)),
         Command::Notes(args) => notes::run(ui, &args),
         Command::Config(args) => config::run(ui, &args),
-        Command::Demo(args) => demo::run(ui, &args),
+        Command::Demo(args) => demo::run(ui, args),
     }
 }

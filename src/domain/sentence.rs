@@ -2,7 +2,7 @@
 
 use super::event::{Body, Event};
 use super::state::Protocol;
-use super::status::{ProtocolMove, ProtocolStatus, StepMove};
+use super::status::{ProtocolMove, ProtocolStatus, StepMove, StepStatus};
 use super::text;
 
 /// Returns the sentence for `events`, which have just led to `protocol`.
@@ -33,6 +33,27 @@ pub fn sentence(events: &[Event], protocol: Option<&Protocol>) -> String {
     if more > 0 { format!("{said} (and {more} more)") } else { said }
 }
 
+/// Returns the sentence for one event by itself, as a log shows it.
+pub fn line(event: &Event) -> String {
+    let (subject, to, reason) = match &event.body {
+        Body::Planned { .. } => ("protocol".to_owned(), ProtocolStatus::Planned.as_str(), None),
+        Body::Step(change) => {
+            let id = event.step.as_ref().map(ToString::to_string).unwrap_or_default();
+            // Where an unblocked step goes on depends on its history.
+            let to = step_target(change.to).map_or("unblocked", StepStatus::as_str);
+            (format!("step {id}"), to, change.reason.as_ref())
+        }
+        Body::NoteAdded { text } => {
+            let about = event.step.as_ref().map(|step| format!(" on step {step}")).unwrap_or_default();
+            return format!("note{about}: {}", text::clip(&text::one_line(text), 100));
+        }
+        _ => return sentence(std::slice::from_ref(event), None),
+    };
+    let from = event.from.as_deref().map(|from| format!("{from} -> ")).unwrap_or_default();
+    let because = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
+    text::clip(&text::one_line(&format!("{subject}: {from}{to}{because}")), 100)
+}
+
 fn weight(body: &Body) -> u8 {
     match body {
         Body::Created(_) => 9,
@@ -61,6 +82,18 @@ fn step_sentence(event: &Event, events: &[Event], protocol: Option<&Protocol>) -
         _ => String::new(),
     };
     format!("step {id}: {from} -> {now}{because}")
+}
+
+fn step_target(to: StepMove) -> Option<StepStatus> {
+    match to {
+        StepMove::Started | StepMove::Retried => Some(StepStatus::Running),
+        StepMove::Submitted => Some(StepStatus::NeedsQa),
+        StepMove::Blocked => Some(StepStatus::Blocked),
+        StepMove::Unblocked => None,
+        StepMove::Skipped => Some(StepStatus::Cancelled),
+        StepMove::Failed => Some(StepStatus::Failed),
+        StepMove::Completed | StepMove::Approved => Some(StepStatus::Completed),
+    }
 }
 
 fn protocol_target(to: ProtocolMove) -> ProtocolStatus {

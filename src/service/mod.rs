@@ -5,6 +5,7 @@ pub mod base;
 pub mod branch;
 pub mod ci_report;
 pub mod context;
+pub mod demo;
 pub mod error;
 pub mod exclude;
 pub mod explain;

@@ -5,8 +5,10 @@
 
 mod ci_delivery;
 mod compat;
+mod demo;
 mod first;
 mod laws;
 mod model;
+mod schemas;
 mod settings;
 mod support;

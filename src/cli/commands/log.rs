@@ -8,7 +8,7 @@ use super::show;
 use crate::cli::error::CliError;
 use crate::cli::ui::{DIM, RED, Ui, moment, styled};
 use crate::domain::fold::Outcome;
-use crate::domain::sentence::sentence;
+use crate::domain::sentence;
 
 /// Show the events of one protocol, in the order in which they count
 #[derive(clap::Args, Debug)]
@@ -36,16 +36,7 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
         }
         let event = &line.event;
         let time = styled(DIM, moment(event.at_ms));
-        let said = sentence(std::slice::from_ref(event), Some(&shown.protocol));
-        let said = match &event.body {
-            crate::domain::event::Body::Step(change) => {
-                let step = event.step.as_ref().map(ToString::to_string).unwrap_or_default();
-                let what = change.to.as_str().trim_start_matches("step.");
-                let because = change.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
-                format!("step {step}: {what}{because}")
-            }
-            _ => said,
-        };
+        let said = sentence::line(event);
         let who = if event.actor.name.is_empty() { String::new() } else { format!("  {}", event.actor.name) };
         let who = styled(DIM, format!("{who} ({})", event.actor.kind));
         if counts {
