@@ -43,6 +43,18 @@ impl CliError {
         self.hint = Some(hint.into());
         self
     }
+
+    /// Makes the hint about a missing name one for a command that takes the name as its argument.
+    #[must_use]
+    pub(super) fn for_argument_of(self, command: &str) -> Self {
+        match self.candidates.first() {
+            Some(name) if self.code == "name.ambiguous" => {
+                let hint = format!("git godzilla {command} {name}");
+                self.hint(hint)
+            }
+            _ => self,
+        }
+    }
 }
 
 impl From<OpenError> for CliError {

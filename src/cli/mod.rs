@@ -36,6 +36,7 @@ struct Cli {
 }
 
 #[derive(clap::Args, Debug)]
+#[command(next_help_heading = "Options of every command")]
 struct Global {
     /// Print JSON with a versioned schema on stdout
     #[arg(long, global = true)]

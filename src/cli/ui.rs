@@ -128,6 +128,11 @@ pub(super) fn styled(style: Style, text: impl Display) -> String {
     format!("{style}{text}{style:#}")
 }
 
+/// Returns a count with its noun, which forms its plural by an `s`.
+pub(super) fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
 /// Cells in columns as wide as their widest cell.
 #[derive(Default)]
 pub(super) struct Table {
@@ -155,13 +160,13 @@ impl Table {
         self.rows
             .iter()
             .map(|row| {
-                let mut line = String::new();
-                for (idx, (cell, style)) in row.iter().enumerate() {
-                    let last = idx + 1 == row.len();
-                    let gap = if last { 0 } else { widths[idx] - cell.width() + 2 };
-                    line.extend([styled(*style, cell), " ".repeat(gap)]);
-                }
-                line.trim_end().to_owned()
+                // Empty cells at the end would only leave spaces behind.
+                let n_cells = row.iter().rposition(|(cell, _)| !cell.is_empty()).map_or(0, |idx| idx + 1);
+                let cells = row.iter().take(n_cells).enumerate().map(|(idx, (cell, style))| {
+                    let gap = if idx + 1 == n_cells { 0 } else { widths[idx] - cell.width() + 2 };
+                    styled(*style, cell) + &" ".repeat(gap)
+                });
+                cells.collect()
             })
             .collect()
     }

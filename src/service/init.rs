@@ -283,7 +283,15 @@ impl Setup<'_> {
         self.done.adopted_events = adopted;
         let n_protocols = listing.rows.len();
         let result = if adopted > 0 { Result::Done } else { Result::Unchanged };
-        self.say("adopt", remote.name.clone(), result, format!("{n_protocols} protocols are known"));
+        self.say(
+            "adopt",
+            remote.name.clone(),
+            result,
+            match n_protocols {
+                1 => "1 protocol is known".to_owned(),
+                n => format!("{n} protocols are known"),
+            },
+        );
         Ok(())
     }
 

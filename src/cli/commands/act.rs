@@ -231,7 +231,7 @@ fn on_step(ui: &mut Ui, command: &str, target: &StepTarget, verb: &Verb) -> Resu
 }
 
 fn on_protocol(ui: &mut Ui, command: &str, target: &Target, verb: &Verb) -> Result<ExitCode, CliError> {
-    run(ui, command, target.name.as_deref(), None, verb)
+    run(ui, command, target.name.as_deref(), None, verb).map_err(|err| err.for_argument_of(command))
 }
 
 fn run(

@@ -41,7 +41,12 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
     let mut table = Table::default();
     for entry in entries {
         let from = if origin { entry.origin.to_string() } else { String::new() };
-        table.row([(entry.key.clone(), plain), (entry.value.clone(), plain), (from, DIM)]);
+        let value = match &entry.typed {
+            None if entry.value.is_empty() => ("(not set)".to_owned(), DIM),
+            Some(settings::Value::List(list)) if list.is_empty() => ("(none)".to_owned(), DIM),
+            _ => (entry.value.clone(), plain),
+        };
+        table.row([(entry.key.clone(), plain), value, (from, DIM)]);
     }
     for line in table.lines() {
         ui.line(line)?;

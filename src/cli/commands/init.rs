@@ -115,7 +115,7 @@ fn print(ui: &mut Ui, ctx: &Context, done: &Initialised, dry_run: bool) -> Resul
         let style = if action.result == What::Unchanged { DIM } else { BOLD };
         table.row([
             (format!("{mark} {}", action.action), style),
-            (action.target.clone(), plain),
+            (if action.target == action.action { String::new() } else { action.target.clone() }, plain),
             (action.message.clone(), DIM),
         ]);
     }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::show;
 use crate::cli::error::CliError;
-use crate::cli::ui::{DIM, RED, Ui, moment, styled};
+use crate::cli::ui::{DIM, RED, Ui, counted, moment, styled};
 use crate::domain::fold::Outcome;
 use crate::domain::sentence;
 
@@ -23,7 +23,7 @@ pub(in crate::cli) struct Args {
 
 pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError> {
     let ctx = crate::cli::context(ui)?;
-    let shown = show::load(&ctx, args.name.as_deref())?;
+    let shown = show::load(&ctx, "log", args.name.as_deref())?;
     for (line, outcome) in shown.content.lines().iter().zip(&shown.folded.outcomes) {
         let reason = reason(outcome);
         if ui.json {
@@ -48,7 +48,8 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
     }
     let n_hidden = shown.folded.outcomes.iter().filter(|outcome| **outcome != Outcome::Accepted).count();
     if n_hidden > 0 && !args.all && !ui.json {
-        ui.note(format!("{n_hidden} events do not count; see them with `--all`"));
+        let verb = if n_hidden == 1 { "does" } else { "do" };
+        ui.note(format!("{} {verb} not count; see `--all`", counted(n_hidden, "event")));
     }
     Ok(ExitCode::SUCCESS)
 }

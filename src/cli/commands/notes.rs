@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use crate::cli::error::CliError;
-use crate::cli::ui::Ui;
+use crate::cli::ui::{Ui, counted};
 use crate::service::notes;
 
 /// Notes on the commits of protocols, for `git log --notes=godzilla`
@@ -28,7 +28,7 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
     if ui.json {
         ui.json(&json!({ "schema": "git-godzilla/notes@1", "written": written }))?;
     } else {
-        ui.line(format!("{written} notes written; see them with `git log --notes=godzilla`"))?;
+        ui.line(format!("{} written; see `git log --notes=godzilla`", counted(written, "note")))?;
     }
     Ok(ExitCode::SUCCESS)
 }

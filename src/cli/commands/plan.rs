@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use crate::cli::error::{CliError, Exit};
-use crate::cli::ui::{BOLD, CYAN, Ui, styled};
+use crate::cli::ui::{BOLD, CYAN, Table, Ui, styled};
 use crate::domain::outline::{self, Outline, OutlineStep};
 use crate::domain::spec::QaPolicy;
 use crate::domain::text;
@@ -159,8 +159,12 @@ fn print(ui: &mut Ui, planned: &Planned, dry_run: bool) -> Result<(), CliError> 
     if planned.recovered {
         ui.line("  (it had been begun by a command that was interrupted)")?;
     }
+    let mut steps = Table::default();
     for step in &planned.steps {
-        ui.line(format!("  {}  {}", step.id, step.title))?;
+        steps.row([(format!("  {}", step.id), CYAN), (step.title.clone(), anstyle::Style::new())]);
+    }
+    for line in steps.lines() {
+        ui.line(line)?;
     }
     ui.line(format!("  branch {} from {} at {}", planned.name, planned.base, planned.base_commit.short()))?;
     if let Some(step) = planned.steps.last().filter(|_| planned.qa_by_default) {

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use crate::cli::error::CliError;
 use crate::cli::json::{self as shapes, Worktrees};
-use crate::cli::ui::{BOLD, CYAN, DIM, Table, Ui, moment, status_look, styled};
+use crate::cli::ui::{BOLD, CYAN, DIM, Table, Ui, counted, moment, status_look, styled};
 use crate::domain::ci::JobResult;
 use crate::domain::sentence::short_ref;
 use crate::service::context::Context;
@@ -21,15 +21,16 @@ pub(in crate::cli) struct Args {
 
 pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError> {
     let ctx = crate::cli::context(ui)?;
-    let shown = load(&ctx, args.name.as_deref())?;
+    let shown = load(&ctx, "show", args.name.as_deref())?;
     print(ui, &ctx, &shown)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Reads the protocol that is named, or that of the current branch.
-pub(super) fn load(ctx: &Context, name: Option<&str>) -> Result<Shown, CliError> {
+/// Reads the protocol that is named, or that of the current branch, for a command.
+pub(super) fn load(ctx: &Context, command: &str, name: Option<&str>) -> Result<Shown, CliError> {
     let streams = Streams::read(ctx)?;
-    let target = resolve::protocol(&streams, name)?;
+    let target = resolve::protocol(&streams, name);
+    let target = target.map_err(|err| CliError::from(err).for_argument_of(command))?;
     Ok(list::show(&streams, &target.name, target.root)?)
 }
 
@@ -60,7 +61,10 @@ pub(super) fn print(ui: &mut Ui, ctx: &Context, shown: &Shown) -> Result<(), Cli
     if shown.row.unshared_events > 0 {
         fact(
             "unshared",
-            format!("{} events; `git push` or `git godzilla sync` shares them", shown.row.unshared_events),
+            format!(
+                "{}; `git push` or `git godzilla sync` shares what is new",
+                counted(shown.row.unshared_events, "event")
+            ),
         );
     }
     for line in facts.lines() {
@@ -89,10 +93,8 @@ fn steps(shown: &Shown) -> Vec<String> {
         let (glyph, style) = status_look(step.shown.as_str());
         let mark = if Some(&step.id) == current { "→" } else { " " };
         let mut facts = Vec::new();
-        match step.commits.len() {
-            0 => (),
-            1 => facts.push("1 commit".to_owned()),
-            n => facts.push(format!("{n} commits")),
+        if !step.commits.is_empty() {
+            facts.push(counted(step.commits.len(), "commit"));
         }
         if step.attempt > 1 {
             facts.push(format!("attempt {}", step.attempt));

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{list as list_command, show};
 use crate::cli::error::CliError;
 use crate::cli::json::{self as shapes, Worktrees};
-use crate::cli::ui::{CYAN, Ui, styled};
+use crate::cli::ui::{CYAN, Ui, counted, styled};
 use crate::service::streams::Streams;
 use crate::service::{list, resolve};
 
@@ -67,23 +67,24 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
         ui.line(line)?;
     }
     if n_over > 0 {
-        ui.line(format!("and {n_over} that are over (git godzilla list)"))?;
+        let is = if n_over == 1 { "is" } else { "are" };
+        ui.line(format!("and {n_over} that {is} over (git godzilla list)"))?;
     }
     for row in listing.rows.iter().filter_map(|row| row.blocked_reason.as_ref()) {
         ui.line(format!("{}: {}", row.message, styled(CYAN, &row.remedy)))?;
     }
     for remote in remotes.iter().filter(|remote| remote.unshared_events > 0) {
         ui.line(format!(
-            "{} events are not on {}: {}",
-            remote.unshared_events,
+            "{} not on {}: {}",
+            counted(remote.unshared_events, "event"),
             remote.name,
             styled(CYAN, "git godzilla sync")
         ))?;
     }
     if listing.unmatched_ci_reports > 0 {
         ui.line(format!(
-            "{} CI reports are about commits that no protocol knows",
-            listing.unmatched_ci_reports
+            "{} about commits that no protocol here knows",
+            counted(listing.unmatched_ci_reports, "CI report")
         ))?;
     }
     Ok(ExitCode::SUCCESS)

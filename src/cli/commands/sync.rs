@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use crate::cli::error::CliError;
-use crate::cli::ui::{GREEN, RED, Ui, styled};
+use crate::cli::ui::{GREEN, RED, Ui, counted, styled};
 use crate::service::sync::{self, Outcome, Progress, Synced};
 
 /// Share state with a remote: fetch, take over, push
@@ -54,10 +54,10 @@ fn line(remote: &Synced) -> String {
             format!("{} {} is up to date", styled(GREEN, "✓"), remote.name)
         }
         Outcome::Ok => format!(
-            "{} {}: {} events fetched, {} pushed{message}",
+            "{} {}: {} fetched, {} pushed{message}",
             styled(GREEN, "✓"),
             remote.name,
-            remote.fetched_events,
+            counted(remote.fetched_events, "event"),
             remote.pushed_events
         ),
         result => format!("{} {} is {}{message}", styled(RED, "✗"), remote.name, result.as_str()),
