@@ -9,6 +9,7 @@ mod demo;
 mod first;
 mod laws;
 mod model;
+mod readme;
 mod schemas;
 mod settings;
 mod support;
