@@ -4,6 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "a test starts processes and writes files of its own")]
 
 mod ci_delivery;
+mod cli_snapshots;
 mod compat;
 mod demo;
 mod first;

@@ -1,0 +1,631 @@
+//! What a person sees: each command once or twice, as one text of stdout, stderr and exit code.
+
+use insta::assert_snapshot;
+
+use crate::support::{Place, World};
+
+const NAME: &str = "0001-add-a-login-page";
+
+/// Replaces what differs from run to run while it lives.
+fn masked(world: &World) -> insta::internals::SettingsBindDropGuard {
+    let mut settings = insta::Settings::clone_current();
+    for path in [world.path().to_owned(), world.path().canonicalize().unwrap()] {
+        settings.add_filter(&path.display().to_string(), "[WORLD]");
+    }
+    settings.add_filter(r"\b\d{4}-\d\d-\d\d \d\d:\d\d\b", "[TIME]");
+    settings.add_filter(r"\b[0-9a-f]{40}\b", "[COMMIT]");
+    settings.add_filter(r"\b[0-9a-f]{10}\b", "[HASH]");
+    settings.add_filter(r"\b[0-9A-HJKMNP-TV-Z]{26}\b", "[ID]");
+    settings.add_filter(r"\bclone-[0-9a-z]{6}\b", "[LABEL]");
+    settings.bind_to_scope()
+}
+
+fn login_page<'a>(a: &'a Place<'_>) -> Place<'a> {
+    a.plan("Add a login page", &["The form", "The API"])
+}
+
+#[test]
+fn init_once_and_again() {
+    let world = World::new();
+    let place = world.bare_clone_of("a");
+    let mut settings = insta::Settings::clone_current();
+    // The width of a column depends on where the world lies.
+    settings.add_filter(r"  +", "  ");
+    let _columns = settings.bind_to_scope();
+    let _mask = masked(&world);
+    assert_snapshot!(place.godzilla(&["init", "--dry-run"]), @r"
+    → label  [LABEL]  this clone's name in events
+    = base  main  the branch that protocols begin at and are merged into
+    → exclude  /worktrees/  not shown by git status (info/exclude)
+    → exclude  /.protocols/.queue/  not shown by git status (info/exclude)
+    → refspec  origin  git fetch and git pull bring state from it
+    → hooks  [WORLD]/a/.git/hooks  steps advance on commit and push
+    → adopt  origin  take over the state that it holds
+    → project  record the project
+    ");
+    assert_snapshot!(place.godzilla(&["init"]), @r#"
+    ✓ label  [LABEL]  this clone's name in events
+    = base  main  the branch that protocols begin at and are merged into
+    ✓ exclude  /worktrees/  not shown by git status (info/exclude)
+    ✓ exclude  /.protocols/.queue/  not shown by git status (info/exclude)
+    ✓ refspec  origin  git fetch and git pull bring state from it
+    ✓ hooks  [WORLD]/a/.git/hooks  steps advance on commit and push
+    = adopt  origin  0 protocols are known
+    ✓ project  recorded
+    [WORLD]/a is set up
+    next: git godzilla plan "what is to be done"
+    "#);
+    assert_snapshot!(place.godzilla(&["init"]), @r#"
+    = label  [LABEL]  this clone's name in events
+    = base  main  the branch that protocols begin at and are merged into
+    = exclude  /worktrees/  not shown by git status (info/exclude)
+    = exclude  /.protocols/.queue/  not shown by git status (info/exclude)
+    = refspec  origin  git fetch and git pull bring state from it
+    = hooks  [WORLD]/a/.git/hooks  steps advance on commit and push
+    = adopt  origin  0 protocols are known
+    = project  recorded
+    [WORLD]/a is set up already
+    next: git godzilla plan "what is to be done"
+    "#);
+}
+
+#[test]
+fn without_a_repository_or_init() {
+    let world = World::new();
+    let _mask = masked(&world);
+    assert_snapshot!(world.place("home").godzilla(&["list"]), @r"
+    --- stderr ---
+    error: not a git repository (or any of the parent directories): `.`
+    hint: git godzilla init --init-if-needed
+    [exit code: 4]
+    ");
+    let place = world.bare_clone_of("a");
+    assert_snapshot!(place.godzilla(&["plan", "Add a login page"]), @r"
+    --- stderr ---
+    error: this clone is not set up for protocols
+    hint: git godzilla init
+    [exit code: 4]
+    ");
+}
+
+#[test]
+fn plan_dry_and_for_real() {
+    let world = World::new();
+    let _mask = masked(&world);
+    let a = world.clone("a");
+    let args = ["plan", "Add a login page", "--step", "The form", "--step", "The API"];
+    assert_snapshot!(a.godzilla(&[&args[..], &["--dry-run"]].concat()), @r"
+    would plan 0001-add-a-login-page  Add a login page
+      00-setup     Set up
+      01-the-form  The form
+      02-the-api   The API
+      branch 0001-add-a-login-page from main at [HASH]
+      the base has no gates, so a step that is done is completed (QA skip)
+    ");
+    assert_snapshot!(a.godzilla(&args), @r"
+    planned 0001-add-a-login-page  Add a login page
+      00-setup     Set up
+      01-the-form  The form
+      02-the-api   The API
+      branch 0001-add-a-login-page from main at [HASH]
+      the base has no gates, so a step that is done is completed (QA skip)
+      the plan is committed; your own commit hooks did not run for it
+    next: cd [WORLD]/a/worktrees/0001-add-a-login-page
+    ");
+    assert_snapshot!(a.godzilla(&["plan"]), @r#"
+    --- stderr ---
+    error: say what is to be done
+    hint: git godzilla plan "Add a login page" --step "The form" --step "The API"
+    [exit code: 2]
+    "#);
+}
+
+#[test]
+fn plan_from_markdown() {
+    let world = World::new();
+    let _mask = masked(&world);
+    let a = world.clone("a");
+    a.write("plan.md", "# Add search\n\nPeople look for things.\n\n- [ ] An index\n  - [ ] of titles\n- [ ] A box\n");
+    assert_snapshot!(a.godzilla(&["plan", "--from", "plan.md", "--qa", "full"]), @r"
+    planned 0001-add-search  Add search
+      00-setup     Set up
+      01-an-index  An index
+      02-a-box     A box
+      branch 0001-add-search from main at [HASH]
+      the plan is committed; your own commit hooks did not run for it
+    next: cd [WORLD]/a/worktrees/0001-add-search
+    ");
+    assert_snapshot!(world.place("a/worktrees/0001-add-search").read(".protocols/0001-add-search/01-an-index.md"), @r"
+    ---
+    id: 01-an-index
+    title: An index
+    type: work
+    qa: full
+    depends_on: [00-setup]
+    paths: []
+    ---
+
+    # An index
+
+    ## Briefing
+
+    People look for things.
+
+    ## Sub-tasks
+
+    - [ ] of titles
+
+    ## Verification
+    ");
+    assert_snapshot!(a.godzilla(&["plan", "--from", "absent.md"]), @r"
+    --- stderr ---
+    error: cannot read `absent.md`: No such file or directory (os error 2)
+    [exit code: 3]
+    ");
+}
+
+#[test]
+fn list_and_status() {
+    let world = World::new();
+    let _mask = masked(&world);
+    let a = world.clone("a");
+    assert_snapshot!(a.godzilla(&["list"]), @r#"
+    no protocols yet
+    --- stderr ---
+    plan one with `git godzilla plan "what is to be done"`
+    "#);
+    assert_snapshot!(a.godzilla(&["status"]), @"nothing is going on");
+    let work = login_page(&a);
+    a.plan("Fix the till", &[]);
+    work.commit("form.html", "feat(login): the form");
+    assert_snapshot!(a.godzilla(&["list"]), @r"
+    ● 0001-add-a-login-page  running  1/3  01-the-form (running)  Add a login page
+    ○ 0002-fix-the-till      planned  1/2  01-fix-the-till        Fix the till
+    ");
+    assert_snapshot!(a.godzilla(&["status"]), @r"
+    ● 0001-add-a-login-page  running  1/3  01-the-form (running)  Add a login page
+    ○ 0002-fix-the-till      planned  1/2  01-fix-the-till        Fix the till
+    11 events not on origin: git godzilla sync
+    ");
+    assert_snapshot!(work.godzilla(&["status"]), @r"
+    0001-add-a-login-page  Add a login page
+    status    ● running
+    branch    0001-add-a-login-page from main at [HASH]
+    worktree  [WORLD]/a/worktrees/0001-add-a-login-page
+    updated   [TIME]
+    unshared  7 events; `git push` or `git godzilla sync` shares what is new
+
+      ✓ 00-setup     completed  Set up    1 commit
+    → ● 01-the-form  running    The form  1 commit
+      ○ 02-the-api   pending    The API
+
+    step 01-the-form is being worked on; tick its last box, or say that it is done
+    next: git godzilla done 01-the-form -p 0001-add-a-login-page
+    ");
+    a.godzilla_ok(&["cancel", "2"]);
+    assert_snapshot!(a.godzilla(&["list", "--open"]), @"● 0001-add-a-login-page  running  1/3  01-the-form (running)  Add a login page");
+    assert_snapshot!(a.godzilla(&["status"]), @r"
+    ● 0001-add-a-login-page  running  1/3  01-the-form (running)  Add a login page
+    and 1 that is over (git godzilla list)
+    12 events not on origin: git godzilla sync
+    ");
+}
+
+#[test]
+fn show_and_log() {
+    let world = World::new();
+    let _mask = masked(&world);
+    let a = world.clone("a");
+    assert_snapshot!(a.godzilla(&["show"]), @r#"
+    --- stderr ---
+    error: this is not the branch of a protocol, so say which one
+    hint: plan one with `git godzilla plan "…"`
+    [exit code: 2]
+    "#);
+    let work = login_page(&a);
+    work.tick(NAME, "01-the-form");
+    work.commit("form.html", "feat(login): the form");
+    work.godzilla_ok(&["comment", "looks good", "1"]);
+    assert_snapshot!(work.godzilla(&["show"]), @r"
+    0001-add-a-login-page  Add a login page
+    status    ● running
+    branch    0001-add-a-login-page from main at [HASH]
+    worktree  [WORLD]/a/worktrees/0001-add-a-login-page
+    updated   [TIME]
+    unshared  9 events; `git push` or `git godzilla sync` shares what is new
+
+      ✓ 00-setup     completed  Set up    1 commit
+      ✓ 01-the-form  completed  The form  1 commit
+    → ○ 02-the-api   pending    The API
+
+    step 02-the-api can start: commit on branch 0001-add-a-login-page, or start it
+    next: git godzilla start 02-the-api -p 0001-add-a-login-page
+    ");
+    assert_snapshot!(a.godzilla(&["log", "1"]), @r"
+    [TIME]  plan 0001-add-a-login-page: Add a login page  Ada (human)
+    [TIME]  protocol: pending -> planned  Ada (human)
+    [TIME]  commit [HASH]: feat(protocol): add plan for 0001-add-a-login-page [protocol-0001/00]  Ada (human)
+    [TIME]  step 00-setup: pending -> completed  Ada (human)
+    [TIME]  commit [HASH]: feat(login): the form [protocol-0001/01]  Ada (hook)
+    [TIME]  protocol: planned -> running  Ada (hook)
+    [TIME]  step 01-the-form: pending -> running  Ada (hook)
+    [TIME]  step 01-the-form: running -> completed  Ada (hook)
+    [TIME]  note on step 01-the-form: looks good  Ada (human)
+    ");
+    assert_snapshot!(a.godzilla(&["show"]), @r"
+    --- stderr ---
+    error: this is not the branch of a protocol, so say which one
+    hint: git godzilla show 0001-add-a-login-page
+    [exit code: 2]
+    ");
+    assert_snapshot!(a.godzilla(&["show", "0001-add-a-login-pag"]), @r"
+    --- stderr ---
+    error: there is no protocol `0001-add-a-login-pag`
+    hint: did you mean `0001-add-a-login-page`?
+    [exit code: 3]
+    ");
+}
+
+#[test]
+fn ready_and_explain() {
+    let world = World::new();
+    let _mask = masked(&world);
+    let a = world.clone("a");
+    assert_snapshot!(a.godzilla(&["ready"]), @"no step can start now");
+    let work = login_page(&a);
+    a.plan("Fix the till", &[]);
+    assert_snapshot!(a.godzilla(&["ready"]), @r"
+    0001-add-a-login-page/01-the-form  The form
+    0002-fix-the-till/01-fix-the-till  Fix the till
+    ");
+    assert_snapshot!(work.godzilla(&["explain"]), @r"
+    step 01-the-form can start: commit on branch 0001-add-a-login-page, or start it
+    next: git godzilla start 01-the-form -p 0001-add-a-login-page
+    ");
+    assert_snapshot!(work.godzilla(&["explain", "--step", "2"]), @r"
+    step 02-the-api waits for 01-the-form (pending)
+    next: git godzilla explain 0001-add-a-login-page
+    ");
+}
+
+#[test]
+fn start_done_next() {
+    let world = World::new();
+    let _mask = masked(&world);
+    let a = world.clone("a");
+    let work = login_page(&a);
+    assert_snapshot!(work.godzilla(&["start", "2"]), @r#"
+    --- stderr ---
+    error: step 02-the-api waits for 01-the-form (pending)
+    hint: finish it, or give it up with `git godzilla skip 01-the-form -p 0001-add-a-login-page --reason "…"`
+    [exit code: 4]
+    "#);
+    assert_snapshot!(work.godzilla(&["start"]), @"● step 0001-add-a-login-page/01-the-form is running");
+    assert_snapshot!(work.godzilla(&["start"]), @"● step 0001-add-a-login-page/01-the-form is running already");
+    assert_snapshot!(work.godzilla(&["done"]), @r"
+    --- stderr ---
+    error: step 01-the-form has no commit yet
+    hint: commit on the protocol's branch, or say `--no-commit` if there is nothing to commit
+    [exit code: 4]
+    ");
+    assert_snapshot!(work.godzilla(&["done", "--no-commit"]), @r"
+    ✓ step 0001-add-a-login-page/01-the-form is completed
+      next is 02-the-api (The API)
+    ");
+    assert_snapshot!(work.godzilla(&["next"]), @"● step 0001-add-a-login-page/02-the-api is running");
+    work.commit("api.rs", "feat(login): the API");
+    assert_snapshot!(work.godzilla(&["done"]), @r"
+    ✓ step 0001-add-a-login-page/02-the-api is completed
+      every step is settled: merge 0001-add-a-login-page into main
+    ");
+    assert_snapshot!(work.godzilla(&["next"]), @r"
+    --- stderr ---
+    error: every step is settled
+    hint: merge the branch and push
+    [exit code: 4]
+    ");
+    assert_snapshot!(work.godzilla(&["done", "9"]), @r"
+    --- stderr ---
+    error: there is no step `9`
+    hint: git godzilla show
+    [exit code: 3]
+    ");
+}
+
+#[test]
+fn block_unblock_skip() {
+    let world = World::new();
+    let _mask = masked(&world);
+    let a = world.clone("a");
+    let work = login_page(&a);
+    assert_snapshot!(work.godzilla(&["block", "--reason", "no design yet"]), @"✗ step 0001-add-a-login-page/01-the-form is blocked");
+    assert_snapshot!(work.godzilla(&["explain"]), @r"
+    step 01-the-form is blocked: no design yet
+    next: git godzilla unblock 01-the-form -p 0001-add-a-login-page
+    ");
+    assert_snapshot!(work.godzilla(&["unblock"]), @"○ step 0001-add-a-login-page/01-the-form is pending");
+    assert_snapshot!(work.godzilla(&["unblock"]), @r"
+    --- stderr ---
+    error: cannot unblock step 01-the-form: it is pending
+    hint: git godzilla start 01-the-form -p 0001-add-a-login-page
+    [exit code: 4]
+    ");
+    assert_snapshot!(work.godzilla(&["skip"]), @r"
+    --- stderr ---
+    error: the following required arguments were not provided:
+      --reason <TEXT>
+
+    Usage: git godzilla skip --reason <TEXT> [STEP]
+
+    For more information, try '--help'.
+    [exit code: 2]
+    ");
+    assert_snapshot!(work.godzilla(&["skip", "--reason", "not needed"]), @"– step 0001-add-a-login-page/01-the-form is cancelled");
+}
+
+#[test]
+fn approve_and_retry() {
+    let world = World::new();
+    let _mask = masked(&world);
+    let a = world.clone("a");
+    a.godzilla_ok(&["plan", "Add a login page", "--step", "The form", "--qa", "full"]);
+    let work = world.place("a/worktrees/0001-add-a-login-page");
+    assert_snapshot!(work.godzilla(&["approve"]), @r"
+    --- stderr ---
+    error: cannot approve step 01-the-form: it is pending
+    hint: git godzilla start 01-the-form -p 0001-add-a-login-page
+    [exit code: 4]
+    ");
+    work.commit("form.html", "feat(login): the form");
+    assert_snapshot!(work.godzilla(&["done"]), @"◐ step 0001-add-a-login-page/01-the-form is needs_qa");
+    assert_snapshot!(work.godzilla(&["explain"]), @r"
+    step 01-the-form is done and waits for QA (full)
+    next: git godzilla approve 01-the-form -p 0001-add-a-login-page
+    ");
+    assert_snapshot!(work.godzilla(&["retry"]), @r"
+    --- stderr ---
+    error: cannot retry step 01-the-form: it is needs_qa
+    hint: git godzilla approve 01-the-form -p 0001-add-a-login-page
+    [exit code: 4]
+    ");
+    assert_snapshot!(work.godzilla(&["approve", "--reason", "read it"]), @r"
+    ✓ step 0001-add-a-login-page/01-the-form is completed
+      every step is settled: merge 0001-add-a-login-page into main
+    ");
+    assert_snapshot!(work.godzilla(&["status"]), @r"
+    0001-add-a-login-page  Add a login page
+    status    ● running
+    branch    0001-add-a-login-page from main at [HASH]
+    worktree  [WORLD]/a/worktrees/0001-add-a-login-page
+    updated   [TIME]
+    unshared  9 events; `git push` or `git godzilla sync` shares what is new
+
+      ✓ 00-setup     completed  Set up    1 commit
+      ✓ 01-the-form  completed  The form  1 commit
+
+    every step is settled: the branch is ready to be merged into main
+    next: git switch main && git merge --no-ff 0001-add-a-login-page
+    ");
+}
+
+#[test]
+fn pause_resume_cancel() {
+    let world = World::new();
+    let _mask = masked(&world);
+    let a = world.clone("a");
+    let work = login_page(&a);
+    assert_snapshot!(a.godzilla(&["pause"]), @r"
+    --- stderr ---
+    error: this is not the branch of a protocol, so say which one
+    hint: git godzilla pause 0001-add-a-login-page
+    [exit code: 2]
+    ");
+    assert_snapshot!(a.godzilla(&["pause", "1", "--reason", "holidays"]), @"‖ protocol 0001-add-a-login-page is paused");
+    assert_snapshot!(work.godzilla(&["start"]), @r"
+    --- stderr ---
+    error: protocol 0001-add-a-login-page is paused
+    hint: git godzilla resume 0001-add-a-login-page
+    [exit code: 4]
+    ");
+    assert_snapshot!(a.godzilla(&["resume", "1"]), @"● protocol 0001-add-a-login-page is running");
+    assert_snapshot!(a.godzilla(&["cancel", "1", "--reason", "no longer wanted"]), @"– protocol 0001-add-a-login-page is cancelled");
+    assert_snapshot!(a.godzilla(&["cancel", "1"]), @"– protocol 0001-add-a-login-page is cancelled already");
+    assert_snapshot!(a.godzilla(&["resume", "1"]), @r"
+    --- stderr ---
+    error: protocol 0001-add-a-login-page is cancelled
+    hint: git godzilla log 0001-add-a-login-page
+    [exit code: 4]
+    ");
+}
+
+#[test]
+fn complete_and_comment() {
+    let world = World::new();
+    let _mask = masked(&world);
+    let a = world.clone("a");
+    login_page(&a);
+    assert_snapshot!(a.godzilla(&["comment", "ask Bob", "-p", "1"]), @"○ noted on protocol 0001-add-a-login-page");
+    assert_snapshot!(a.godzilla(&["complete", "1"]), @r#"
+    --- stderr ---
+    error: a protocol is completed by merging its branch into its base
+    hint: if it will never be merged: git godzilla complete NAME --unmerged --reason "…"
+    [exit code: 4]
+    "#);
+    assert_snapshot!(a.godzilla(&["complete", "1", "--unmerged"]), @r#"
+    --- stderr ---
+    error: completing without a merge needs a reason
+    hint: add `--reason "…"`
+    [exit code: 2]
+    "#);
+    assert_snapshot!(a.godzilla(&["complete", "1", "--unmerged", "--reason", "an experiment"]), @"✓ protocol 0001-add-a-login-page is completed");
+    assert_snapshot!(a.godzilla(&["list"]), @"✓ 0001-add-a-login-page  completed  1/3    Add a login page");
+}
+
+#[test]
+fn sync_with_and_without_news() {
+    let world = World::new();
+    let _mask = masked(&world);
+    let a = world.clone("a");
+    login_page(&a);
+    assert_snapshot!(a.godzilla(&["sync"]), @"✓ origin: 0 events fetched, 5 pushed");
+    assert_snapshot!(a.godzilla(&["sync"]), @"✓ origin is up to date");
+    assert_snapshot!(a.godzilla(&["sync", "elsewhere"]), @r"
+    --- stderr ---
+    error: there is no remote `elsewhere`
+    hint: did you mean `origin`?
+    [exit code: 3]
+    ");
+}
+
+#[test]
+fn hooks_and_notes() {
+    let world = World::new();
+    let _mask = masked(&world);
+    let a = world.clone("a");
+    login_page(&a);
+    assert_snapshot!(a.godzilla(&["hooks", "status"]), @r"
+    prepare-commit-msg  called by git directly  git-godzilla
+    commit-msg          called by git directly  git-godzilla
+    post-commit         called by git directly  git-godzilla
+    post-rewrite        called by git directly  git-godzilla
+    pre-push            called by git directly  git-godzilla
+    post-merge          called by git directly  git-godzilla
+    post-checkout       called by git directly  git-godzilla
+    ");
+    assert_snapshot!(a.godzilla(&["hooks", "install"]), @"nothing to change");
+    assert_snapshot!(a.godzilla(&["notes", "rebuild"]), @"1 note written; see `git log --notes=godzilla`");
+}
+
+#[test]
+fn config_with_origins() {
+    let world = World::new();
+    let _mask = masked(&world);
+    let a = world.clone("a");
+    a.write("godzilla.toml", "[commit]\nstrict = true\n[qa]\npolci = \"full\"\n[ci]\nrequired = [\"test\"]\n");
+    a.git(&["config", "godzilla.sync.pushTimeoutSeconds", "2"]);
+    assert_snapshot!(a.godzilla(&["config", "show", "--origin"]), @r"
+    archive.after_days         30          default
+    ci.required                test        godzilla.toml
+    commit.strict              true        godzilla.toml
+    commit.tag                 subject     default
+    project.base_branch        (not set)   default
+    qa.gates                   scripts/ci  default
+    qa.output_cap_bytes        1048576     default
+    qa.policy                  (not set)   default
+    qa.timeout_seconds         600         default
+    qa.when                    manual      default
+    queue.autostart            false       default
+    queue.max_attempts         3           default
+    sync.auto                  true        default
+    sync.push_timeout_seconds  2           git config (local)
+    sync.runs                  false       default
+    sync.timeout_seconds       30          default
+    worktree.mode              protocol    default
+    worktree.root              worktrees   default
+    --- stderr ---
+    warning: `qa.polci` in godzilla.toml is no setting; did you mean `qa.policy`?
+    ");
+}
+
+#[test]
+fn mistakes_on_the_command_line() {
+    let world = World::new();
+    let _mask = masked(&world);
+    let a = world.clone("a");
+    assert_snapshot!(a.godzilla(&["lsit"]), @r"
+    --- stderr ---
+    error: unrecognized subcommand 'lsit'
+
+      tip: a similar subcommand exists: 'list'
+
+    Usage: git godzilla [OPTIONS] <COMMAND>
+
+    For more information, try '--help'.
+    [exit code: 2]
+    ");
+    assert_snapshot!(a.godzilla(&["plan", "x", "--qa", "much"]), @r"
+    --- stderr ---
+    error: invalid value 'much' for '--qa <POLICY>'
+      [possible values: skip, light, full]
+
+    For more information, try '--help'.
+    [exit code: 2]
+    ");
+    assert_snapshot!(a.godzilla(&["show", "7", "--json"]), @r#"
+    {"schema":"git-godzilla/error@1","code":"protocol.unknown","message":"there is no protocol `7`","hint":"git godzilla list","exit":3}
+    --- stderr ---
+    error: there is no protocol `7`
+    hint: git godzilla list
+    [exit code: 3]
+    "#);
+}
+
+#[test]
+fn help_of_all_and_of_one() {
+    let world = World::new();
+    let home = world.place("home");
+    assert_snapshot!(home.godzilla(&["-h"]), @r"
+    Ship work in parallel streams with strict, explicit protocols, inside Git
+
+    Usage: git godzilla [OPTIONS] <COMMAND>
+
+    Commands:
+      init       Set this clone up: refspecs, hooks, and what the remote already knows
+      plan       Turn a description into a protocol: a branch with a plan, and a worktree
+      list       List all protocols
+      status     Show the protocol of the current branch, or what is going on in all of them
+      show       Show one protocol: its steps, commits, CI and what to do next
+      log        Show the events of one protocol, in the order in which they count
+      ready      List the steps that can be started now
+      explain    Say why a protocol stands where it does, and what to do about it
+      start      Begin a step
+      done       End the work on a step: it needs QA next, or is completed if its plan asks for none
+      next       Begin the next step whose turn it is
+      block      Say that a step cannot go on
+      unblock    Let a blocked step go on where it was
+      skip       Give a step up; the next one's turn comes
+      approve    Complete a step that needs QA, on your word
+      retry      Begin a failed or blocked step once more
+      pause      Hold a protocol; commits are still recorded, but move nothing
+      resume     Let a paused protocol go on
+      cancel     Give a protocol up, with its open steps; its branch and worktree stay
+      complete   Complete a protocol that will never be merged (a merge completes it by itself)
+      comment    Add a note for people
+      ci-report  Report how a CI job ended, from within the job
+      sync       Share state with a remote: fetch, take over, push
+      hooks      Install, remove or inspect the hooks that advance steps on commit and push
+      notes      Notes on the commits of protocols, for `git log --notes=godzilla`
+      config     Show the settings that are in effect
+      demo       Play the whole life of a protocol in a scratch area
+
+    Options:
+      -h, --help     Print help (see more with '--help')
+      -V, --version  Print version
+
+    Options of every command:
+          --json            Print JSON with a versioned schema on stdout
+      -C <PATH>             Run as if started in this folder
+          --git-dir <PATH>  The repository's git folder
+          --color <WHEN>    When to use colours; `NO_COLOR` and `CLICOLOR_FORCE` are honoured [default:
+                            auto] [possible values: auto, always, never]
+    ");
+    assert_snapshot!(home.godzilla(&["start", "-h"]), @r"
+    Begin a step
+
+    Usage: git godzilla start [OPTIONS] [STEP]
+
+    Arguments:
+      [STEP]  The step's id or number; the current one if left out
+
+    Options:
+      -p, --protocol <NAME>  The protocol's name or number; that of the current branch if left out
+      -h, --help             Print help
+
+    Options of every command:
+          --json            Print JSON with a versioned schema on stdout
+      -C <PATH>             Run as if started in this folder
+          --git-dir <PATH>  The repository's git folder
+          --color <WHEN>    When to use colours; `NO_COLOR` and `CLICOLOR_FORCE` are honoured [default:
+                            auto] [possible values: auto, always, never]
+    ");
+}
