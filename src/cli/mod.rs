@@ -139,8 +139,23 @@ fn open(ui: &Ui) -> Result<Repo, CliError> {
     }
 }
 
-/// Opens the repository with its settings, and says what of them cannot be understood.
+/// Opens the repository with its settings, and settles what an interrupted `plan` has left.
 fn context(ui: &mut Ui) -> Result<Context, CliError> {
+    let ctx = context_as_is(ui)?;
+    match crate::service::plan::recover(&ctx) {
+        Ok(completed) => {
+            for plan in completed {
+                ui.note(format!("completed the plan of {}, which had been interrupted", plan.name));
+            }
+        }
+        // It can wait, as in a repository that is only read.
+        Err(err) => tracing::debug!(err = crate::service::error_chain(&err), "an interrupted plan stays"),
+    }
+    Ok(ctx)
+}
+
+/// Opens the repository with its settings, and says what of them cannot be understood.
+fn context_as_is(ui: &mut Ui) -> Result<Context, CliError> {
     let repo = open(ui)?;
     let settings = Settings::load(&repo);
     for warning in &settings.warnings {

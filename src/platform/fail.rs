@@ -1,9 +1,38 @@
 //! Named points where a test can end the process, as `kill -9` would.
+//!
+//! `GODZILLA_FAIL_POINT=name` ends it the first time that the point is reached, `name:3` the third
+//! time. `GODZILLA_FAIL_LOG` names a file that learns which process reached which points, one
+//! a line; the last line of one that ended at a point says `died at <name>`. Release builds do nothing of this.
 
-/// Ends the process at once if `GODZILLA_FAIL_POINT` names this point. Does nothing in release
-/// builds.
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::env;
+
+/// Ends the process at once if this point is the one to fail at.
 pub fn point(name: &'static str) {
-    if cfg!(debug_assertions) && super::env::var("GODZILLA_FAIL_POINT").as_deref() == Some(name) {
+    if cfg!(debug_assertions) {
+        reached(name);
+    }
+}
+
+fn reached(name: &str) {
+    static N_HITS: AtomicU64 = AtomicU64::new(0);
+
+    log(name);
+    let Some(wanted) = env::var("GODZILLA_FAIL_POINT") else { return };
+    let (wanted, nth) = wanted.split_once(':').unwrap_or((&wanted, "1"));
+    if wanted == name && N_HITS.fetch_add(1, Ordering::Relaxed) + 1 == nth.parse().unwrap_or(1) {
+        log(&format!("died at {name}"));
         std::process::abort();
+    }
+}
+
+fn log(line: &str) {
+    let Some(path) = env::var_os("GODZILLA_FAIL_LOG") else { return };
+    if let Ok(mut file) = OpenOptions::new().create(true).append(true).open(path) {
+        // One write, so that lines of several processes stay whole.
+        drop(file.write_all(format!("{} {line}\n", std::process::id()).as_bytes()));
     }
 }

@@ -3,8 +3,15 @@
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
+use std::time::Duration;
 
-use super::fail;
+use super::{clock, fail};
+
+/// How the names of unfinished files begin.
+const DRAFT_PREFIX: &str = ".godzilla-draft-";
+
+/// A draft lives for milliseconds; one that is older than this was left by a process that died.
+const MAX_DRAFT_AGE: Duration = Duration::from_secs(3600);
 
 /// Replaces `path` by a file with `bytes`: a reader, or a crash, sees the old or the new one.
 ///
@@ -17,18 +24,36 @@ use super::fail;
 pub fn replace_file(path: &Path, bytes: &[u8], sync: bool) -> io::Result<()> {
     let dir = path.parent().unwrap_or_else(|| Path::new("."));
     fs::create_dir_all(dir)?;
-    let mut draft = tempfile::NamedTempFile::new_in(dir)?;
+    let mut draft = tempfile::Builder::new().prefix(DRAFT_PREFIX).tempfile_in(dir)?;
     draft.write_all(bytes)?;
     copy_mode(path, draft.as_file())?;
     if sync {
         draft.as_file().sync_all()?;
     }
-    fail::point("fs.replace");
+    fail::point("fs.draft");
     draft.persist(path)?;
+    fail::point("fs.replaced");
     if sync {
         File::open(dir)?.sync_all()?;
     }
     Ok(())
+}
+
+/// Removes what processes that died left unfinished in `dir`. Whatever cannot be removed stays: it
+/// does no harm.
+pub fn remove_old_drafts(dir: &Path) {
+    let Ok(entries) = fs::read_dir(dir) else { return };
+    for entry in entries.flatten() {
+        let is_draft = entry.file_name().as_encoded_bytes().starts_with(DRAFT_PREFIX.as_bytes());
+        let is_old = || {
+            let modified = entry.metadata().and_then(|meta| meta.modified()).ok()?;
+            let modified = modified.duration_since(std::time::UNIX_EPOCH).ok()?;
+            Some(modified + MAX_DRAFT_AGE < Duration::from_millis(clock::now_ms()))
+        };
+        if is_draft && is_old() == Some(true) {
+            drop(fs::remove_file(entry.path()));
+        }
+    }
 }
 
 /// A temporary file is private; a file in its place is not.

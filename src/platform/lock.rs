@@ -11,7 +11,7 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::clock;
+use super::{clock, fail};
 
 /// Why a lock was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -86,6 +86,14 @@ impl Lock {
         self.write_note("")
     }
 
+    /// Returns where the holder drafts the git lock that it announced. The next holder removes what
+    /// a dead one left there.
+    pub(super) fn draft_path(&self) -> PathBuf {
+        let mut name = self.path.clone().into_os_string();
+        name.push(".draft");
+        name.into()
+    }
+
     fn write_note(&mut self, note: &str) -> Result<(), Error> {
         let write = |file: &mut File| {
             file.set_len(0)?;
@@ -103,7 +111,9 @@ impl Lock {
             if fs::read(git_lock).is_ok_and(|held| held == bytes.as_bytes()) {
                 tracing::info!(lock = %git_lock.display(), "removing the lock of a process that died");
                 super::fs::remove_if_there(git_lock)?;
+                fail::point("lock.buried");
             }
+            super::fs::remove_if_there(&self.draft_path())?;
             self.file.set_len(0)?;
         }
         Ok(())

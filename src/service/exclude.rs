@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use super::error::Error;
-use crate::platform::fs;
+use crate::platform::{fail, fs};
 
 /// Adds a line if it is not there. Returns whether it was added.
 ///
@@ -21,5 +21,6 @@ pub fn add(ctx: &Context, line: &str) -> Result<bool, Error> {
     bytes.extend_from_slice(line.as_bytes());
     bytes.push(b'\n');
     fs::replace_file(&path, &bytes, false).map_err(Error::io("write info/exclude"))?;
+    fail::point("exclude.added");
     Ok(true)
 }

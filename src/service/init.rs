@@ -91,8 +91,7 @@ pub fn init(ctx: &Context, request: &Request) -> std::result::Result<Initialised
     let hooks = if request.no_hooks { None } else { Some(hooks_dir(repo)?) };
     let remote = choose_remote(repo, request.remote.as_deref())?;
 
-    setup.label()?;
-    fail::point("init.label");
+    let label = setup.choose_label();
     setup.base(request.base_branch.as_deref())?;
     setup.excludes()?;
     match &remote {
@@ -108,13 +107,30 @@ pub fn init(ctx: &Context, request: &Request) -> std::result::Result<Initialised
         None => setup.say("hooks", "hooks", Result::Skipped, "left out; commands find everything themselves"),
     }
     fail::point("init.hooks");
+    // What makes this clone count as set up comes last of what must be there.
+    setup.write_label(&label)?;
+    fail::point("init.label");
     if let Some(remote) = &remote {
         setup.adopt(remote)?;
     }
+    fail::point("init.adopted");
     setup.project_record()?;
+    remove_old_drafts(repo);
     setup.done.remote = remote.map(|remote| remote.name);
     setup.done.base_branch = setup.base_branch();
     Ok(setup.done)
+}
+
+/// Removes what processes that died left unfinished in the folders that we write to.
+pub(super) fn remove_old_drafts(repo: &Repo) {
+    let state = repo.state_dir();
+    for dir in [repo.git_dir(), &state, &state.join("intents"), &state.join("cache")] {
+        fs::remove_old_drafts(dir);
+    }
+    fs::remove_old_drafts(&repo.common_dir().join("info"));
+    for folder in std::fs::read_dir(state.join("spool")).into_iter().flatten().flatten() {
+        fs::remove_old_drafts(&folder.path());
+    }
 }
 
 fn choose_remote(repo: &Repo, wanted: Option<&str>) -> std::result::Result<Option<Remote>, Error> {
@@ -151,22 +167,24 @@ impl Setup<'_> {
     }
 
     /// The clone's label stands in events where a machine's name would give too much away.
-    fn label(&mut self) -> std::result::Result<(), Error> {
+    fn choose_label(&mut self) -> String {
         let known = self.ctx.repo.clone_label();
-        let is_new = known.is_none();
+        let result = if known.is_none() { self.changed() } else { Result::Unchanged };
         let label = known.unwrap_or_else(|| {
             let id = clock::new_id().to_string().to_lowercase();
             format!("clone-{}", &id[id.len() - 6..])
         });
-        if is_new && !self.dry_run {
-            let path = self.ctx.repo.state_dir().join("clone");
-            fs::replace_file(&path, format!("{label}\n").as_bytes(), true)
-                .map_err(Error::io("name this clone"))?;
-        }
-        let result = if is_new { self.changed() } else { Result::Unchanged };
         self.say("label", label.clone(), result, "this clone's name in events");
-        self.done.label = Some(label);
-        Ok(())
+        self.done.label = Some(label.clone());
+        label
+    }
+
+    fn write_label(&self, label: &str) -> std::result::Result<(), Error> {
+        if self.dry_run || self.ctx.repo.clone_label().is_some() {
+            return Ok(());
+        }
+        let path = self.ctx.repo.state_dir().join("clone");
+        fs::replace_file(&path, format!("{label}\n").as_bytes(), true).map_err(Error::io("name this clone"))
     }
 
     fn base(&mut self, wanted: Option<&str>) -> std::result::Result<(), Error> {

@@ -76,7 +76,7 @@ pub fn plan(ctx: &Context, request: &Request) -> Result<Planned, Error> {
     let author = repo.author().unwrap_or_else(|| who.clone());
     let lock_path = repo.state_dir().join("locks").join("number");
     let mut number_lock = Lock::acquire(&lock_path, ctx.limit)?;
-    let recovered = intent::recover_locked(ctx)?;
+    let recovered = if request.dry_run { Vec::new() } else { intent::recover_locked(ctx)? };
     let slug = slug_of(request)?;
     if let Some(done) =
         recovered.into_iter().find(|done| done.title == request.title && done.name.slug() == slug)
@@ -188,7 +188,14 @@ pub fn plan(ctx: &Context, request: &Request) -> Result<Planned, Error> {
         record(ledger, created.clone(), digest, seen.clone(), info.time_ms);
         Ok(())
     };
-    let appended = streams.append(&name, decide)?;
+    let appended = match streams.append(&name, decide) {
+        Ok(appended) => appended,
+        Err(err) => {
+            // A branch without a stream would be half a protocol.
+            intent::recover_locked(ctx)?;
+            return Err(err);
+        }
+    };
     planned.root = appended.protocol.map(|protocol| protocol.root.to_string());
     fail::point("plan.stream");
     planned.warnings = add_worktree(ctx, &name, worktree.as_deref())?;

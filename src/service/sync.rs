@@ -67,6 +67,7 @@ pub fn sync(
 ) -> Result<Vec<Synced>, Error> {
     initialised(ctx)?;
     super::plan::recover(ctx)?;
+    super::init::remove_old_drafts(&ctx.repo);
     progress(Progress::Reading);
     let listing = list::list(ctx)?;
     let remotes = match remote {

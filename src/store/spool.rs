@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use super::content::Line;
 use crate::domain::id::{Name, Ulid};
+use crate::platform::fail;
 use crate::platform::git::Repo;
 
 /// Lines that wait, and the files that hold them.
@@ -34,7 +35,9 @@ pub fn put(repo: &Repo, name: &Name, op: Ulid, lines: &[Line]) -> io::Result<()>
         bytes.push(b'\n');
     }
     let path = dir(repo, name).join(format!("{op}.jsonl"));
-    crate::platform::fs::replace_file(&path, &bytes, true)
+    crate::platform::fs::replace_file(&path, &bytes, true)?;
+    fail::point("spool.put");
+    Ok(())
 }
 
 /// Returns the names of streams that have spooled events.
@@ -65,6 +68,7 @@ pub fn read(repo: &Repo, name: &Name) -> Spooled {
 pub fn clear(repo: &Repo, name: &Name, spooled: &Spooled) {
     for path in &spooled.files {
         drop(fs::remove_file(path));
+        fail::point("spool.taken");
     }
     if !spooled.files.is_empty() {
         drop(fs::remove_dir(dir(repo, name)));

@@ -7,6 +7,7 @@ mod ci_delivery;
 mod cli_snapshots;
 mod compat;
 mod demo;
+mod crash;
 mod first;
 mod laws;
 mod model;

@@ -65,7 +65,8 @@ pub(in crate::cli) struct Args {
 
 pub(in crate::cli) fn run(ui: &mut Ui, args: Args) -> Result<ExitCode, CliError> {
     let request = request(args)?;
-    let ctx = crate::cli::context(ui)?;
+    // What was interrupted may be this very plan.
+    let ctx = crate::cli::context_as_is(ui)?;
     if !request.dry_run {
         crate::service::initialised(&ctx)?;
     }

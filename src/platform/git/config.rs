@@ -3,7 +3,7 @@
 use gix::bstr::ByteSlice as _;
 
 use super::{Error, Identity, Repo};
-use crate::platform::env;
+use crate::platform::{env, fail};
 
 /// A remote of the repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,7 +138,10 @@ impl Repo {
     pub fn config_edit(&self, args: &[&str]) -> Result<(), Error> {
         let mut all = vec!["config", "--local"];
         all.extend(args);
-        self.git_text(&all).map(drop)
+        fail::point("config.edit");
+        self.git_text(&all)?;
+        fail::point("config.edited");
+        Ok(())
     }
 }
 

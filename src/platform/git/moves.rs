@@ -63,7 +63,7 @@ impl Repo {
         let bytes = format!("{}\n", step.new);
         guard.announce(&git_lock, &bytes)?;
         fail::point("ref.announced");
-        take_lock(&self.state_dir(), &git_lock, &bytes)?;
+        take_lock(&guard.draft_path(), &git_lock, &bytes)?;
         fail::point("ref.locked");
         let result = self.move_locked(step, &path, &git_lock);
         if result.is_err() {
@@ -71,6 +71,7 @@ impl Repo {
         }
         fail::point("ref.moved");
         guard.retract()?;
+        fail::point("ref.retracted");
         result
     }
 
@@ -112,16 +113,22 @@ impl Repo {
     }
 }
 
-/// Makes `git_lock` appear with `bytes` in it, if it is not there.
-fn take_lock(state_dir: &Path, git_lock: &Path, bytes: &str) -> Result<(), MoveError> {
+/// Makes `git_lock` appear with `bytes` in it, if it is not there, by way of `draft`.
+fn take_lock(draft: &Path, git_lock: &Path, bytes: &str) -> Result<(), MoveError> {
     let failed = |source| MoveError::Io { path: git_lock.to_owned(), source };
-    fs::create_dir_all(state_dir).map_err(failed)?;
-    let mut draft = tempfile::NamedTempFile::new_in(state_dir).map_err(failed)?;
-    draft.write_all(bytes.as_bytes()).map_err(failed)?;
-    make_public(draft.as_file()).map_err(failed)?;
+    write_draft(draft, bytes).map_err(failed)?;
+    fail::point("ref.draft");
+    let result = link_lock(draft, git_lock, bytes);
+    fail::point("ref.linked");
+    drop(fs::remove_file(draft));
+    result
+}
+
+fn link_lock(draft: &Path, git_lock: &Path, bytes: &str) -> Result<(), MoveError> {
+    let failed = |source| MoveError::Io { path: git_lock.to_owned(), source };
     let start = Instant::now();
     loop {
-        let linked = match fs::hard_link(draft.path(), git_lock) {
+        let linked = match fs::hard_link(draft, git_lock) {
             Err(err)
                 if matches!(err.kind(), io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied) =>
             {
@@ -135,7 +142,7 @@ fn take_lock(state_dir: &Path, git_lock: &Path, bytes: &str) -> Result<(), MoveE
             Ok(()) => return Ok(()),
             // The folder is not there yet, or git has just removed it as empty.
             Err(err) if err.kind() == io::ErrorKind::NotFound => {
-                let dir = git_lock.parent().unwrap_or(state_dir);
+                let dir = git_lock.parent().unwrap_or(Path::new("."));
                 fs::create_dir_all(dir).map_err(failed)?;
             }
             Err(err) if err.kind() == io::ErrorKind::AlreadyExists => (),
@@ -146,6 +153,15 @@ fn take_lock(state_dir: &Path, git_lock: &Path, bytes: &str) -> Result<(), MoveE
         }
         std::thread::sleep(clock::jitter(8));
     }
+}
+
+/// Writes a new file. One that a dead process left may be a second name of the ref itself, so it is
+/// never written to.
+fn write_draft(draft: &Path, bytes: &str) -> io::Result<()> {
+    crate::platform::fs::remove_if_there(draft)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).open(draft)?;
+    file.write_all(bytes.as_bytes())?;
+    make_public(&file)
 }
 
 #[cfg(unix)]

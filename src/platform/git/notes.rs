@@ -4,6 +4,7 @@ use gix::note::plumbing::State;
 
 use super::{Error, Identity, Move, MoveError, NewCommit, Repo, from_gix, to_gix};
 use crate::domain::id::Oid;
+use crate::platform::fail;
 use crate::platform::lock::Lock;
 
 /// Why notes were not written.
@@ -30,25 +31,26 @@ impl Repo {
         message: &str,
         guard: &mut Lock,
     ) -> Result<usize, NotesError> {
-        let fail = |_| Error::Damaged(format!("the notes of {notes_ref} cannot be edited"));
+        let damaged = |_| Error::Damaged(format!("the notes of {notes_ref} cannot be edited"));
         let tip = self.find_ref(notes_ref)?;
         let tree = match tip {
             Some(tip) => to_gix(self.tree_of(tip)?),
             None => gix::ObjectId::empty_tree(self.gix.object_hash()),
         };
-        let mut state = State::new(tree, &self.gix).map_err(fail)?;
+        let mut state = State::new(tree, &self.gix).map_err(damaged)?;
         let mut n_changed = 0;
         for (object, text) in notes {
             let blob = to_gix(self.write_blob(text.as_bytes())?);
-            if state.get(&to_gix(*object), &self.gix).map_err(fail)? != Some(blob) {
-                state.edit(to_gix(*object), Some(blob), &self.gix).map_err(fail)?;
+            if state.get(&to_gix(*object), &self.gix).map_err(damaged)? != Some(blob) {
+                state.edit(to_gix(*object), Some(blob), &self.gix).map_err(damaged)?;
                 n_changed += 1;
             }
         }
         if n_changed == 0 {
             return Ok(0);
         }
-        let tree = from_gix(&state.write(&self.gix).map_err(fail)?);
+        let tree = from_gix(&state.write(&self.gix).map_err(damaged)?);
+        fail::point("notes.tree");
         let new = self.write_commit(&NewCommit {
             tree,
             parents: tip.into_iter().collect(),
@@ -57,6 +59,7 @@ impl Repo {
             committer: who,
             for_people: false,
         })?;
+        fail::point("notes.commit");
         self.move_ref(Move { name: notes_ref, expected: tip, new, who, message }, guard)?;
         Ok(n_changed)
     }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::{Error, Repo};
 use crate::domain::id::Oid;
-use crate::platform::env;
 use crate::platform::process::{self, Limits};
+use crate::platform::{env, fail};
 
 /// How a remote is talked to.
 #[derive(Clone, Copy, Debug)]
@@ -99,8 +99,10 @@ impl Repo {
                 let new = update.new.map(|oid| oid.to_string()).unwrap_or_default();
                 git.arg(format!("{new}:{}", update.name));
             }
+            fail::point("push.send");
             let output = process::run(&mut git, None, how.limits(), &mut on_progress)
                 .map_err(|err| silent(remote, err))?;
+            fail::point("push.sent");
             let told = parse_porcelain(&output.stdout, &mut result);
             if !output.status.success() && !told {
                 return Err(classify(remote, &output.stderr));
@@ -135,8 +137,10 @@ impl Repo {
             git.arg("--prune");
         }
         git.arg("--").arg(remote).args(refspecs);
+        fail::point("fetch.send");
         let output =
             process::run(&mut git, None, how.limits(), on_progress).map_err(|err| silent(remote, err))?;
+        fail::point("fetch.done");
         if output.status.success() { Ok(()) } else { Err(classify(remote, &output.stderr)) }
     }
 

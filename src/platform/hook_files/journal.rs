@@ -20,6 +20,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::content::{self, Access, Content};
 use super::{Error, io_error};
+use crate::platform::fail;
 
 const HEADER: &str = "git-godzilla hooks journal v";
 const VERSION: &str = "1";
@@ -82,9 +83,10 @@ impl Journal {
         if let Some(dir) = path.parent() {
             fs::create_dir_all(dir).map_err(io_error("create", dir))?;
         }
-        content::draft(&path, self.to_text().as_bytes(), Access::Read)
-            .and_then(|draft| draft.persist(&path).map_err(|err| err.error))
+        let draft = content::draft(&path, self.to_text().as_bytes(), Access::Read)
             .map_err(io_error("write", &path))?;
+        fail::point("hooks.journal_draft");
+        draft.persist(&path).map_err(|err| io_error("write", &path)(err.error))?;
         Ok(())
     }
 

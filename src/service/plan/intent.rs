@@ -6,14 +6,17 @@ use serde::{Deserialize, Serialize};
 
 use super::Planned;
 use crate::domain::id::{Name, Oid};
-use crate::platform::fs;
 use crate::platform::lock::Lock;
+use crate::platform::{fail, fs};
 use crate::service::context::Context;
 use crate::service::error::Error;
 use crate::service::streams::{Streams, folded};
 
 /// The version of the intent file.
 const VERSION: u64 = 1;
+
+/// How the names of intent files begin.
+const PREFIX: &str = "plan-";
 
 pub(super) struct Intent {
     pub(super) name: Name,
@@ -54,7 +57,7 @@ impl Intent {
     }
 
     fn path(&self, ctx: &Context) -> PathBuf {
-        dir(ctx).join(format!("plan-{}.json", self.name))
+        dir(ctx).join(format!("{PREFIX}{}.json", self.name))
     }
 }
 
@@ -101,12 +104,15 @@ pub(super) fn recover_locked(ctx: &Context) -> Result<Vec<Planned>, Error> {
             }
             None => {
                 let branch = format!("refs/heads/{}", intent.name);
-                if ctx.repo.find_ref(&branch)? == Some(intent.commit) {
+                let is_checked_out =
+                    ctx.repo.worktrees().iter().any(|(_, name)| *name == intent.name.as_str());
+                if !is_checked_out && ctx.repo.find_ref(&branch)? == Some(intent.commit) {
                     ctx.repo.git_text(&["update-ref", "-d", &branch, &intent.commit.to_string()])?;
+                    fail::point("plan.rolled_back");
                 }
             }
         }
-        crate::platform::fail::point("plan.recovered");
+        fail::point("plan.recovered");
         intent.remove(ctx)?;
     }
     Ok(completed)
@@ -123,6 +129,10 @@ fn read(ctx: &Context) -> Vec<Intent> {
     let Ok(entries) = std::fs::read_dir(dir(ctx)) else { return Vec::new() };
     entries
         .flatten()
+        .filter(|entry| {
+            // An unfinished file beside it is no intent, however complete it looks.
+            entry.file_name().to_str().is_some_and(|name| name.starts_with(PREFIX) && name.ends_with(".json"))
+        })
         .filter_map(|entry| {
             let stored: Stored = serde_json::from_slice(&std::fs::read(entry.path()).ok()?).ok()?;
             let known = stored.v == VERSION;

@@ -1,0 +1,1 @@
+//! `kill -9` by somebody else, at a moment that nobody chose.
