@@ -132,6 +132,12 @@ fn of_stream(err: &stream::Error, message: String) -> CliError {
         stream::Error::Busy { .. } => {
             CliError::new(Exit::Refused, "stream.busy", message).hint("nothing was recorded; run it again")
         }
+        stream::Error::Locked { path, .. } => {
+            CliError::new(Exit::Refused, "stream.locked", message).hint(format!(
+                "nothing was recorded; if no git is at work, a dead one left it: rm '{}'",
+                path.display()
+            ))
+        }
         stream::Error::NoIdentity => CliError::new(Exit::Refused, "identity.missing", message).hint(
             "git config --global user.name \"Your Name\" && git config --global user.email you@example.com",
         ),

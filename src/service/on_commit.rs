@@ -117,7 +117,7 @@ fn record(
             }
             Ok(Done { events: appended.events, protocol: appended.protocol, observed, spooled: false })
         }
-        Err(AppendError::Store(stream::Error::Busy { .. })) => {
+        Err(AppendError::Store(stream::Error::Busy { .. } | stream::Error::Locked { .. })) => {
             let tips = branch.tips(ctx)?;
             stream::spool_instead(&ctx.repo, &branch.name, &writer, &tips, &mut decide)?;
             Ok(Done { spooled: true, ..Done::default() })

@@ -5,6 +5,7 @@
 //! decides again. So a commit contains everything that its decision saw, an acknowledged event is
 //! in the ref, and a decision is never made on a state that has passed.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::content::{Content, Line};
@@ -32,6 +33,9 @@ pub enum Error {
     /// Others kept it busy until the limit; nothing was recorded.
     #[error("stream {name} is busy")]
     Busy { name: String },
+    /// Somebody held git's own lock of its ref until the limit; nothing was recorded.
+    #[error("stream {name} is busy: another process holds `{}`", path.display())]
+    Locked { name: String, path: PathBuf },
     #[error("nobody has said who you are")]
     NoIdentity,
 }
@@ -229,15 +233,13 @@ pub fn append<E>(
         let step = Step { name: name.as_str(), of_ref: refs::protocol(name), events: &events, message };
         let protocol = ledger.protocol().cloned();
         match commit(repo, writer, &view, &content, protocol.as_ref(), &step, &mut guard)? {
-            Some(tip) => {
+            Attempt::Moved(tip) => {
                 fail::point("append.moved");
                 spool::clear(repo, name, &spooled);
                 return Ok(Appended { tip: Some(tip), events, protocol, moved: true });
             }
-            None if start.elapsed() > writer.limit => {
-                return Err(Error::Busy { name: name.to_string() }.into());
-            }
-            None => {
+            lost if start.elapsed() > writer.limit => return Err(lost.give_up(name.as_str()).into()),
+            _ => {
                 drop(guard);
                 std::thread::sleep(clock::jitter(8));
             }
@@ -304,11 +306,10 @@ pub fn append_project(
         }
         let step =
             Step { name: NAME, of_ref: refs::PROJECT.to_owned(), events: &[], message: subject.to_owned() };
-        if commit(repo, writer, &view, &content, None, &step, &mut guard)?.is_some() {
-            return Ok(n_new);
-        }
-        if start.elapsed() > writer.limit {
-            return Err(Error::Busy { name: NAME.to_owned() });
+        match commit(repo, writer, &view, &content, None, &step, &mut guard)? {
+            Attempt::Moved(_) => return Ok(n_new),
+            lost if start.elapsed() > writer.limit => return Err(lost.give_up(NAME)),
+            _ => (),
         }
     }
 }
@@ -329,7 +330,26 @@ struct Step<'a> {
     message: String,
 }
 
-/// Writes the commit and moves the ref; `None` if the race was lost.
+/// What became of one try to move a stream's ref.
+enum Attempt {
+    Moved(Oid),
+    /// The ref was elsewhere.
+    Lost,
+    /// Somebody holds git's lock of the ref.
+    Locked(PathBuf),
+}
+
+impl Attempt {
+    fn give_up(self, name: &str) -> Error {
+        let name = name.to_owned();
+        match self {
+            Self::Locked(path) => Error::Locked { name, path },
+            Self::Moved(_) | Self::Lost => Error::Busy { name },
+        }
+    }
+}
+
+/// Writes the commit and moves the ref, with one try.
 fn commit(
     repo: &Repo,
     writer: &Writer<'_>,
@@ -338,7 +358,7 @@ fn commit(
     protocol: Option<&Protocol>,
     step: &Step<'_>,
     guard: &mut Lock,
-) -> Result<Option<Oid>, Error> {
+) -> Result<Attempt, Error> {
     let is_decision = step.events.iter().any(|event| !event.body.is_fact());
     if is_decision && writer.identity.is_none() {
         return Err(Error::NoIdentity);
@@ -364,8 +384,9 @@ fn commit(
         guard,
     );
     match moved {
-        Ok(()) => Ok(Some(new)),
-        Err(MoveError::Lost { .. } | MoveError::Locked { .. }) => Ok(None),
+        Ok(()) => Ok(Attempt::Moved(new)),
+        Err(MoveError::Lost { .. }) => Ok(Attempt::Lost),
+        Err(MoveError::Locked { path }) => Ok(Attempt::Locked(path)),
         Err(source) => Err(Error::Move { name: step.name.to_owned(), source }),
     }
 }

@@ -15,7 +15,7 @@ use std::sync::Mutex;
 use serde_json::Value;
 
 use self::scenarios::{SCENARIOS, Scenario};
-use super::support::{Place, World};
+use super::support::{Place, World, dir_in_memory};
 
 /// How many scenarios run at once.
 const N_WORKERS: usize = 3;
@@ -74,9 +74,9 @@ struct Trial {
 
 impl Trial {
     fn new(scenario: &'static Scenario) -> Self {
-        let world = World::new();
+        let world = World::in_memory();
         (scenario.set_up)(&world);
-        let saved = tempfile::tempdir().unwrap();
+        let saved = dir_in_memory();
         copy(world.path(), saved.path());
         let log = saved.path().with_extension("points");
         Self { scenario, world, saved, log }
@@ -88,15 +88,12 @@ impl Trial {
         let mut said = String::new();
         let counts = self.count_points();
         let wanted = self.outcome();
-        let start = std::time::Instant::now();
-        let mut n_trials = 0;
         for (point, n_hits) in counts {
             if self.scenario.only.is_some_and(|only| !only.contains(&point.as_str())) {
                 continue;
             }
             for nth in occurrences(&point, n_hits) {
                 self.restore();
-                n_trials += 1;
                 let killed = (self.scenario.run)(&self.world, &self.env(&format!("{point}:{nth}")));
                 let has_died = self.read_log().contains(&format!("died at {point}"));
                 if has_died {
@@ -118,7 +115,6 @@ impl Trial {
                 }
             }
         }
-        eprintln!("{} {n_trials} trials in {:?}", self.scenario.name, start.elapsed());
         (died_at, said)
     }
 

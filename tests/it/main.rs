@@ -11,6 +11,7 @@ mod crash;
 mod first;
 mod laws;
 mod model;
+mod races;
 mod readme;
 mod schemas;
 mod settings;

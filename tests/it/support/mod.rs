@@ -41,7 +41,16 @@ impl World {
 
     /// Makes a world that uses the `git` of another folder.
     pub(crate) fn with(git: Option<PathBuf>, sha256: bool) -> Self {
-        let world = Self { dir: tempfile::tempdir().unwrap(), git, sha256 };
+        Self::at(tempfile::tempdir().unwrap(), git, sha256)
+    }
+
+    /// Makes a world that is quickly copied and removed: in memory, where the system offers that.
+    pub(crate) fn in_memory() -> Self {
+        Self::at(dir_in_memory(), None, false)
+    }
+
+    fn at(dir: TempDir, git: Option<PathBuf>, sha256: bool) -> Self {
+        let world = Self { dir, git, sha256 };
         std::fs::create_dir_all(world.path().join("home")).unwrap();
         let mut args = vec!["init", "--quiet", "--bare", "--initial-branch=main"];
         if sha256 {
@@ -203,6 +212,11 @@ impl Place<'_> {
         let steps = shown["steps"].as_array().unwrap();
         steps.iter().map(|step| step["status"].as_str().unwrap().to_owned()).collect()
     }
+}
+
+/// Makes a folder in memory, where the system offers that.
+pub(crate) fn dir_in_memory() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
 /// Runs a command to its end.
