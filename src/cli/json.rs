@@ -1,13 +1,15 @@
 //! The JSON that commands print; each shape has a schema in `schemas/`.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::domain::state::{Protocol, Step};
 use crate::platform::git::Repo;
 use crate::service::list::Shown;
-use crate::store::cache::Row;
+use crate::store::cache::{Merged, Reason, Row};
 
 /// Where the branches are checked out; one of the fields that differ between clones.
 pub(super) struct Worktrees(HashMap<String, String>);
@@ -24,32 +26,65 @@ impl Worktrees {
 }
 
 /// One protocol of `list@1`.
-pub(super) fn row(row: &Row, worktrees: &Worktrees) -> Value {
-    json!({
-        "name": row.name,
-        "id": row.id,
-        "number": row.number,
-        "slug": row.slug,
-        "title": row.title,
-        "status": row.status,
-        "branch": row.branch,
-        "base": row.base,
-        "base_commit": row.base_commit,
-        "worktree": worktrees.get(&row.branch),
-        "current_step": row.current_step,
-        "steps_total": row.steps_total,
-        "steps_completed": row.steps_completed,
-        "blocked_reason": row.blocked_reason,
-        "merged": row.merged,
-        "unshared_events": row.unshared_events,
-        "updated_at_ms": row.updated_at_ms,
-    })
+#[derive(Serialize)]
+pub(super) struct RowJson<'a> {
+    name: &'a str,
+    id: &'a str,
+    number: u64,
+    slug: &'a str,
+    title: &'a str,
+    status: &'a str,
+    branch: &'a str,
+    base: &'a str,
+    base_commit: &'a str,
+    worktree: Option<&'a String>,
+    current_step: Option<&'a String>,
+    steps_total: usize,
+    steps_completed: usize,
+    blocked_reason: Option<&'a Reason>,
+    merged: Option<&'a Merged>,
+    unshared_events: usize,
+    updated_at_ms: u64,
+}
+
+pub(super) fn row<'a>(row: &'a Row, worktrees: &'a Worktrees) -> RowJson<'a> {
+    RowJson {
+        name: &row.name,
+        id: &row.id,
+        number: row.number,
+        slug: &row.slug,
+        title: &row.title,
+        status: &row.status,
+        branch: &row.branch,
+        base: &row.base,
+        base_commit: &row.base_commit,
+        worktree: worktrees.get(&row.branch),
+        current_step: row.current_step.as_ref(),
+        steps_total: row.steps_total,
+        steps_completed: row.steps_completed,
+        blocked_reason: row.blocked_reason.as_ref(),
+        merged: row.merged.as_ref(),
+        unshared_events: row.unshared_events,
+        updated_at_ms: row.updated_at_ms,
+    }
+}
+
+/// `list@1`.
+#[derive(Serialize)]
+pub(super) struct ListJson<'a> {
+    schema: &'static str,
+    protocols: Vec<RowJson<'a>>,
+}
+
+pub(super) fn list<'a>(rows: &'a [Rc<Row>], worktrees: &'a Worktrees) -> ListJson<'a> {
+    let protocols = rows.iter().map(|item| row(item, worktrees)).collect();
+    ListJson { schema: "git-godzilla/list@1", protocols }
 }
 
 /// `protocol@1`.
 pub(super) fn protocol(shown: &Shown, worktrees: &Worktrees) -> Value {
     let mut document = json!({ "schema": "git-godzilla/protocol@1" });
-    merge(&mut document, row(&shown.row, worktrees));
+    merge(&mut document, json!(row(&shown.row, worktrees)));
     let counts = &shown.protocol.counts;
     let steps: Vec<Value> = shown.protocol.steps.iter().map(|item| step(&shown.protocol, item)).collect();
     merge(

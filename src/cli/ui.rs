@@ -1,10 +1,11 @@
 //! The terminal: results on stdout, everything else on stderr, and nothing raw on either.
 
 use std::fmt::Display;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, BufWriter, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 
 use anstyle::{AnsiColor, Style};
+use serde::Serialize;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::error::CliError;
@@ -69,9 +70,13 @@ impl Ui {
     /// # Errors
     ///
     /// If stdout is closed.
-    pub(super) fn json(&mut self, value: &serde_json::Value) -> Result<(), CliError> {
+    pub(super) fn json(&mut self, document: &impl Serialize) -> Result<(), CliError> {
         self.end_progress();
-        writeln!(self.out, "{value}").map_err(Into::into)
+        // JSON holds no colours, so it need not be searched for them.
+        let mut out = BufWriter::new(io::stdout().lock());
+        serde_json::to_writer(&mut out, document).map_err(io::Error::from)?;
+        out.write_all(b"\n")?;
+        out.flush().map_err(Into::into)
     }
 
     /// Writes what is worth knowing beside the result.

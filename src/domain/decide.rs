@@ -319,6 +319,18 @@ pub(super) fn finish(
     ledger.push(with_cause(draft, cause));
 }
 
+/// Whether [`settle`] would complete a step.
+pub fn would_settle(protocol: &Protocol, pushed: Pushed<'_>) -> bool {
+    let is_live = !protocol.shown.is_final() && protocol.recorded != ProtocolStatus::Paused;
+    is_live && protocol.steps.iter().any(|step| is_ready_to_settle(protocol, step, pushed))
+}
+
+fn is_ready_to_settle(protocol: &Protocol, step: &Step, pushed: Pushed<'_>) -> bool {
+    step.recorded == StepStatus::NeedsQa
+        && step.qa == QaPolicy::Skip
+        && waits_for(protocol, step, pushed).is_none()
+}
+
 /// Completes steps that only waited for a gate that is open now.
 pub fn settle(ledger: &mut Ledger<'_>, pushed: Pushed<'_>) {
     let Some(protocol) = ledger.protocol() else { return };
@@ -328,8 +340,7 @@ pub fn settle(ledger: &mut Ledger<'_>, pushed: Pushed<'_>) {
     let ready: Vec<Draft> = protocol
         .steps
         .iter()
-        .filter(|step| step.recorded == StepStatus::NeedsQa && step.qa == QaPolicy::Skip)
-        .filter(|step| waits_for(protocol, step, pushed).is_none())
+        .filter(|step| is_ready_to_settle(protocol, step, pushed))
         .map(|step| {
             let draft = step_draft(step, completed_by_policy(protocol, step, pushed));
             // What opened the gate happened when its newest report or commit did.

@@ -85,6 +85,11 @@ pub fn fold(events: &[Event], specs: &Specs) -> Folded {
 /// Returns the state of the protocol whose creation is `root`, or of the incumbent: the first
 /// effective creation.
 pub fn fold_root(events: &[Event], specs: &Specs, root: Option<Ulid>) -> Folded {
+    fold_refs(&events.iter().collect::<Vec<_>>(), specs, root)
+}
+
+/// As [`fold_root`], for events that lie somewhere else.
+pub fn fold_refs(events: &[&Event], specs: &Specs, root: Option<Ulid>) -> Folded {
     let mut outcomes = filter::outcomes(events);
     let top_clock =
         events.iter().zip(&outcomes).filter(|(_, o)| **o != Outcome::Quarantined).map(|(e, _)| e.clock).max();
@@ -118,13 +123,16 @@ pub fn fold_root(events: &[Event], specs: &Specs, root: Option<Ulid>) -> Folded 
     }
 }
 
-fn accepted<'a>(events: &'a [Event], outcomes: &'a [Outcome]) -> impl Iterator<Item = &'a Event> {
-    events.iter().zip(outcomes).filter(|(_, outcome)| **outcome == Outcome::Accepted).map(|(event, _)| event)
+fn accepted<'a, 'o>(
+    events: &'o [&'a Event],
+    outcomes: &'o [Outcome],
+) -> impl Iterator<Item = &'a Event> + use<'a, 'o> {
+    events.iter().zip(outcomes).filter(|(_, outcome)| **outcome == Outcome::Accepted).map(|(event, _)| *event)
 }
 
 /// Marks what belongs to another protocol of the same name. A fact without a root goes to every
 /// protocol that names its commit, and to the incumbent if none does.
-fn set_twins_aside(events: &[Event], outcomes: &mut [Outcome], chosen: Ulid, is_incumbent: bool) {
+fn set_twins_aside(events: &[&Event], outcomes: &mut [Outcome], chosen: Ulid, is_incumbent: bool) {
     let (mut ours, mut theirs) = (HashSet::new(), HashSet::new());
     for event in accepted(events, outcomes) {
         if let (Body::CommitSeen(seen), Some(root)) = (&event.body, event.root) {
@@ -178,11 +186,12 @@ pub fn dependents(events: &[Event], specs: &Specs, targets: &[Ulid]) -> Vec<Ulid
         ..target.clone()
     };
     let end = before.outcomes.iter().position(|o| *o == Outcome::Quarantined).unwrap_or(events.len());
-    let mut undone = events.to_vec();
-    undone.insert(end, undo);
-    let after = fold(&undone, specs);
+    let events: Vec<&Event> = events.iter().collect();
+    let mut undone = events.clone();
+    undone.insert(end, &undo);
+    let after = fold_refs(&undone, specs, None);
     let after: HashSet<Ulid> = accepted(&undone, &after.outcomes).map(|event| event.id).collect();
-    accepted(events, &before.outcomes)
+    accepted(&events, &before.outcomes)
         .map(|event| event.id)
         .filter(|id| !targets.contains(id) && !after.contains(id))
         .collect()

@@ -61,6 +61,14 @@ impl<'a> Branches<'a> {
         self.bases_key
     }
 
+    /// Returns a number that changes whenever a branch of that name does, here or at a remote.
+    pub fn key_of(&self, branch: &str) -> u64 {
+        let local = self.find(&format!("refs/heads/{branch}"));
+        let tracked: Vec<Option<Oid>> =
+            self.remotes.iter().map(|remote| self.find(&format!("refs/remotes/{remote}/{branch}"))).collect();
+        crate::store::cache::key(&(local, tracked))
+    }
+
     fn find(&self, name: &str) -> Option<Oid> {
         match &self.all {
             Some(all) => all.get(name).copied(),
@@ -84,8 +92,12 @@ impl<'a> Branches<'a> {
         };
         let local_base = format!("refs/heads/{base}");
         let tracked_bases = tracked(base);
-        let upstream = self.repo.config_all("branch", base, "remote").pop();
-        let decider = home.map(str::to_owned).or(upstream).or_else(|| self.remotes.first().cloned());
+        let upstream = || self.repo.config_all("branch", base, "remote").pop();
+        let decider = match home {
+            Some(home) => Some(home.to_owned()),
+            None if self.remotes.is_empty() => None,
+            None => upstream().or_else(|| self.remotes.first().cloned()),
+        };
         let deciding_base = match decider {
             Some(remote) if self.remotes.contains(&remote) => {
                 let name = format!("refs/remotes/{remote}/{base}");

@@ -1,5 +1,7 @@
 //! All protocols, each in one row.
 
+use std::rc::Rc;
+
 use super::context::Context;
 use super::error::Error;
 use super::streams::{Looked, Streams, folded};
@@ -16,7 +18,7 @@ use crate::store::tip;
 #[derive(Debug, Default)]
 pub struct Listing {
     /// By number, then by name.
-    pub rows: Vec<Row>,
+    pub rows: Vec<Rc<Row>>,
     /// Streams that could not be read, and why. All others go on.
     pub set_aside: Vec<(Name, String)>,
     /// CI reports that name no protocol known here.
@@ -92,24 +94,22 @@ fn input_key(streams: &Streams<'_>, name: &Name, tips: &Tips) -> cache::Key {
         .map(|content| content.lines().iter().map(|line| line.event.id).collect())
         .unwrap_or_default();
     let inventory = &streams.inventory;
-    // The base is not known before the stream is read; every branch tip of that name is.
-    let branch = streams.branches.of_names(name.as_str(), "", inventory.home());
     let stream = cache::key(&(
         (tips.local, &tips.tracking, &tips.archived),
         (routed, &inventory.remotes),
-        (branch.local, branch.tracked),
+        streams.branches.key_of(name.as_str()),
     ));
     cache::Key { stream, bases: streams.branches.bases_key() }
 }
 
-fn rows_of(streams: &Streams<'_>, name: &Name) -> Result<(Vec<Row>, cache::Key), Error> {
+fn rows_of(streams: &Streams<'_>, name: &Name) -> Result<(Vec<Rc<Row>>, cache::Key), Error> {
     let Looked { content, folded: incumbent, tips } = streams.look(name)?;
     let unshared = unshared_events(streams, &tips, &content);
-    let mut rows: Vec<Row> =
-        incumbent.protocol.iter().map(|protocol| row(protocol, name.as_str(), unshared)).collect();
+    let mut rows: Vec<Rc<Row>> =
+        incumbent.protocol.iter().map(|protocol| Rc::new(row(protocol, name.as_str(), unshared))).collect();
     for root in &incumbent.twins {
         if let Some(twin) = folded(&content, Some(*root)).protocol {
-            rows.push(row(&twin, &twin_name(name, *root), 0));
+            rows.push(Rc::new(row(&twin, &twin_name(name, *root), 0)));
         }
     }
     Ok((rows, input_key(streams, name, &tips)))

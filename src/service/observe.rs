@@ -53,7 +53,7 @@ pub fn reconcile(
     let over =
         protocol.merged.is_some() || protocol.recorded == crate::domain::status::ProtocolStatus::Completed;
     let new = new_commits(repo, ledger, tips)?;
-    let lost = lost_commits(repo, ledger, tips);
+    let lost = lost_commits(repo, protocol, tips);
     let pushed = |oid: Oid| is_pushed(repo, tips, oid);
 
     if !new.is_empty() {
@@ -81,6 +81,18 @@ pub fn reconcile(
     }
     decide::settle(ledger, &pushed);
     Ok(observed)
+}
+
+/// Whether [`reconcile`] would record nothing, without the means to record it.
+pub fn is_quiet(repo: &Repo, protocol: &Protocol, tips: &BranchTips) -> bool {
+    let is_known = |tip: &Oid| {
+        Some(*tip) == protocol.plan_commit || protocol.commits.contains_key(tip) || !repo.has_object(*tip)
+    };
+    let pushed = |oid: Oid| is_pushed(repo, tips, oid);
+    tips.all().iter().all(is_known)
+        && (protocol.merged.is_some() || lost_commits(repo, protocol, tips).is_empty())
+        && merge_of(repo, protocol, tips, Scope::All).is_none()
+        && !decide::would_settle(protocol, &pushed)
 }
 
 /// Returns the remote whose copy of the branch holds `oid`.
@@ -153,8 +165,8 @@ fn with_merged_sides(
 }
 
 /// Returns the commits that count and that no tip of the branch reaches any more.
-fn lost_commits(repo: &Repo, ledger: &Ledger<'_>, tips: &BranchTips) -> BTreeSet<Oid> {
-    let (Some(protocol), tips) = (ledger.protocol(), tips.all()) else { return BTreeSet::new() };
+fn lost_commits(repo: &Repo, protocol: &Protocol, tips: &BranchTips) -> BTreeSet<Oid> {
+    let tips = tips.all();
     if tips.is_empty() || tips.iter().any(|tip| !repo.has_object(*tip)) {
         return BTreeSet::new();
     }
@@ -176,7 +188,7 @@ fn lost_commits(repo: &Repo, ledger: &Ledger<'_>, tips: &BranchTips) -> BTreeSet
 
 /// Records the commits that the branch lost, as one word about its tip.
 fn record_lost(repo: &Repo, ledger: &mut Ledger<'_>, tips: &BranchTips) -> Result<(), Error> {
-    let lost = lost_commits(repo, ledger, tips);
+    let lost = ledger.protocol().map(|protocol| lost_commits(repo, protocol, tips)).unwrap_or_default();
     let Some(tip) = tips.all().first().copied().filter(|_| !lost.is_empty()) else { return Ok(()) };
     // What was gone and is still gone must be said again: the last word about the branch counts.
     let mut gone = lost;
@@ -202,18 +214,23 @@ fn record_merge(
     scope: Scope,
 ) -> Result<bool, Error> {
     let Some(protocol) = ledger.protocol() else { return Ok(false) };
-    let Some((into, base)) = &tips.deciding_base else { return Ok(false) };
-    if !observe::awaits_merge(protocol) || observe::names_merge(ledger.events()) {
+    if observe::names_merge(ledger.events()) {
         return Ok(false);
     }
-    if *base == protocol.created.base_commit {
-        return Ok(false);
-    }
-    let Some(merge) = detect_merge(repo, protocol, into, *base, scope) else { return Ok(false) };
+    let Some(merge) = merge_of(repo, protocol, tips, scope) else { return Ok(false) };
     let at_ms = repo.commit(merge.commit)?.time_ms;
     let cause = Cause::merge(merge.commit);
     ledger.push(Draft::new(Body::MergeDetected(merge)).caused_by(cause, at_ms));
     Ok(true)
+}
+
+/// Returns the merge of all of the protocol's work into its base, if it has happened since.
+fn merge_of(repo: &Repo, protocol: &Protocol, tips: &BranchTips, scope: Scope) -> Option<MergeDetected> {
+    let (into, base) = tips.deciding_base.as_ref()?;
+    if !observe::awaits_merge(protocol) || *base == protocol.created.base_commit {
+        return None;
+    }
+    detect_merge(repo, protocol, into, *base, scope)
 }
 
 /// Returns the merge of all of the protocol's work into `base`, if there was one.
@@ -235,7 +252,8 @@ fn detect_merge(
     let tip = *heads.first()?;
     let found =
         |rule: &str, commit| MergeDetected { rule: rule.to_owned(), into: into.to_owned(), commit, tip };
-    if heads.iter().all(|head| repo.is_ancestor(*head, base)) && repo.is_ancestor(plan, base) {
+    let brought_in = |oid: &Oid| repo.is_between(*oid, protocol.created.base_commit, base);
+    if heads.iter().all(brought_in) && brought_in(&plan) {
         return Some(found("ancestry", repo.brought_in_by(tip, base, MAX_COMMITS)));
     }
     if scope != Scope::All || heads.len() != 1 {
@@ -244,13 +262,16 @@ fn detect_merge(
     let planned = protocol.commits.get(&plan).map(|commit| commit.content_tree);
     let done = protocol.commits.get(&tip).map(|commit| commit.content_tree);
     let changes_nothing = planned.is_none() || planned == done;
-    if changes_nothing || !repo.has_object(tip) || repo.is_ancestor(base, tip) {
+    if changes_nothing || !repo.has_object(tip) {
         return None;
     }
     // What a merge of everything brought would include the plan's folder.
     let folder = format!(".protocols/{}", protocol.name());
     let tree = repo.tree_of(base).ok()?;
     repo.tree_path(tree, &folder).ok()??;
+    if repo.is_ancestor(base, tip) {
+        return None;
+    }
     // The branch adds nothing to the base: its content is there already.
     let merged = repo.git_text(&["merge-tree", "--write-tree", &base.to_string(), &tip.to_string()]).ok()?;
     (merged.lines().next()?.parse() == Ok(tree)).then(|| found("no-op", base))

@@ -8,7 +8,8 @@ use super::branch::Branches;
 use super::context::Context;
 use super::error::Error;
 use super::observe::{self, Scope};
-use crate::domain::fold::{Folded, fold, fold_root};
+use crate::domain::event::Event;
+use crate::domain::fold::{Folded, fold_refs};
 use crate::domain::id::{Name, Ulid};
 use crate::domain::ledger::Ledger;
 use crate::domain::sentence::sentence;
@@ -122,11 +123,9 @@ impl<'a> Streams<'a> {
         let mut tips = self.tips(name);
         let extra = self.routed(Some(name));
         let view = stream::view(&self.ctx.repo, name, &tips, extra.as_ref())?;
-        let (events, specs) = (view.content.events(), view.content.decoded_specs());
-        let mut ledger = Ledger::new(name.clone(), events, specs, self.ctx.writer().author);
-        self.reconcile(&mut ledger)?;
-        if view.adopted && ledger.new_events().is_empty() {
-            return Ok(Looked { folded: ledger.into_folded(), content: view.content, tips });
+        let now = folded(&view.content, None);
+        if view.adopted && self.is_quiet(&now) {
+            return Ok(Looked { folded: now, content: view.content, tips });
         }
         match self.refresh(name) {
             Ok(appended) => tips.local = appended.tip,
@@ -134,6 +133,13 @@ impl<'a> Streams<'a> {
         }
         let view = stream::view(&self.ctx.repo, name, &tips, extra.as_ref())?;
         Ok(Looked { folded: folded(&view.content, None), content: view.content, tips })
+    }
+
+    /// Whether git shows nothing that the events do not say.
+    fn is_quiet(&self, folded: &Folded) -> bool {
+        let Some(protocol) = &folded.protocol else { return true };
+        let tips = self.branches.of(protocol, self.inventory.home());
+        observe::is_quiet(&self.ctx.repo, protocol, &tips)
     }
 
     fn reconcile(&self, ledger: &mut Ledger<'_>) -> Result<(), Error> {
@@ -191,9 +197,6 @@ pub struct Looked {
 
 /// Returns the state of the incumbent, or of the twin whose creation is `root`.
 pub fn folded(content: &Content, root: Option<Ulid>) -> Folded {
-    let (events, specs) = (content.events(), content.decoded_specs());
-    match root {
-        Some(root) => fold_root(&events, &specs, Some(root)),
-        None => fold(&events, &specs),
-    }
+    let events: Vec<&Event> = content.lines().iter().map(|line| &line.event).collect();
+    fold_refs(&events, &content.decoded_specs(), root)
 }

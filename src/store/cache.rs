@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
@@ -60,7 +61,7 @@ struct File {
 #[derive(Debug, Serialize, Deserialize)]
 struct Entry {
     key: Key,
-    rows: Vec<Row>,
+    rows: Vec<Rc<Row>>,
 }
 
 /// What rows were computed from.
@@ -98,13 +99,13 @@ impl Cache {
     }
 
     /// Returns the rows of a stream if they were computed from the same inputs.
-    pub fn get(&self, name: &str, key: Key) -> Option<&[Row]> {
+    pub fn get(&self, name: &str, key: Key) -> Option<&[Rc<Row>]> {
         let entry = self.file.entries.get(name).filter(|entry| entry.key.stream == key.stream)?;
         let over = entry.rows.iter().all(|row| row.status == "completed");
         (over || entry.key.bases == key.bases).then_some(&entry.rows)
     }
 
-    pub fn put(&mut self, name: &str, key: Key, rows: Vec<Row>) {
+    pub fn put(&mut self, name: &str, key: Key, rows: Vec<Rc<Row>>) {
         self.file.entries.insert(name.to_owned(), Entry { key, rows });
         self.changed = true;
     }

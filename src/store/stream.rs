@@ -121,6 +121,15 @@ fn view_of(
     if !local.may_be_read() {
         return Err(Error::TooNew { name: name.to_owned() });
     }
+    let nothing_else = extra.is_none()
+        && tips.archived.is_empty()
+        && tips.tracking.iter().all(|(_, oid)| Some(*oid) == tips.local)
+        && spooled.is_none_or(|spooled| spooled.lines.is_empty());
+    let home = tips.tracking.first().map(|(_, oid)| *oid);
+    if nothing_else {
+        let adopted = tips.local.is_some() || local.is_empty();
+        return Ok(View { content: local, local: tips.local, adopted, complete: None, home });
+    }
     let mut content = local.clone();
     let mut tracked: Vec<(Oid, Content)> = Vec::new();
     for (remote, oid) in &tips.tracking {

@@ -125,7 +125,10 @@ fn plan_from_markdown() {
     let world = World::new();
     let _mask = masked(&world);
     let a = world.clone("a");
-    a.write("plan.md", "# Add search\n\nPeople look for things.\n\n- [ ] An index\n  - [ ] of titles\n- [ ] A box\n");
+    a.write(
+        "plan.md",
+        "# Add search\n\nPeople look for things.\n\n- [ ] An index\n  - [ ] of titles\n- [ ] A box\n",
+    );
     assert_snapshot!(a.godzilla(&["plan", "--from", "plan.md", "--qa", "full"]), @r"
     planned 0001-add-search  Add search
       00-setup     Set up
@@ -501,7 +504,10 @@ fn config_with_origins() {
     let world = World::new();
     let _mask = masked(&world);
     let a = world.clone("a");
-    a.write("godzilla.toml", "[commit]\nstrict = true\n[qa]\npolci = \"full\"\n[ci]\nrequired = [\"test\"]\n");
+    a.write(
+        "godzilla.toml",
+        "[commit]\nstrict = true\n[qa]\npolci = \"full\"\n[ci]\nrequired = [\"test\"]\n",
+    );
     a.git(&["config", "godzilla.sync.pushTimeoutSeconds", "2"]);
     assert_snapshot!(a.godzilla(&["config", "show", "--origin"]), @r"
     archive.after_days         30          default

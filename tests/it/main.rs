@@ -6,8 +6,8 @@
 mod ci_delivery;
 mod cli_snapshots;
 mod compat;
-mod demo;
 mod crash;
+mod demo;
 mod first;
 mod laws;
 mod model;

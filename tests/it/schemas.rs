@@ -19,7 +19,8 @@ pub(crate) fn assert_valid(schema: &str, document: &Value) {
 #[track_caller]
 fn check(place: &Place<'_>, schema: &str, args: &[&str]) -> Value {
     let shown = place.godzilla(&[args, &["--json"]].concat());
-    let document = serde_json::from_str(&shown.stdout).unwrap_or_else(|err| panic!("{args:?}: {err}\n{shown}"));
+    let document =
+        serde_json::from_str(&shown.stdout).unwrap_or_else(|err| panic!("{args:?}: {err}\n{shown}"));
     assert_valid(schema, &document);
     document
 }
@@ -55,7 +56,11 @@ fn a_protocol_with_everything() {
     work.git(&["push", "--quiet", "--set-upstream", "origin", "HEAD"]);
     check(&work, "ci-report.v1", &["ci-report", "failure", "--job", "test"]);
     check(&work, "ci-report.v1", &["ci-report", "success", "--job", "lint", "--output", "reports"]);
-    check(&work, "ci-report.v1", &["ci-report", "running", "--job", "late", "--sha", &commit, "--url", "https://ci.invalid/1"]);
+    check(
+        &work,
+        "ci-report.v1",
+        &["ci-report", "running", "--job", "late", "--sha", &commit, "--url", "https://ci.invalid/1"],
+    );
     check(&a, "sync.v1", &["sync"]);
     check(&a, "sync.v1", &["sync", "origin"]);
     work.git(&["commit", "--quiet", "--amend", "-m", "feat(login): a form"]);

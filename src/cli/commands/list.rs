@@ -2,8 +2,6 @@
 
 use std::process::ExitCode;
 
-use serde_json::{Value, json};
-
 use crate::cli::error::CliError;
 use crate::cli::json::{self as shapes, Worktrees};
 use crate::cli::ui::{DIM, Table, Ui, status_look};
@@ -26,8 +24,7 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
     set_aside(ui, &listing);
     if ui.json {
         let worktrees = Worktrees::of(&ctx.repo);
-        let protocols: Vec<Value> = listing.rows.iter().map(|row| shapes::row(row, &worktrees)).collect();
-        ui.json(&json!({ "schema": "git-godzilla/list@1", "protocols": protocols }))?;
+        ui.json(&shapes::list(&listing.rows, &worktrees))?;
         return Ok(ExitCode::SUCCESS);
     }
     if listing.rows.is_empty() {

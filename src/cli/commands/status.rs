@@ -34,7 +34,7 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
     let unshared: usize = listing.rows.iter().map(|row| row.unshared_events).sum();
     if ui.json {
         let worktrees = Worktrees::of(&ctx.repo);
-        let protocols: Vec<Value> = listing.rows.iter().map(|row| shapes::row(row, &worktrees)).collect();
+        let protocols: Vec<_> = listing.rows.iter().map(|row| shapes::row(row, &worktrees)).collect();
         let remotes: Vec<Value> = remotes
             .iter()
             .map(|remote| {

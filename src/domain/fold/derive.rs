@@ -23,7 +23,12 @@ struct Facts<'a> {
     merged: Option<&'a MergeDetected>,
 }
 
-pub(super) fn derive(protocol: &mut Protocol, events: &[Event], outcomes: &[Outcome], placed: &[Placed<'_>]) {
+pub(super) fn derive(
+    protocol: &mut Protocol,
+    events: &[&Event],
+    outcomes: &[Outcome],
+    placed: &[Placed<'_>],
+) {
     let mut facts = Facts::default();
     for event in accepted(events, outcomes) {
         match &event.body {

@@ -7,7 +7,7 @@ use crate::domain::event::{Body, Event};
 use crate::domain::id::{Oid, StepId, Ulid};
 
 /// Returns the outcomes that depend on nothing but clocks and ids.
-pub(super) fn outcomes(events: &[Event]) -> Vec<Outcome> {
+pub(super) fn outcomes(events: &[&Event]) -> Vec<Outcome> {
     let mut outcomes = vec![Outcome::Accepted; events.len()];
     quarantine_after(0, events, &mut outcomes);
     repeated_ids(events, &mut outcomes);
@@ -16,7 +16,7 @@ pub(super) fn outcomes(events: &[Event]) -> Vec<Outcome> {
 
 /// The first event whose clock leaps too far, and all after it. A walk over the sorted set, so it
 /// depends on nothing else; an event that fills the gap releases them.
-pub(super) fn quarantine_after(mut previous: u64, events: &[Event], outcomes: &mut [Outcome]) {
+pub(super) fn quarantine_after(mut previous: u64, events: &[&Event], outcomes: &mut [Outcome]) {
     for (idx, event) in events.iter().enumerate() {
         if event.clock > MAX_CLOCK || event.clock.saturating_sub(previous) > MAX_CLOCK_JUMP {
             outcomes[idx..].fill(Outcome::Quarantined);
@@ -26,7 +26,7 @@ pub(super) fn quarantine_after(mut previous: u64, events: &[Event], outcomes: &m
     }
 }
 
-fn repeated_ids(events: &[Event], outcomes: &mut [Outcome]) {
+fn repeated_ids(events: &[&Event], outcomes: &mut [Outcome]) {
     let mut seen = HashSet::with_capacity(events.len());
     for (event, outcome) in events.iter().zip(outcomes) {
         if *outcome == Outcome::Accepted && !seen.insert(event.id) {
@@ -37,7 +37,7 @@ fn repeated_ids(events: &[Event], outcomes: &mut [Outcome]) {
 
 /// From the last undo to the first: one that is not itself taken back takes back each named event
 /// that lies before it.
-pub(super) fn undo(events: &[Event], outcomes: &mut [Outcome]) {
+pub(super) fn undo(events: &[&Event], outcomes: &mut [Outcome]) {
     if !events.iter().any(|event| matches!(event.body, Body::Undo { .. })) {
         return;
     }
@@ -68,7 +68,7 @@ enum Key<'a> {
 }
 
 /// The first event in order with a cause counts, whatever became of it; the others repeat it.
-pub(super) fn mark_duplicates(events: &[Event], outcomes: &mut [Outcome]) {
+pub(super) fn mark_duplicates(events: &[&Event], outcomes: &mut [Outcome]) {
     let mut seen = HashSet::new();
     for (event, outcome) in events.iter().zip(outcomes) {
         if matches!(outcome, Outcome::Quarantined | Outcome::DuplicateId | Outcome::Twin) {

@@ -12,7 +12,7 @@ use crate::domain::status::{ProtocolMove, ProtocolStatus, StepMove, StepStatus};
 /// Applies the accepted events in order; an event that does not fit becomes rejected. Returns the
 /// state, and the commits with the place at which each was seen.
 pub(super) fn walk<'a>(
-    events: &'a [Event],
+    events: &[&'a Event],
     specs: &Specs,
     outcomes: &mut [Outcome],
 ) -> (Option<Protocol>, Vec<Placed<'a>>) {

@@ -84,7 +84,7 @@ fn o3_no_clock_beyond_two_to_the_53_counts() {
     let mut outcomes = [const { Outcome::Accepted }; 2];
     filter::quarantine_after(
         MAX_CLOCK - 1,
-        &[at(MAX_CLOCK, merge(1)), at(MAX_CLOCK + 1, merge(2))],
+        &[&at(MAX_CLOCK, merge(1)), &at(MAX_CLOCK + 1, merge(2))],
         &mut outcomes,
     );
     assert_eq!(outcomes, [Outcome::Accepted, Outcome::Quarantined]);
