@@ -168,7 +168,8 @@ impl Table {
                 // Empty cells at the end would only leave spaces behind.
                 let n_cells = row.iter().rposition(|(cell, _)| !cell.is_empty()).map_or(0, |idx| idx + 1);
                 let cells = row.iter().take(n_cells).enumerate().map(|(idx, (cell, style))| {
-                    let gap = if idx + 1 == n_cells { 0 } else { widths[idx] - cell.width() + 2 };
+                    let is_last = idx + 1 == n_cells || widths[idx] == 0;
+                    let gap = if is_last { 0 } else { widths[idx] - cell.width() + 2 };
                     styled(*style, cell) + &" ".repeat(gap)
                 });
                 cells.collect()

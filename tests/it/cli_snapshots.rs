@@ -363,7 +363,10 @@ fn block_unblock_skip() {
     For more information, try '--help'.
     [exit code: 2]
     ");
-    assert_snapshot!(work.godzilla(&["skip", "--reason", "not needed"]), @"– step 0001-add-a-login-page/01-the-form is cancelled");
+    assert_snapshot!(work.godzilla(&["skip", "--reason", "not needed"]), @r"
+    – step 0001-add-a-login-page/01-the-form is cancelled
+      next is 02-the-api (The API)
+    ");
 }
 
 #[test]
@@ -380,7 +383,7 @@ fn approve_and_retry() {
     [exit code: 4]
     ");
     work.commit("form.html", "feat(login): the form");
-    assert_snapshot!(work.godzilla(&["done"]), @"◐ step 0001-add-a-login-page/01-the-form is needs_qa");
+    assert_snapshot!(work.godzilla(&["done"]), @"◐ step 0001-add-a-login-page/01-the-form needs QA");
     assert_snapshot!(work.godzilla(&["explain"]), @r"
     step 01-the-form is done and waits for QA (full)
     next: git godzilla approve 01-the-form -p 0001-add-a-login-page
@@ -461,7 +464,7 @@ fn complete_and_comment() {
     [exit code: 2]
     "#);
     assert_snapshot!(a.godzilla(&["complete", "1", "--unmerged", "--reason", "an experiment"]), @"✓ protocol 0001-add-a-login-page is completed");
-    assert_snapshot!(a.godzilla(&["list"]), @"✓ 0001-add-a-login-page  completed  1/3    Add a login page");
+    assert_snapshot!(a.godzilla(&["list"]), @"✓ 0001-add-a-login-page  completed  1/3  not merged  Add a login page");
 }
 
 #[test]
@@ -470,7 +473,7 @@ fn sync_with_and_without_news() {
     let _mask = masked(&world);
     let a = world.clone("a");
     login_page(&a);
-    assert_snapshot!(a.godzilla(&["sync"]), @"✓ origin: 0 events fetched, 5 pushed");
+    assert_snapshot!(a.godzilla(&["sync"]), @"✓ origin: 5 events pushed");
     assert_snapshot!(a.godzilla(&["sync"]), @"✓ origin is up to date");
     assert_snapshot!(a.godzilla(&["sync", "elsewhere"]), @r"
     --- stderr ---

@@ -259,8 +259,8 @@ fn print(ui: &mut Ui, command: &str, acted: &Acted) -> Result<(), CliError> {
     };
     let message = match (command, recorded) {
         ("comment", _) => format!("noted on {subject}"),
-        (_, true) => format!("{subject} is {status}"),
-        (_, false) => format!("{subject} is {status} already"),
+        (_, true) => format!("{subject} {}", stands(status)),
+        (_, false) => format!("{subject} {} already", stands(status)),
     };
     if ui.json {
         let events: Vec<Value> = acted.events.iter().map(|event| event.id.to_string().into()).collect();
@@ -281,7 +281,7 @@ fn print(ui: &mut Ui, command: &str, acted: &Acted) -> Result<(), CliError> {
     }
     if let Some(next) = protocol.current_step().filter(|next| Some(&next.id) != acted.step.as_ref())
         && !protocol.shown.is_final()
-        && command == "done"
+        && matches!(command, "done" | "skip" | "approve")
     {
         ui.line(format!("  next is {} ({})", styled(CYAN, &next.id), next.title))?;
     } else if protocol.is_ready_to_merge() && command != "comment" {
@@ -291,4 +291,8 @@ fn print(ui: &mut Ui, command: &str, acted: &Acted) -> Result<(), CliError> {
         ))?;
     }
     Ok(())
+}
+
+fn stands(status: &str) -> String {
+    if status == "needs_qa" { "needs QA".to_owned() } else { format!("is {status}") }
 }

@@ -53,6 +53,7 @@ pub(super) fn table(listing: &Listing) -> Vec<String> {
             (Some(step), Some(status)) if status != "pending" => format!("{step} ({status})"),
             (Some(step), _) => step.clone(),
             _ if row.merged.is_some() => "merged".to_owned(),
+            _ if row.status == "completed" => "not merged".to_owned(),
             _ if row.steps_settled == row.steps_total && row.status == "running" => {
                 "ready to merge".to_owned()
             }

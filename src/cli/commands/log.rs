@@ -77,6 +77,9 @@ fn event(line: &str, outcome: &Outcome, reason: Option<String>) -> Value {
     for key in ENVELOPE {
         document.insert((*key).to_owned(), stored.get(*key).cloned().unwrap_or(Value::Null));
     }
+    if let Some(actor) = document.get_mut("actor").and_then(Value::as_object_mut) {
+        actor.entry("host").or_insert(Value::Null);
+    }
     document.extend(stored.into_iter().filter(|(key, _)| !ENVELOPE.contains(&key.as_str())));
     document.insert("outcome".to_owned(), outcome.as_str().into());
     document.insert("reason".to_owned(), reason.map_or(Value::Null, Value::String));

@@ -53,13 +53,17 @@ fn line(remote: &Synced) -> String {
         Outcome::Ok if remote.fetched_events + remote.pushed_events == 0 && remote.message.is_none() => {
             format!("{} {} is up to date", styled(GREEN, "✓"), remote.name)
         }
-        Outcome::Ok => format!(
-            "{} {}: {} fetched, {} pushed{message}",
-            styled(GREEN, "✓"),
-            remote.name,
-            counted(remote.fetched_events, "event"),
-            remote.pushed_events
-        ),
+        Outcome::Ok => {
+            let fetched = (remote.fetched_events, "fetched");
+            let pushed = (remote.pushed_events, "pushed");
+            let counts: Vec<String> = [fetched, pushed]
+                .into_iter()
+                .filter(|(count, _)| *count > 0)
+                .map(|(count, what)| format!("{} {what}", counted(count, "event")))
+                .collect();
+            let counts = if counts.is_empty() { String::new() } else { format!(": {}", counts.join(", ")) };
+            format!("{} {}{counts}{message}", styled(GREEN, "✓"), remote.name)
+        }
         result => format!("{} {} is {}{message}", styled(RED, "✗"), remote.name, result.as_str()),
     }
 }
