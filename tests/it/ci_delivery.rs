@@ -488,7 +488,7 @@ fn a_job_that_is_stopped_is_reported_as_cancelled() {
     let mut command = reporter(&ci, &[("command", "sh|-c|touch started; exec sleep 60")]);
     let child = command.stdout(Stdio::piped()).spawn().unwrap();
     while !ci.path.join("started").exists() {
-        std::thread::sleep(Duration::from_millis(5));
+        std::thread::yield_now();
     }
     assert!(run(ci.command("kill").args(["-INT", &child.id().to_string()])).code == Some(0));
     let output = child.wait_with_output().unwrap();

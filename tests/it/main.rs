@@ -16,3 +16,4 @@ mod readme;
 mod schemas;
 mod settings;
 mod support;
+mod tidy;

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! git-godzilla hooks journal v1
-//! dir 1 /home/me/repo/.git/hooks
+//! dir 1 /srv/repo/.git/hooks
 //! hook commit-msg absent link:/usr/bin/git-godzilla
 //! hook pre-push sha256:2c26… sha256:fcde…
 //! ```
