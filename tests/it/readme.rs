@@ -1,8 +1,9 @@
-//! The README says what is so.
+//! The README and the map of the code say what is so.
 
 use crate::support::World;
 
 const README: &str = include_str!("../../README.md");
+const ARCHITECTURE: &str = include_str!("../../ARCHITECTURE.md");
 
 #[test]
 fn it_begins_with_the_two_commands() {
@@ -52,4 +53,39 @@ fn verbs_of_help() -> Vec<String> {
     let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1);
     let commands = commands.take_while(|line| !line.is_empty());
     commands.filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
+}
+
+/// An invariant that nothing holds is a wish.
+#[test]
+fn every_test_that_the_architecture_names_exists() {
+    let mut sources = String::new();
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut folders = vec![root.join("src"), root.join("tests")];
+    while let Some(folder) = folders.pop() {
+        for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ext| ext == "rs") {
+                sources.push_str(&std::fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+    assert!(ARCHITECTURE.lines().count() <= 250);
+    let mut n_invariants = 0;
+    for invariant in ARCHITECTURE.split("**Invariant**:").skip(1) {
+        let ends = ["\n\n", "\\\n"].map(|end| invariant.find(end).unwrap_or(invariant.len()));
+        let invariant = &invariant[..ends[0].min(ends[1])];
+        let names: Vec<&str> = invariant
+            .split('`')
+            .skip(1)
+            .step_by(2)
+            .filter(|name| name.len() > 12 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))
+            .collect();
+        assert!(!names.is_empty(), "no test holds:{invariant}");
+        for name in names {
+            assert!(sources.contains(&format!("fn {name}(")), "there is no test {name}");
+        }
+        n_invariants += 1;
+    }
+    assert!(n_invariants > 20, "only {n_invariants} invariants were found");
 }
