@@ -90,6 +90,7 @@ pub fn init(ctx: &Context, request: &Request) -> std::result::Result<Initialised
     let mut setup = Setup { ctx, dry_run: request.dry_run, done: Initialised::default() };
     let hooks = if request.no_hooks { None } else { Some(hooks_dir(repo)?) };
     let remote = choose_remote(repo, request.remote.as_deref())?;
+    super::plan::worktree::root(ctx)?;
 
     let label = setup.choose_label();
     setup.base(request.base_branch.as_deref())?;

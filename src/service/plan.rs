@@ -6,8 +6,9 @@
 
 mod files;
 mod intent;
+pub mod worktree;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 pub use intent::recover;
 
@@ -103,7 +104,7 @@ pub fn plan(ctx: &Context, request: &Request) -> Result<Planned, Error> {
     };
     let (digest, spec_text) = spec::encode(&spec);
     check_schema(&spec_text)?;
-    let worktree = worktree_path(ctx, &name);
+    let worktree = worktree::root(ctx)?.map(|root| root.join(name.as_str()));
     let mut planned = Planned {
         name: name.clone(),
         root: None,
@@ -198,7 +199,7 @@ pub fn plan(ctx: &Context, request: &Request) -> Result<Planned, Error> {
     };
     planned.root = appended.protocol.map(|protocol| protocol.root.to_string());
     fail::point("plan.stream");
-    planned.warnings = add_worktree(ctx, &name, worktree.as_deref())?;
+    planned.warnings = worktree::add(ctx, &name, worktree.as_deref())?;
     fail::point("plan.worktree");
     intent.remove(ctx)?;
     Ok(planned)
@@ -334,31 +335,5 @@ fn check_schema(spec: &str) -> Result<(), Error> {
         Ok(())
     } else {
         Err(invalid(format!("the plan is not valid: {}", errors.join("; "))))
-    }
-}
-
-fn worktree_path(ctx: &Context, name: &Name) -> Option<PathBuf> {
-    if ctx.settings.worktree_mode != super::settings::WorktreeMode::Protocol {
-        return None;
-    }
-    Some(ctx.repo.main_work_dir()?.join(&ctx.settings.worktree_root).join(name.as_str()))
-}
-
-/// Adds the worktree and returns warnings. One that is there already is left alone.
-fn add_worktree(ctx: &Context, name: &Name, path: Option<&Path>) -> Result<Vec<String>, Error> {
-    let Some(path) = path else { return Ok(Vec::new()) };
-    let is_there = ctx.repo.worktrees().iter().any(|(_, branch)| branch == name.as_str());
-    if is_there {
-        return Ok(Vec::new());
-    }
-    super::exclude::add(ctx, &format!("/{}/", ctx.settings.worktree_root.trim_matches('/')))?;
-    let Some(text) = path.to_str() else {
-        return Ok(vec!["the path of the worktree is not UTF-8, so none was added".to_owned()]);
-    };
-    // A path that holds something else, or a full disk: the protocol stands, and `worktree add` can
-    // be repeated by hand.
-    match ctx.repo.git_text(&["worktree", "add", "--quiet", "--", text, name.as_str()]) {
-        Ok(_) => Ok(Vec::new()),
-        Err(err) => Ok(vec![format!("no worktree: {}", super::error_chain(&err))]),
     }
 }

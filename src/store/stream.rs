@@ -368,7 +368,8 @@ fn commit(
     step: &Step<'_>,
     guard: &mut Lock,
 ) -> Result<Attempt, Error> {
-    let is_decision = step.events.iter().any(|event| !event.body.is_fact());
+    // What follows from a commit or a report says by its cause who brought it about.
+    let is_decision = step.events.iter().any(|event| !event.body.is_fact() && event.cause.is_none());
     if is_decision && writer.identity.is_none() {
         return Err(Error::NoIdentity);
     }

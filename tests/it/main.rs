@@ -13,6 +13,7 @@ mod laws;
 mod model;
 mod races;
 mod readme;
+mod refusals;
 mod schemas;
 mod settings;
 mod support;

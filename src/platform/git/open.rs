@@ -116,7 +116,7 @@ pub fn init_if_needed(dry_run: bool) -> Result<(), Error> {
 fn explain(dir: &Path, err: gix::Error) -> OpenError {
     let chain = format!("{err:?}");
     if chain.contains("nsafe") || chain.contains("rust") && chain.contains("own") {
-        return OpenError::Untrusted(dir.to_owned());
+        return OpenError::Untrusted(top_of(dir));
     }
     if chain.contains("repositoryformatversion")
         || chain.contains("repositoryFormatVersion")
@@ -130,6 +130,13 @@ fn explain(dir: &Path, err: gix::Error) -> OpenError {
         return OpenError::NotARepository(dir.to_owned());
     }
     OpenError::Gix(err)
+}
+
+/// Returns the folder to name to git's `safe.directory`: the one that holds `.git`, else the bare one.
+fn top_of(dir: &Path) -> PathBuf {
+    let dir = std::fs::canonicalize(dir).unwrap_or_else(|_| dir.to_owned());
+    let found = dir.ancestors().find(|dir| dir.join(".git").exists());
+    found.unwrap_or(&dir).to_owned()
 }
 
 /// Returns the settings of `git -c key=value`, which git hands on in `GIT_CONFIG_PARAMETERS`.

@@ -87,7 +87,7 @@ pub(super) fn recover_locked(ctx: &Context) -> Result<Vec<Planned>, Error> {
         let protocol = folded(&view.content, None).protocol;
         match protocol.filter(|protocol| protocol.plan_commit == Some(intent.commit)) {
             Some(protocol) => {
-                let warnings = super::add_worktree(ctx, &intent.name, intent.worktree.as_deref())?;
+                let warnings = super::worktree::add(ctx, &intent.name, intent.worktree.as_deref())?;
                 completed.push(Planned {
                     name: intent.name.clone(),
                     root: Some(protocol.root.to_string()),

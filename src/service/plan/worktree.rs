@@ -1,0 +1,68 @@
+//! Where the worktree of a protocol lies, and adding it.
+
+use std::path::{Component, Path, PathBuf};
+
+use crate::domain::id::Name;
+use crate::service::context::Context;
+use crate::service::error::Error;
+use crate::service::exclude;
+use crate::service::settings::WorktreeMode;
+
+/// Returns the folder that worktrees are added to; `None` if there are to be none, or the repository
+/// is bare.
+///
+/// # Errors
+///
+/// [`Error::State`] if `worktree.root`, which a committed file may set, leads out of the repository's
+/// own folder: by `..`, as an absolute path, into `.git`, or through a symbolic link.
+pub fn root(ctx: &Context) -> Result<Option<PathBuf>, Error> {
+    let Some(main) = ctx.repo.main_work_dir() else { return Ok(None) };
+    if ctx.settings.worktree_mode != WorktreeMode::Protocol {
+        return Ok(None);
+    }
+    let wanted = Path::new(&ctx.settings.worktree_root);
+    let path: PathBuf = wanted.components().filter(|part| *part != Component::CurDir).collect();
+    let is_plain = path.components().all(|part| matches!(part, Component::Normal(_)));
+    let is_own = path.components().next().is_some_and(|part| !part.as_os_str().eq_ignore_ascii_case(".git"));
+    let path = main.join(path);
+    if is_plain && is_own && stays_in(&main, &path) {
+        return Ok(Some(path));
+    }
+    let shown = crate::domain::text::one_line(&ctx.settings.worktree_root);
+    Err(Error::state(
+        "worktree.root",
+        format!("worktree.root is `{shown}`, which leads out of the repository's own folder"),
+        "git config godzilla.worktree.root worktrees",
+    ))
+}
+
+/// Whether `path`, as far as it exists, lies in `main` with all links followed.
+fn stays_in(main: &Path, path: &Path) -> bool {
+    let there = path.ancestors().find(|part| part.symlink_metadata().is_ok());
+    let real = there.and_then(|part| part.canonicalize().ok());
+    real.is_some_and(|real| real.starts_with(main) && !real.starts_with(main.join(".git")))
+}
+
+/// Adds the worktree and returns warnings. One that is there already is left alone.
+pub(super) fn add(ctx: &Context, name: &Name, path: Option<&Path>) -> Result<Vec<String>, Error> {
+    let Some(path) = path else {
+        let is_wanted = ctx.settings.worktree_mode == WorktreeMode::Protocol;
+        let warning =
+            "the repository is bare, so there is no worktree; commit on the branch in a clone of it";
+        return Ok(is_wanted.then(|| warning.to_owned()).into_iter().collect());
+    };
+    let is_there = ctx.repo.worktrees().iter().any(|(_, branch)| branch == name.as_str());
+    if is_there {
+        return Ok(Vec::new());
+    }
+    exclude::add(ctx, &format!("/{}/", ctx.settings.worktree_root.trim_matches('/')))?;
+    let Some(text) = path.to_str() else {
+        return Ok(vec!["the path of the worktree is not UTF-8, so none was added".to_owned()]);
+    };
+    // A path that holds something else, or a full disk: the protocol stands, and `worktree add` can
+    // be repeated by hand.
+    match ctx.repo.git_text(&["worktree", "add", "--quiet", "--", text, name.as_str()]) {
+        Ok(_) => Ok(Vec::new()),
+        Err(err) => Ok(vec![format!("no worktree: {}", crate::service::error_chain(&err))]),
+    }
+}
