@@ -10,6 +10,7 @@ use crate::support::{BIN, World, run};
 
 /// The machine's own configuration, hooks and variables of git must not take part.
 #[test]
+#[expect(clippy::too_many_lines, reason = "most of it is what a friend sees")]
 fn the_play_is_worth_showing_to_a_friend() {
     let world = World::new();
     let place = world.place("home");

@@ -160,7 +160,7 @@ fn print(ui: &mut Ui, reported: &Reported) -> Result<(), CliError> {
             ui.line(format!("{} reported to {remote}: {what}", styled(GREEN, "✓")))?;
         }
         Delivered::File(path) => {
-            ui.line(format!("{} written to {}: {what}", styled(GREEN, "✓"), path.display()))?
+            ui.line(format!("{} written to {}: {what}", styled(GREEN, "✓"), path.display()))?;
         }
         Delivered::NotShared { reason } => {
             ui.line(format!("{} not reported: {what}", styled(YELLOW, "!")))?;
