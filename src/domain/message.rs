@@ -70,6 +70,11 @@ pub fn has_content(raw: &[u8], rules: &Rules) -> bool {
     Lines::draft(raw, rules).has_content()
 }
 
+/// Whether the draft `raw` is still the `template` that it began as: git aborts on that, too.
+pub fn is_untouched(raw: &[u8], template: &[u8], rules: &Rules) -> bool {
+    Lines::draft(raw, rules).adds_nothing_to(&Lines::draft(template, rules))
+}
+
 /// Returns what the commit message `raw` says, seen from `protocol`.
 ///
 /// Trailers of other protocols count as absent. Trailers are looked for as
@@ -208,6 +213,18 @@ mod tests {
         let kept = Rules { comment: Comment::default().kept(), scissors: true };
         assert!(has_content(b"# c\n", &kept));
         assert!(!has_content(cut.as_bytes(), &kept));
+    }
+
+    #[test]
+    fn a_template_is_untouched_until_a_line_of_text_differs() {
+        let template = b"fix: say what\n\n# a hint\nRefs:\n";
+        let is = |raw: &str| is_untouched(raw.as_bytes(), template, &Rules::default());
+        assert!(is("fix: say what  \n\nRefs:\n# status\n"));
+        assert!(is("\nfix: say what\nRefs:\n\nSigned-off-by: A <a@x>\n"));
+        assert!(!is("fix: say what\n\nRefs: 12\n"));
+        assert!(!is("fix: say what\n\nRefs:\n\nmore\n"));
+        assert!(!is("fix: say what\n"));
+        assert!(!is(""));
     }
 
     #[test]

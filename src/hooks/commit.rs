@@ -11,14 +11,15 @@ use crate::domain::observe::Held;
 use crate::domain::status::StepMove;
 use crate::service::context::Context;
 use crate::service::on_commit::{self, Done, HookBranch};
-use crate::service::on_message;
+use crate::service::on_message::{self, Origin};
 
 /// More pairs than this are left to reconciliation.
 const MAX_STDIN: u64 = 8 * 1024 * 1024;
 
 pub(super) fn prepare_commit_msg(ctx: &Context, args: &[OsString]) -> HookResult {
     if let (Some(branch), Some(file)) = (HookBranch::find(ctx)?, args.first()) {
-        on_message::prepare(ctx, &branch, Path::new(file))?;
+        let arg = |idx: usize| args.get(idx).and_then(|arg| arg.to_str());
+        on_message::prepare(ctx, &branch, Path::new(file), Origin { kind: arg(1), commit: arg(2) })?;
     }
     Ok(Answer::Go)
 }
@@ -37,8 +38,11 @@ pub(super) fn commit_msg(ctx: &Context, args: &[OsString]) -> HookResult {
         lines.push("the commit was refused, because commit.strict is set".to_owned());
         return Ok(Answer::Stop(lines));
     }
-    for line in lines {
-        say(&line);
+    for (line, finding) in lines.iter().zip(&findings) {
+        // What is about to be held is said once the commit is there.
+        if !finding.is_held() {
+            say(line);
+        }
     }
     Ok(Answer::Go)
 }

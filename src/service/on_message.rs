@@ -7,11 +7,12 @@ use super::error::Error;
 use super::observe::{self, Scope};
 use super::on_commit::HookBranch;
 use crate::domain::decide::waits_for;
+use crate::domain::id::Oid;
 use crate::domain::ledger::Ledger;
 use crate::domain::message::{self, Comment, Decoration, Rules};
 use crate::domain::state::{Protocol, Step};
 use crate::domain::status::{ProtocolStatus, StepStatus};
-use crate::platform::{env, fs};
+use crate::platform::{env, fs, process};
 use crate::store::stream;
 
 /// Something about a message or the state of its step that the contract does not want.
@@ -22,19 +23,62 @@ pub struct Finding {
     pub remedy: String,
 }
 
-/// Adds tag and trailer of the current step to the message in `file` where they are absent.
+impl Finding {
+    /// Whether the commit, once made, will be recorded without moving anything: post-commit says so.
+    pub fn is_held(&self) -> bool {
+        matches!(self.code, "protocol.paused" | "step.blocked" | "step.order")
+    }
+}
+
+/// What git says of a message before anybody sees it: the kind of its source, and a commit.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Origin<'a> {
+    pub kind: Option<&'a str>,
+    pub commit: Option<&'a str>,
+}
+
+/// Adds tag and trailer of the current step to the message in `file` where they are absent; those
+/// of the step of the commit that is being amended, if one is.
 ///
-/// A message that git would abort on is left alone, so that git still does.
+/// A message that git would abort on is left alone, so that git still does. A template is one as
+/// long as nobody has edited it.
 ///
 /// # Errors
 ///
 /// [`Error`] if the stream or the file cannot be read or written. The message is whole then.
-pub fn prepare(ctx: &Context, branch: &HookBranch, file: &Path) -> Result<(), Error> {
-    if branch.rebasing {
+pub fn prepare(ctx: &Context, branch: &HookBranch, file: &Path, origin: Origin<'_>) -> Result<(), Error> {
+    if branch.rebasing || origin.kind == Some("template") {
         return Ok(());
     }
     let Some(protocol) = peek(ctx, branch)? else { return Ok(()) };
-    decorate(ctx, &protocol, file)
+    let amended = amended(ctx, origin)?;
+    let step = amended.and_then(|oid| protocol.step(protocol.commits.get(&oid)?.step.as_ref()?));
+    decorate(ctx, &protocol, step.or_else(|| protocol.current_step()), file)
+}
+
+/// Returns the commit that the new one takes the place of. Git says so unless the new message comes
+/// from the command line; then it is the command line that tells, asked only if git also took over
+/// the author's time.
+fn amended(ctx: &Context, origin: Origin<'_>) -> Result<Option<Oid>, Error> {
+    let Some(head) = ctx.repo.head()?.commit() else { return Ok(None) };
+    let is_amended = match origin.kind {
+        Some("commit") => origin.commit == Some("HEAD"),
+        Some("message") => {
+            let date = env::var("GIT_AUTHOR_DATE").unwrap_or_default();
+            let seconds = date.trim_start_matches('@').split(' ').next().and_then(|word| word.parse().ok());
+            seconds == Some(ctx.repo.commit(head)?.authored_s) && process::ancestor_is(is_amend)
+        }
+        _ => false,
+    };
+    Ok(is_amended.then_some(head))
+}
+
+/// Whether this is the command line of a `git commit --amend`.
+fn is_amend(args: &[String]) -> bool {
+    let is_git = |program: &String| program.rsplit('/').next().is_some_and(|name| name.starts_with("git"));
+    let mut options = args.iter().skip_while(|arg| *arg != "commit").take_while(|arg| *arg != "--");
+    let is_option = |arg: &String| arg.len() > 3 && "--amend".starts_with(arg.as_str());
+    args.first().is_some_and(is_git) && options.any(is_option)
 }
 
 /// Adds what is still missing and returns what the contract does not want.
@@ -47,9 +91,13 @@ pub fn check(ctx: &Context, branch: &HookBranch, file: &Path) -> Result<Vec<Find
         return Ok(Vec::new());
     }
     let Some(protocol) = peek(ctx, branch)? else { return Ok(Vec::new()) };
-    decorate(ctx, &protocol, file)?;
     let raw = read(file)?;
-    let rules = rules(ctx);
+    if is_untouched_template(ctx, &raw) {
+        return Ok(Vec::new());
+    }
+    decorate(ctx, &protocol, protocol.current_step(), file)?;
+    let raw = read(file)?;
+    let rules = rules(ctx, &raw);
     if !message::has_content(&raw, &rules) {
         return Ok(Vec::new());
     }
@@ -119,11 +167,8 @@ fn state_findings(protocol: &Protocol, raw: &[u8], rules: &Rules) -> Vec<Finding
     }
 }
 
-fn decorate(ctx: &Context, protocol: &Protocol, file: &Path) -> Result<(), Error> {
-    if protocol.shown.is_final() {
-        return Ok(());
-    }
-    let Some(step) = protocol.current_step() else { return Ok(()) };
+fn decorate(ctx: &Context, protocol: &Protocol, step: Option<&Step>, file: &Path) -> Result<(), Error> {
+    let Some(step) = step.filter(|_| !protocol.shown.is_final()) else { return Ok(()) };
     let name = protocol.name();
     let want = Decoration {
         tag: ctx.settings.commit_tag.then(|| message::tag(protocol.created.number, step.id.number())),
@@ -131,7 +176,7 @@ fn decorate(ctx: &Context, protocol: &Protocol, file: &Path) -> Result<(), Error
         protocol: name,
     };
     let raw = read(file)?;
-    if let Some(decorated) = message::decorate(&raw, &rules(ctx), &want) {
+    if let Some(decorated) = message::decorate(&raw, &rules(ctx, &raw), &want) {
         fs::replace_file(file, &decorated, false).map_err(Error::io("write the commit message"))?;
     }
     Ok(())
@@ -141,21 +186,34 @@ fn read(file: &Path) -> Result<Vec<u8>, Error> {
     std::fs::read(file).map_err(Error::io("read the commit message"))
 }
 
+/// Whether git will abort because the message is the configured template as it was. One given with
+/// `commit --template` is not known here.
+fn is_untouched_template(ctx: &Context, raw: &[u8]) -> bool {
+    let Some(path) = ctx.repo.config_path("commit.template") else { return false };
+    if cleanup(ctx) == "verbatim" {
+        return false;
+    }
+    std::fs::read(path).is_ok_and(|template| message::is_untouched(raw, &template, &rules(ctx, raw)))
+}
+
+fn cleanup(ctx: &Context) -> String {
+    ctx.repo.config("commit.cleanup").unwrap_or_default()
+}
+
 /// Which lines of the message git will drop. `GIT_EDITOR` is `:` when no editor is opened.
-fn rules(ctx: &Context) -> Rules {
-    let mark = ctx.repo.config("core.commentString").or_else(|| ctx.repo.config("core.commentChar"));
-    let comment = mark.filter(|mark| mark != "auto").and_then(Comment::new).unwrap_or_default();
-    let cleanup = ctx.repo.config("commit.cleanup").unwrap_or_default();
+fn rules(ctx: &Context, raw: &[u8]) -> Rules {
+    let is_mark = |key: &str| ["commentChar", "commentString"].iter().any(|k| k.eq_ignore_ascii_case(key));
+    let core = ctx.repo.config_section("core");
+    let marks: Vec<String> =
+        core.into_iter().rev().filter(|line| is_mark(&line.key)).filter_map(|line| line.value).collect();
+    let comment = Comment::used_in(raw, &marks);
     let edited = env::var("GIT_EDITOR").as_deref() != Some(":");
-    let keeps_comments = match cleanup.as_str() {
+    let keeps_comments = match cleanup(ctx).as_str() {
         "strip" => false,
         "whitespace" | "verbatim" | "scissors" => true,
         _ => !edited,
     };
-    Rules {
-        comment: if keeps_comments { comment.kept() } else { comment },
-        scissors: edited || cleanup == "scissors",
-    }
+    Rules { comment: if keeps_comments { comment.kept() } else { comment }, scissors: edited }
 }
 
 /// Returns the state that the next commit meets, with what the branch shows already. Writes nothing.
@@ -175,4 +233,26 @@ fn peek(ctx: &Context, branch: &HookBranch) -> Result<Option<Protocol>, Error> {
 /// Says what a step that has ended waits for, if anything.
 pub fn waiting_reason(protocol: &Protocol, step: &Step) -> Option<&'static str> {
     waits_for(protocol, step, &|_| None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_amend_is_told_from_the_command_line() {
+        let is = |line: &str| is_amend(&line.split(' ').map(str::to_owned).collect::<Vec<_>>());
+        for line in ["git commit --amend", "/usr/bin/git -C x commit -a --am -m y"] {
+            assert!(is(line), "{line}");
+        }
+        for line in [
+            "git commit -am y",
+            "git commit -- --amend",
+            "git log --amend",
+            "sh commit --amend",
+            "git commit --a",
+        ] {
+            assert!(!is(line), "{line}");
+        }
+    }
 }

@@ -113,6 +113,18 @@ impl<'a> Lines<'a> {
         self.all.iter().any(|line| line.kind == Kind::Text && !line.text.starts_with(SIGN_OFF))
     }
 
+    /// Whether this is `template` and nothing more, but for blank lines and sign-offs.
+    pub(super) fn adds_nothing_to(&self, template: &Lines<'_>) -> bool {
+        let mut ours = self.all.iter().filter(|line| line.kind == Kind::Text);
+        let theirs = template.all.iter().filter(|line| line.kind == Kind::Text);
+        for line in theirs {
+            if ours.next().is_none_or(|our| our.text.trim_ascii_end() != line.text.trim_ascii_end()) {
+                return false;
+            }
+        }
+        ours.all(|line| line.text.starts_with(SIGN_OFF))
+    }
+
     /// The first line of the message, where a tag belongs.
     pub(super) fn first_line(&self) -> Option<&Line<'a>> {
         self.all.get(self.title.start)
@@ -233,7 +245,13 @@ fn split(raw: &[u8], is_comment: impl Fn(&[u8]) -> bool, is_cut: impl Fn(&[u8]) 
         .collect()
 }
 
-fn is_scissors(line: &[u8], mark: &[u8]) -> bool {
+/// Returns the last line that is not blank.
+pub(super) fn last_line(raw: &[u8]) -> &[u8] {
+    let raw = raw.trim_ascii_end();
+    raw.rsplit(|b| *b == b'\n').next().unwrap_or_default()
+}
+
+pub(super) fn is_scissors(line: &[u8], mark: &[u8]) -> bool {
     line.strip_prefix(mark).and_then(|rest| rest.strip_prefix(b" ")).is_some_and(|rest| rest == SCISSORS)
 }
 

@@ -55,6 +55,11 @@ impl Repo {
         self.gix.config_snapshot().string(key).map(|value| value.to_str_lossy().into_owned())
     }
 
+    /// Returns the value of a key that is a path, with `~` resolved.
+    pub fn config_path(&self, key: &str) -> Option<std::path::PathBuf> {
+        self.gix.config_snapshot().trusted_path(key).ok()?
+    }
+
     pub fn config_bool(&self, key: &str) -> Option<bool> {
         self.gix.config_snapshot().boolean(key)
     }

@@ -41,6 +41,8 @@ pub struct CommitInfo {
     /// The committer's time in milliseconds since 1970; 0 if it lies before that.
     pub time_ms: u64,
     pub author: String,
+    /// The author's time in seconds since 1970.
+    pub authored_s: i64,
 }
 
 /// A commit to be written.
@@ -127,13 +129,16 @@ impl Repo {
         let commit =
             gix::objs::CommitRef::from_bytes(&data, self.gix.object_hash()).map_err(|_| damaged())?;
         let seconds = commit.committer().ok().and_then(|who| who.time().ok()).map_or(0, |time| time.seconds);
-        let author = commit.author().map(|who| who.name.to_str_lossy().into_owned()).unwrap_or_default();
+        let who = commit.author().ok();
+        let authored_s = who.and_then(|who| who.time().ok()).map_or(0, |time| time.seconds);
+        let author = who.map(|who| who.name.to_str_lossy().into_owned()).unwrap_or_default();
         Ok(CommitInfo {
             tree: from_gix(&commit.tree()),
             parents: commit.parents().map(|parent| from_gix(&parent)).collect(),
             message: commit.message.to_vec(),
             time_ms: u64::try_from(seconds).unwrap_or(0).saturating_mul(1000),
             author,
+            authored_s,
         })
     }
 
