@@ -7,6 +7,7 @@ use super::error::Error;
 use super::streams::Streams;
 use crate::domain::id::{Name, Oid};
 use crate::domain::message;
+use crate::store::inventory::Tips;
 
 /// How many new commits are looked through for trailers.
 const MAX_COMMITS: usize = 500;
@@ -28,10 +29,13 @@ pub struct News {
 /// [`Error`] if refs or commits cannot be read.
 pub fn arrived(ctx: &Context, old: Option<Oid>, new: Oid) -> Result<News, Error> {
     let streams = Streams::read(ctx)?;
-    let mut news = News::default();
-    for tips in streams.inventory.streams.values() {
-        news.n_changed += usize::from(tips.tracking.iter().any(|(_, tip)| Some(*tip) != tips.local));
-    }
+    let has_news = |tips: &&Tips| {
+        tips.tracking
+            .iter()
+            .any(|(_, tip)| !tips.local.is_some_and(|local| ctx.repo.is_ancestor(*tip, local)))
+    };
+    let n_changed = streams.inventory.streams.values().filter(has_news).count();
+    let mut news = News { n_changed, ..News::default() };
     let mut names: BTreeSet<Name> = super::resolve::current(&streams)?.into_iter().collect();
     let hidden: Vec<Oid> = old.into_iter().filter(|oid| !oid.is_null()).collect();
     if !hidden.is_empty() {
