@@ -47,6 +47,7 @@ pub fn list(ctx: &Context) -> Result<Listing, Error> {
     let mut listing = Listing { remotes: streams.inventory.remotes.clone(), ..Listing::default() };
     let mut names: Vec<&Name> = streams.inventory.streams.keys().collect();
     names.sort_by_key(|name| (name.number(), name.as_str().to_owned()));
+    let mut moved = Vec::new();
     for name in names {
         let tips = &streams.inventory.streams[name];
         let key = input_key(&streams, name, tips);
@@ -54,7 +55,7 @@ pub fn list(ctx: &Context) -> Result<Listing, Error> {
             listing.rows.extend_from_slice(rows);
             continue;
         }
-        match rows_of(&streams, name) {
+        match rows_of(&streams, name, &mut moved) {
             Ok((rows, key)) => {
                 listing.rows.extend_from_slice(&rows);
                 cache.put(name.as_str(), key, rows);
@@ -62,6 +63,7 @@ pub fn list(ctx: &Context) -> Result<Listing, Error> {
             Err(err) => listing.set_aside.push((name.clone(), super::error_chain(&err))),
         }
     }
+    super::after_writes(ctx, &moved);
     listing.unmatched_ci_reports =
         unmatched(&streams) + listing.rows.iter().map(|row| row.unmatched_ci_reports).sum::<usize>();
     cache.save(|name| name.parse().is_ok_and(|name: Name| streams.inventory.streams.contains_key(&name)));
@@ -102,8 +104,14 @@ fn input_key(streams: &Streams<'_>, name: &Name, tips: &Tips) -> cache::Key {
     cache::Key { stream, bases: streams.branches.bases_key() }
 }
 
-fn rows_of(streams: &Streams<'_>, name: &Name) -> Result<(Vec<Rc<Row>>, cache::Key), Error> {
-    let Looked { content, folded: incumbent, tips } = streams.look(name)?;
+/// Returns the rows of a stream, having refreshed it; what that changed goes to `moved`.
+fn rows_of(
+    streams: &Streams<'_>,
+    name: &Name,
+    moved: &mut Vec<Protocol>,
+) -> Result<(Vec<Rc<Row>>, cache::Key), Error> {
+    let Looked { content, folded: incumbent, tips, moved: has_moved } = streams.look(name)?;
+    moved.extend(incumbent.protocol.clone().filter(|_| has_moved));
     let unshared = unshared_events(streams, &tips, &content);
     let mut rows: Vec<Rc<Row>> =
         incumbent.protocol.iter().map(|protocol| Rc::new(row(protocol, name.as_str(), unshared))).collect();
@@ -230,6 +238,9 @@ pub struct Shown {
 /// [`Error`] if the stream cannot be read, or nothing creates the protocol.
 pub fn show(streams: &Streams<'_>, name: &Name, root: Option<Ulid>) -> Result<Shown, Error> {
     let looked = streams.look(name)?;
+    if let Some(protocol) = looked.folded.protocol.as_ref().filter(|_| looked.moved) {
+        super::after_writes(streams.ctx, std::slice::from_ref(protocol));
+    }
     let unshared = unshared_events(streams, &looked.tips, &looked.content);
     let folded = match root {
         Some(root) => folded(&looked.content, Some(root)),

@@ -46,7 +46,12 @@ pub fn initialised(ctx: &Context) -> Result<(), Error> {
 
 /// What follows a write and may fail without harm: the notes.
 fn after_write(ctx: &Context, protocol: &Protocol) {
-    if let Err(err) = notes::write(ctx, protocol, std::time::Duration::from_millis(500)) {
+    after_writes(ctx, std::slice::from_ref(protocol));
+}
+
+/// The same for several protocols at once.
+fn after_writes(ctx: &Context, protocols: &[Protocol]) {
+    if let Err(err) = notes::write(ctx, protocols, std::time::Duration::from_millis(500)) {
         tracing::debug!(err = error_chain(&err), "notes were not written");
     }
 }

@@ -31,13 +31,14 @@ fn notes_of(protocol: &Protocol) -> Vec<(Oid, String)> {
     protocol.live_commits().map(note).collect()
 }
 
-/// Writes the notes of one protocol, with one try. Returns how many changed.
+/// Writes the notes of these protocols, in one commit. Returns how many changed.
 ///
 /// # Errors
 ///
 /// [`Error`] if they could not be written; they are made again by the next command.
-pub fn write(ctx: &Context, protocol: &Protocol, limit: Duration) -> Result<usize, Error> {
-    write_all(ctx, &notes_of(protocol), limit)
+pub fn write(ctx: &Context, protocols: &[Protocol], limit: Duration) -> Result<usize, Error> {
+    let notes: Vec<_> = protocols.iter().flat_map(notes_of).collect();
+    write_all(ctx, &notes, limit)
 }
 
 /// Writes the notes of all protocols anew, from their events. Returns how many changed.

@@ -125,14 +125,18 @@ impl<'a> Streams<'a> {
         let view = stream::view(&self.ctx.repo, name, &tips, extra.as_ref())?;
         let now = folded(&view.content, None);
         if view.adopted && self.is_quiet(&now) {
-            return Ok(Looked { folded: now, content: view.content, tips });
+            return Ok(Looked { folded: now, content: view.content, tips, moved: false });
         }
+        let mut moved = false;
         match self.refresh(name) {
-            Ok(appended) => tips.local = appended.tip,
+            Ok(appended) => {
+                tips.local = appended.tip;
+                moved = appended.moved;
+            }
             Err(err) => tracing::debug!(%name, err = super::error_chain(&err), "only read"),
         }
         let view = stream::view(&self.ctx.repo, name, &tips, extra.as_ref())?;
-        Ok(Looked { folded: folded(&view.content, None), content: view.content, tips })
+        Ok(Looked { folded: folded(&view.content, None), content: view.content, tips, moved })
     }
 
     /// Whether git shows nothing that the events do not say.
@@ -193,6 +197,8 @@ pub struct Looked {
     /// The fold of the incumbent.
     pub folded: Folded,
     pub tips: Tips,
+    /// Whether the look moved the local ref.
+    pub moved: bool,
 }
 
 /// Returns the state of the incumbent, or of the twin whose creation is `root`.
