@@ -39,7 +39,7 @@ pub fn commit(
         return None;
     }
     let protocol = ledger.protocol()?;
-    if protocol.recorded.is_final() || protocol.merged.is_some() || protocol.plan_commit == Some(oid) {
+    if protocol.recorded.is_final() || protocol.merged.is_some() || protocol.is_plan(oid) {
         return None;
     }
     if protocol.recorded == ProtocolStatus::Paused {
@@ -67,6 +67,15 @@ pub fn commit(
         finish(ledger, &id, false, Some(cause), pushed);
     }
     None
+}
+
+/// Records that `new` stands for `old`, unless some event says so.
+pub fn rewritten(ledger: &mut Ledger<'_>, old: Oid, new: Oid, kind: &str, at_ms: u64) {
+    let is_told = |event: &Event| matches!(event.body, Body::CommitRewritten { old: from, new: to, .. } if (from, to) == (old, new));
+    if !ledger.events().iter().any(is_told) {
+        let body = Body::CommitRewritten { old, new, kind: kind.to_owned() };
+        ledger.push(Draft::new(body).caused_by(Cause(format!("commit:{old}:{new}")), at_ms));
+    }
 }
 
 /// Records that commits are no longer on the branch, whose tip is `tip`. The last such word holds,

@@ -150,7 +150,13 @@ impl Protocol {
 
     /// Whether a commit beyond the plan counts.
     pub fn has_work(&self) -> bool {
-        self.live_commits().any(|(oid, _)| Some(*oid) != self.plan_commit)
+        self.live_commits().any(|(oid, _)| !self.is_plan(*oid))
+    }
+
+    /// Whether a commit is that of the plan, or what a rewrite made of it: the set-up's.
+    pub fn is_plan(&self, oid: Oid) -> bool {
+        let step = || self.step(self.commits.get(&oid)?.step.as_ref()?);
+        Some(oid) == self.plan_commit || step().is_some_and(|step| step.kind == StepKind::Setup)
     }
 
     /// Returns the commits that count.

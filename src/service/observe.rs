@@ -1,13 +1,14 @@
 //! What git shows of a protocol's branch and its events do not name yet: commits, commits that
 //! vanished, a merge. Hooks make this prompt; only this makes it true.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::branch::BranchTips;
 use crate::domain::event::{Body, Cause, CommitSeen, Draft, MergeDetected, Via};
 use crate::domain::id::{Name, Oid, StepId};
 use crate::domain::ledger::Ledger;
 use crate::domain::observe::{self, Held};
+use crate::domain::spec::StepKind;
 use crate::domain::state::Protocol;
 use crate::domain::{decide, message, step_file};
 use crate::platform::git::{CommitInfo, Error, Repo};
@@ -52,26 +53,24 @@ pub fn reconcile(
     let Some(protocol) = ledger.protocol() else { return Ok(observed) };
     let over =
         protocol.merged.is_some() || protocol.recorded == crate::domain::status::ProtocolStatus::Completed;
-    let new = new_commits(repo, ledger, tips)?;
+    let new: Vec<(Oid, CommitInfo)> = new_commits(repo, ledger, tips)?
+        .into_iter()
+        .map(|oid| Ok((oid, repo.commit(oid)?)))
+        .collect::<Result<_, Error>>()?;
     let lost = lost_commits(repo, protocol, tips);
     let pushed = |oid: Oid| is_pushed(repo, tips, oid);
 
-    if !new.is_empty() {
-        let replaced: BTreeSet<Oid> = ledger
-            .protocol()
-            .into_iter()
-            .flat_map(|protocol| &protocol.commits)
-            .filter(|(oid, commit)| !commit.live || lost.contains(oid))
-            .map(|(_, commit)| commit.content_tree)
-            .collect();
-        for oid in new {
-            let info = repo.commit(oid)?;
-            let seen = describe(repo, ledger, oid, &info)?;
-            observed.n_commits += 1;
-            let rewritten = quiet.contains(&oid) || replaced.contains(&seen.content_tree);
-            let held = observe::commit(ledger, seen, info.time_ms, rewritten, &pushed);
-            observed.held.extend(held.map(|held| (oid, held)));
+    let mut replaced = Replaced::among(repo, protocol, &lost, &new);
+    for (oid, info) in new {
+        let seen = describe(repo, ledger, oid, &info)?;
+        observed.n_commits += 1;
+        let old = replaced.take(oid, seen.content_tree);
+        let rewritten = quiet.contains(&oid) || old.as_ref().is_some_and(|old| old.moves_nothing(&seen));
+        if let Some(old) = old.filter(|_| scope != Scope::Commits) {
+            observe::rewritten(ledger, old.oid, oid, "rewrite", info.time_ms);
         }
+        let held = observe::commit(ledger, seen, info.time_ms, rewritten, &pushed);
+        observed.held.extend(held.map(|held| (oid, held)));
     }
     if scope != Scope::Commits && !over {
         record_lost(repo, ledger, tips)?;
@@ -83,16 +82,79 @@ pub fn reconcile(
     Ok(observed)
 }
 
-/// Whether [`reconcile`] would record nothing, without the means to record it.
+/// Whether [`reconcile`] would record nothing, without the means to record it. In doubt the answer
+/// is no.
 pub fn is_quiet(repo: &Repo, protocol: &Protocol, tips: &BranchTips) -> bool {
     let is_known = |tip: &Oid| {
         Some(*tip) == protocol.plan_commit || protocol.commits.contains_key(tip) || !repo.has_object(*tip)
     };
+    let is_back = |oid: &Oid| protocol.commits.get(oid).is_some_and(|commit| !commit.live);
     let pushed = |oid: Oid| is_pushed(repo, tips, oid);
     tips.all().iter().all(is_known)
-        && (protocol.merged.is_some() || lost_commits(repo, protocol, tips).is_empty())
+        && (protocol.merged.is_some()
+            || (lost_commits(repo, protocol, tips).is_empty()
+                && !known_behind(protocol, &tips.all()).iter().any(is_back)))
         && merge_of(repo, protocol, tips, Scope::All).is_none()
         && !decide::would_settle(protocol, &pushed)
+}
+
+/// A commit that the branch lost.
+#[derive(Clone)]
+struct Lost {
+    oid: Oid,
+    content_tree: Oid,
+    parent: Option<Oid>,
+}
+
+impl Lost {
+    /// Whether `seen`, which stands for it, has the same content or was moved by a rebase.
+    fn moves_nothing(&self, seen: &CommitSeen) -> bool {
+        self.content_tree == seen.content_tree || self.parent != seen.parents.first().copied()
+    }
+}
+
+/// The commits that the branch lost, each of which stands behind at most one new commit: that of the
+/// same author, time and subject, as a rebase leaves it, else one with the same content, as an amend
+/// of the message does.
+///
+/// It must not stand behind two: a commit that only ticks boxes has the content of the one before it.
+struct Replaced {
+    by_new: HashMap<Oid, Lost>,
+    others: Vec<Lost>,
+}
+
+impl Replaced {
+    fn among(repo: &Repo, protocol: &Protocol, lost: &BTreeSet<Oid>, new: &[(Oid, CommitInfo)]) -> Self {
+        let (mut by_new, mut others) = (HashMap::new(), Vec::new());
+        let made = |info: &CommitInfo| (info.author.clone(), info.authored_s, subject(&info.message));
+        for oid in lost {
+            let (Some(commit), Ok(info)) = (protocol.commits.get(oid), repo.commit(*oid)) else { continue };
+            let old = Lost {
+                oid: *oid,
+                content_tree: commit.content_tree,
+                parent: commit.parents.first().copied(),
+            };
+            let same = |(new, by): &&(Oid, CommitInfo)| !by_new.contains_key(new) && made(by) == made(&info);
+            match new.iter().find(same) {
+                Some((new, _)) => drop(by_new.insert(*new, old)),
+                None => others.push(old),
+            }
+        }
+        Self { by_new, others }
+    }
+
+    fn take(&mut self, new: Oid, content_tree: Oid) -> Option<Lost> {
+        self.by_new.remove(&new).or_else(|| {
+            let place = self.others.iter().position(|old| old.content_tree == content_tree)?;
+            Some(self.others.remove(place))
+        })
+    }
+}
+
+/// Returns the first paragraph of a message, which a rebase keeps.
+fn subject(message: &[u8]) -> Vec<u8> {
+    let end = message.windows(2).position(|pair| pair == b"\n\n").unwrap_or(message.len());
+    message[..end].trim_ascii().to_vec()
 }
 
 /// Returns the remote whose copy of the branch holds `oid`.
@@ -102,9 +164,10 @@ pub fn is_pushed(repo: &Repo, tips: &BranchTips, oid: Oid) -> Option<String> {
 
 /// Returns the commits of the branch that no event names, parents first.
 ///
-/// The branch's own line is that of first parents down to the plan commit; what its merges brought
-/// in counts unless the base has it. A branch whose line does not come from its plan (one that was
-/// reset to its base) has only what its base does not have.
+/// The branch's own line is that of first parents down to the plan commit, or to what a rebase made
+/// of it; what its merges brought in counts unless the base has it. A branch whose line does not
+/// come from its plan (one that was reset to its base), or that is merged and follows its base, has
+/// only what its base does not have.
 fn new_commits(repo: &Repo, ledger: &Ledger<'_>, tips: &BranchTips) -> Result<Vec<Oid>, Error> {
     let Some(protocol) = ledger.protocol() else { return Ok(Vec::new()) };
     let mut known = observe::named_commits(ledger.events());
@@ -116,7 +179,8 @@ fn new_commits(repo: &Repo, ledger: &Ledger<'_>, tips: &BranchTips) -> Result<Ve
         if known.contains(&tip) || Some(tip) == plan || !repo.has_object(tip) {
             continue;
         }
-        let commits = match own_line(repo, tip, plan, &known) {
+        let line = own_line(repo, ledger.name(), protocol, tip, &known);
+        let commits = match line.filter(|_| protocol.merged.is_none()) {
             Some(line) => with_merged_sides(repo, &line, &hidden, &known)?,
             None => repo.commits_between(&[tip], &hidden, &known, MAX_COMMITS)?,
         };
@@ -130,17 +194,30 @@ fn new_commits(repo: &Repo, ledger: &Ledger<'_>, tips: &BranchTips) -> Result<Ve
 }
 
 /// Returns the first-parent line from just above the plan or a known commit up to `tip`; `None` if
-/// it leads to neither.
-fn own_line(repo: &Repo, tip: Oid, plan: Option<Oid>, known: &BTreeSet<Oid>) -> Option<Vec<Oid>> {
+/// it leads to neither. What a rebase made of the plan is part of the line.
+fn own_line(
+    repo: &Repo,
+    name: &Name,
+    protocol: &Protocol,
+    tip: Oid,
+    known: &BTreeSet<Oid>,
+) -> Option<Vec<Oid>> {
+    let setup = protocol.steps.iter().find(|step| step.kind == StepKind::Setup).map(|step| &step.id);
     let mut line = Vec::new();
     let mut at = tip;
-    while line.len() < MAX_COMMITS {
-        if Some(at) == plan || known.contains(&at) {
+    while line.len() < MAX_COMMITS && at != protocol.created.base_commit {
+        if Some(at) == protocol.plan_commit || known.contains(&at) {
             line.reverse();
             return Some(line);
         }
         line.push(at);
-        at = repo.commit(at).ok()?.parents.first().copied()?;
+        let info = repo.commit(at).ok()?;
+        let named = message::parse(&info.message, name.as_str()).step;
+        if setup.is_some_and(|setup| named.is_some_and(|named| named.step == setup.as_str())) {
+            line.reverse();
+            return Some(line);
+        }
+        at = info.parents.first().copied()?;
     }
     None
 }
@@ -164,14 +241,26 @@ fn with_merged_sides(
     Ok(all)
 }
 
-/// Returns the commits that count and that no tip of the branch reaches any more.
+/// Returns the commits that count and that no tip of the branch reaches any more. A commit that is
+/// not here was never on the branch here: somebody else's is only not fetched yet.
 fn lost_commits(repo: &Repo, protocol: &Protocol, tips: &BranchTips) -> BTreeSet<Oid> {
     let tips = tips.all();
     if tips.is_empty() || tips.iter().any(|tip| !repo.has_object(*tip)) {
         return BTreeSet::new();
     }
+    let reached = known_behind(protocol, &tips);
+    protocol
+        .live_commits()
+        .map(|(oid, _)| *oid)
+        .filter(|oid| !reached.contains(oid) && repo.has_object(*oid))
+        .filter(|oid| !tips.iter().any(|tip| repo.is_ancestor(*oid, *tip)))
+        .collect()
+}
+
+/// Returns the commits that `tips` reach by what events say of parents.
+fn known_behind(protocol: &Protocol, tips: &[Oid]) -> HashSet<Oid> {
     let mut reached = HashSet::new();
-    let mut stack = tips.clone();
+    let mut stack = tips.to_vec();
     while let Some(oid) = stack.pop() {
         if reached.insert(oid)
             && let Some(commit) = protocol.commits.get(&oid)
@@ -179,28 +268,30 @@ fn lost_commits(repo: &Repo, protocol: &Protocol, tips: &BranchTips) -> BTreeSet
             stack.extend(&commit.parents);
         }
     }
-    protocol
-        .live_commits()
-        .map(|(oid, _)| *oid)
-        .filter(|oid| !reached.contains(oid) && !tips.iter().any(|tip| repo.is_ancestor(*oid, *tip)))
-        .collect()
+    reached
 }
 
-/// Records the commits that the branch lost, as one word about its tip.
+/// Records the commits that the branch lost, and those that are back, as one word about its tip.
+///
+/// That a commit is back can be told only by the clone that said it was gone: the branch of another
+/// one may simply be older than that word, and the two would contradict each other for ever.
 fn record_lost(repo: &Repo, ledger: &mut Ledger<'_>, tips: &BranchTips) -> Result<(), Error> {
-    let lost = ledger.protocol().map(|protocol| lost_commits(repo, protocol, tips)).unwrap_or_default();
-    let Some(tip) = tips.all().first().copied().filter(|_| !lost.is_empty()) else { return Ok(()) };
-    // What was gone and is still gone must be said again: the last word about the branch counts.
-    let mut gone = lost;
-    let still = ledger.events().iter().rev().find_map(|event| match &event.body {
-        Body::BranchTip { gone, .. } => Some(gone.clone()),
+    let Some(protocol) = ledger.protocol() else { return Ok(()) };
+    let lost = lost_commits(repo, protocol, tips);
+    let Some(tip) = tips.all().first().copied() else { return Ok(()) };
+    let last = ledger.events().iter().rev().find_map(|event| match &event.body {
+        Body::BranchTip { gone, .. } => Some((gone.clone(), event.actor.host == repo.clone_label())),
         _ => None,
     });
-    for oid in still.unwrap_or_default() {
-        if !tips.all().iter().any(|tip| repo.is_ancestor(oid, *tip)) {
-            gone.insert(oid);
-        }
+    let (known, is_own) = last.unwrap_or_default();
+    let (back, still): (Vec<Oid>, Vec<Oid>) =
+        known.into_iter().partition(|oid| tips.all().iter().any(|tip| repo.is_ancestor(*oid, *tip)));
+    let is_dead = |oid: &Oid| protocol.commits.get(oid).is_some_and(|commit| !commit.live);
+    if lost.is_empty() && !(is_own && back.iter().any(is_dead)) {
+        return Ok(());
     }
+    // What was gone and is still gone must be said again: the last word about the branch counts.
+    let gone: BTreeSet<Oid> = lost.into_iter().chain(still).collect();
     let at_ms = repo.commit(tip)?.time_ms;
     observe::vanished(ledger, tip, at_ms, gone.into_iter().collect());
     Ok(())
@@ -241,25 +332,24 @@ fn detect_merge(
     base: Oid,
     scope: Scope,
 ) -> Option<MergeDetected> {
-    let plan = protocol.plan_commit?;
     let parents: HashSet<Oid> =
         protocol.live_commits().flat_map(|(_, commit)| commit.parents.iter().copied()).collect();
-    let heads: Vec<Oid> = protocol
-        .live_commits()
-        .map(|(oid, _)| *oid)
-        .filter(|oid| !parents.contains(oid) && *oid != plan)
-        .collect();
+    // After a rebase the plan is another commit; after a squash it is none of its own.
+    let (plans, work): (Vec<Oid>, Vec<Oid>) =
+        protocol.live_commits().map(|(oid, _)| *oid).partition(|oid| protocol.is_plan(*oid));
+    let heads: Vec<Oid> = work.into_iter().filter(|oid| !parents.contains(oid)).collect();
     let tip = *heads.first()?;
     let found =
         |rule: &str, commit| MergeDetected { rule: rule.to_owned(), into: into.to_owned(), commit, tip };
     let brought_in = |oid: &Oid| repo.is_between(*oid, protocol.created.base_commit, base);
-    if heads.iter().all(brought_in) && brought_in(&plan) {
+    if heads.iter().chain(&plans).all(brought_in) {
         return Some(found("ancestry", repo.brought_in_by(tip, base, MAX_COMMITS)));
     }
     if scope != Scope::All || heads.len() != 1 {
         return None;
     }
-    let planned = protocol.commits.get(&plan).map(|commit| commit.content_tree);
+    let plan = plans.first().copied().or(protocol.plan_commit);
+    let planned = plan.and_then(|plan| protocol.commits.get(&plan)).map(|commit| commit.content_tree);
     let done = protocol.commits.get(&tip).map(|commit| commit.content_tree);
     let changes_nothing = planned.is_none() || planned == done;
     if changes_nothing || !repo.has_object(tip) {

@@ -6,7 +6,7 @@ use super::branch::{BranchTips, Branches};
 use super::context::Context;
 use super::error::Error;
 use super::observe::{self, Observed, Scope};
-use crate::domain::event::{Body, Cause, Draft, Event};
+use crate::domain::event::Event;
 use crate::domain::id::{Name, Oid};
 use crate::domain::ledger::Ledger;
 use crate::domain::observe::named_commits;
@@ -130,26 +130,13 @@ fn record(
 /// all of a rebase, and of an amend those with the content they had.
 fn record_pairs(ctx: &Context, ledger: &mut Ledger<'_>, pairs: &[(Oid, Oid)], kind: &str) -> HashSet<Oid> {
     let named = named_commits(ledger.events());
-    let told = |ledger: &Ledger<'_>, old: Oid, new: Oid| {
-        ledger.events().iter().any(|event| {
-            matches!(&event.body, Body::CommitRewritten { old: o, new: n, .. } if (*o, *n) == (old, new))
-        })
-    };
     let mut quiet = HashSet::new();
-    for (old, new) in pairs {
-        if !named.contains(old) {
-            continue;
-        }
+    for (old, new) in pairs.iter().filter(|(old, _)| named.contains(old)) {
         if kind == "rebase" {
             quiet.insert(*new);
         }
-        if told(ledger, *old, *new) {
-            continue;
-        }
         let at_ms = ctx.repo.commit(*new).map_or(0, |info| info.time_ms);
-        let body = Body::CommitRewritten { old: *old, new: *new, kind: kind.to_owned() };
-        let cause = Cause(format!("commit:{old}:{new}"));
-        ledger.push(Draft::new(body).caused_by(cause, at_ms));
+        crate::domain::observe::rewritten(ledger, *old, *new, kind, at_ms);
     }
     quiet
 }
