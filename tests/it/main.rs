@@ -9,6 +9,7 @@ mod compat;
 mod crash;
 mod demo;
 mod first;
+mod hooks;
 mod laws;
 mod model;
 mod races;

@@ -93,6 +93,10 @@ impl World {
         place
     }
 
+    pub(crate) fn git_folder(&self) -> Option<PathBuf> {
+        self.git.clone()
+    }
+
     pub(crate) fn is_sha256(&self) -> bool {
         self.sha256
     }
@@ -112,6 +116,10 @@ impl World {
             .env("LC_ALL", "C.UTF-8")
             .env("TZ", "UTC")
             .stdin(Stdio::null());
+        if self.sha256 {
+            // An older git takes the format of an empty remote for its default.
+            command.env("GIT_DEFAULT_HASH", "sha256");
+        }
         let config = self.path().join("home/gitconfig");
         if !config.exists() {
             let text = "[user]\n\tname = Ada\n\temail = ada@example.com\n[init]\n\tdefaultBranch = main\n\
