@@ -59,7 +59,8 @@ fn ours(bencher: divan::Bencher<'_, '_>, packed: bool) {
         let path = repo.state_dir().join("locks/bench");
         let mut guard = Lock::acquire(&path, Duration::ZERO).expect("nobody else is here");
         let (expected, new) = (Some(world.commits[at]), world.commits[1 - at]);
-        repo.move_ref(Move { name: REF, expected, new, who: &who, message: "bench" }, &mut guard).expect("it moves");
+        repo.move_ref(Move { name: REF, expected, new, who: &who, message: "bench" }, &mut guard)
+            .expect("it moves");
         at = 1 - at;
     });
 }

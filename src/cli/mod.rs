@@ -117,8 +117,14 @@ fn usage(err: &clap::Error, wants_json: bool) -> ExitCode {
             .error(&CliError::new(error::Exit::Usage, "usage", first).hint("git godzilla -h"));
         return ExitCode::from(2);
     }
+    if err.use_stderr() {
+        // It repeats what was typed, or pasted.
+        let said = err.render().ansi().to_string();
+        Ui::new(false, Color::Auto).note(said.trim_end());
+        return ExitCode::from(2);
+    }
     drop(err.print());
-    ExitCode::from(if err.use_stderr() { 2 } else { 0 })
+    ExitCode::SUCCESS
 }
 
 /// Changes to the folder that `-C` names.

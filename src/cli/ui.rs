@@ -1,7 +1,7 @@
 //! The terminal: results on stdout, everything else on stderr, and nothing raw on either.
 
 use std::fmt::Display;
-use std::io::{self, BufWriter, IsTerminal as _, Write as _};
+use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::PathBuf;
 
 use anstyle::{AnsiColor, Style};
@@ -62,10 +62,11 @@ impl Ui {
     /// If stdout is closed.
     pub(super) fn line(&mut self, line: impl Display) -> Result<(), CliError> {
         self.end_progress();
-        writeln!(self.out, "{line}").map_err(Into::into)
+        writeln!(self.out, "{}", harmless(&line.to_string())).map_err(Into::into)
     }
 
-    /// Writes a JSON document in one line.
+    /// Writes a JSON document in one line. What a terminal would obey is escaped, which changes nothing
+    /// for a parser.
     ///
     /// # Errors
     ///
@@ -74,7 +75,7 @@ impl Ui {
         self.end_progress();
         // JSON holds no colours, so it need not be searched for them.
         let mut out = BufWriter::new(io::stdout().lock());
-        serde_json::to_writer(&mut out, document).map_err(io::Error::from)?;
+        write_json(&mut out, document)?;
         out.write_all(b"\n")?;
         out.flush().map_err(Into::into)
     }
@@ -83,7 +84,7 @@ impl Ui {
     pub(super) fn note(&mut self, text: impl Display) {
         self.end_progress();
         // A closed stderr is no reason to stop.
-        drop(writeln!(self.err, "{text}"));
+        drop(writeln!(self.err, "{}", harmless(&text.to_string())));
     }
 
     pub(super) fn warn(&mut self, text: impl Display) {
@@ -123,8 +124,47 @@ impl Ui {
                 "hint": err.hint,
                 "exit": err.exit as i32,
             });
-            drop(writeln!(self.out, "{document}"));
+            drop(self.json(&document));
         }
+    }
+}
+
+/// Returns `text` without anything that a terminal would obey, but for styles.
+pub(super) fn harmless(text: &str) -> String {
+    let mut pieces = text.split("\u{1b}[");
+    let mut out = text::harmless(pieces.next().unwrap_or_default());
+    for piece in pieces {
+        let end = piece.find(|c: char| !c.is_ascii_digit() && c != ';').unwrap_or(piece.len());
+        let (style, rest) = match piece[end..].strip_prefix('m') {
+            Some(rest) => (Some(&piece[..end]), text::harmless(rest)),
+            None => (None, text::harmless(&format!("\u{1b}[{piece}"))),
+        };
+        if let Some(style) = style {
+            out.extend(["\u{1b}[", style, "m"]);
+        }
+        out.push_str(&rest);
+    }
+    out
+}
+
+/// Writes JSON in which every character that a terminal would obey is escaped.
+fn write_json(out: impl Write, document: &impl Serialize) -> io::Result<()> {
+    document.serialize(&mut serde_json::Serializer::with_formatter(out, Harmless)).map_err(io::Error::from)
+}
+
+struct Harmless;
+
+impl serde_json::ser::Formatter for Harmless {
+    fn write_string_fragment<W: ?Sized + Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
+        let mut rest = fragment;
+        while let Some((idx, c)) = rest.char_indices().find(|(_, c)| text::is_raw(*c)) {
+            out.write_all(&rest.as_bytes()[..idx])?;
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                write!(out, "\\u{unit:04x}")?;
+            }
+            rest = &rest[idx + c.len_utf8()..];
+        }
+        out.write_all(rest.as_bytes())
     }
 }
 
@@ -197,5 +237,33 @@ pub(super) fn moment(ms: u64) -> String {
     match jiff::Timestamp::from_millisecond(ms) {
         Ok(time) => time.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string(),
         Err(_) => "unknown time".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_styles_steer_the_terminal() {
+        for (text, want) in [
+            ("plain  text\n", "plain  text\n"),
+            ("\u{1b}[1;31mred\u{1b}[0m\tand\rmore", "\u{1b}[1;31mred\u{1b}[0m and more"),
+            ("\u{1b}[2Jgone \u{1b}]0;title\u{7}too \u{9b}2Jhere", "gone too here"),
+            ("a\u{1b}[31", "a"),
+            ("ab\u{202e}cd\u{85}e", "abcd e"),
+        ] {
+            assert_eq!(harmless(text), want, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn json_is_the_same_document_in_safe_letters() {
+        let document = serde_json::json!({ "a\u{9b}": "é \u{202e} \u{e0001} \u{1b} 🦖" });
+        let mut bytes = Vec::new();
+        write_json(&mut bytes, &document).unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+        assert!(!text.contains(text::is_raw) && text.contains('🦖'), "{text}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), document);
     }
 }

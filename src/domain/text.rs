@@ -54,6 +54,28 @@ pub fn multi_line(input: &str) -> String {
     out
 }
 
+/// Returns `input` as one line of visible text, like [`one_line`], but with its spaces as they are
+/// where there is nothing to remove. Costs next to nothing then, so readers can afford it.
+pub fn harmless_line(input: &str) -> String {
+    let is_harmless = input.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    if is_harmless { input.to_owned() } else { one_line(input) }
+}
+
+/// Returns `input` without what [`one_line`] removes; line feeds and spaces stay, every other white
+/// space becomes a space.
+pub fn harmless(input: &str) -> String {
+    if input.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\n')) {
+        return input.to_owned();
+    }
+    let steers = |c: char| c != '\n' && (c.is_control() || matches!(c, '\u{2028}' | '\u{2029}'));
+    visible(input).map(|c| if steers(c) { ' ' } else { c }).collect()
+}
+
+/// Whether a terminal could do anything else with `c` than show it.
+pub fn is_raw(c: char) -> bool {
+    c.is_control() || is_invisible(c)
+}
+
 /// Returns a slug of at most `max_len` bytes for `input`, or `None` if no
 /// letter or digit is left.
 ///

@@ -11,7 +11,7 @@ use super::{clock, fail};
 const DRAFT_PREFIX: &str = ".godzilla-draft-";
 
 /// A draft lives for milliseconds; one that is older than this was left by a process that died.
-const MAX_DRAFT_AGE: Duration = Duration::from_secs(3600);
+const MAX_DRAFT_AGE: Duration = Duration::from_hours(1);
 
 /// Replaces `path` by a file with `bytes`: a reader, or a crash, sees the old or the new one.
 ///

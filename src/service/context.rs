@@ -6,6 +6,7 @@ use super::settings::Settings;
 use crate::domain::event::{Actor, ActorKind};
 use crate::domain::id::Ulid;
 use crate::domain::ledger::Author;
+use crate::domain::text;
 use crate::platform::clock;
 use crate::platform::git::Repo;
 use crate::store::stream::Writer;
@@ -40,7 +41,7 @@ impl Context {
     /// Returns who writes. Without an identity only facts and what others wrote can be recorded.
     pub fn writer(&self) -> Writer<'static> {
         let identity = self.repo.committer();
-        let name = identity.as_ref().map(|who| who.name.clone()).unwrap_or_default();
+        let name = identity.as_ref().map(|who| text::one_line(&who.name)).unwrap_or_default();
         let actor = Actor { kind: self.actor, name, host: self.repo.clone_label() };
         let author = Author { actor, op: self.op, now_ms: clock::now_ms(), next_id: &clock::new_id };
         Writer { author, identity, limit: self.limit }

@@ -4,6 +4,7 @@ use super::canon::{self, Value};
 use super::content::sha256;
 use crate::domain::id::{Digest, StepId};
 use crate::domain::spec::{QaPolicy, Spec, SpecStep, StepKind};
+use crate::domain::text::{harmless, harmless_line};
 
 /// The version that this release writes.
 pub const SPEC_VERSION: u64 = 1;
@@ -47,7 +48,7 @@ pub fn decode(text: &[u8]) -> Result<Spec, Error> {
             .and_then(Value::as_str)
             .and_then(QaPolicy::from_word);
         steps.push(SpecStep {
-            title: string(step, "title"),
+            title: harmless_line(&string(step, "title")),
             file: string(step, "file"),
             qa: if kind == StepKind::Setup { QaPolicy::Skip } else { qa.unwrap_or(QaPolicy::Full) },
             id,
@@ -62,8 +63,8 @@ pub fn decode(text: &[u8]) -> Result<Spec, Error> {
     let setting = |key: &str| metadata.and_then(|metadata| metadata.get(key));
     let required = setting("ci_required").and_then(Value::items).unwrap_or_default();
     let spec = Spec {
-        title: string(spec, "title"),
-        description: string(spec, "description"),
+        title: harmless_line(&string(spec, "title")),
+        description: harmless(&string(spec, "description")),
         planner: planner.and_then(Value::as_str).unwrap_or_default().to_owned(),
         required_ci: required.iter().filter_map(|name| name.as_str().map(str::to_owned)).collect(),
         push_gate: setting("qa_when").and_then(Value::as_str) == Some("push"),

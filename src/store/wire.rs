@@ -8,6 +8,7 @@ mod body;
 use super::canon::{self, Value};
 use crate::domain::event::{Actor, ActorKind, Cause, Event};
 use crate::domain::id::{Digest, Ulid};
+use crate::domain::text::harmless_line;
 
 /// The version that this release writes into each line.
 pub const LINE_VERSION: u64 = 1;
@@ -81,8 +82,8 @@ fn decode_actor(actor: &Value<'_>) -> Actor {
     let text = |key| actor.get(key).and_then(Value::as_str);
     Actor {
         kind: text("kind").and_then(ActorKind::from_word).unwrap_or(ActorKind::Human),
-        name: text("name").unwrap_or_default().to_owned(),
-        host: text("host").map(str::to_owned),
+        name: text("name").map(harmless_line).unwrap_or_default(),
+        host: text("host").map(harmless_line),
     }
 }
 

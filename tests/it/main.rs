@@ -10,6 +10,7 @@ mod crash;
 mod demo;
 mod first;
 mod hooks;
+mod hostile;
 mod laws;
 mod model;
 mod races;

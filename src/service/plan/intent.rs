@@ -131,7 +131,7 @@ fn read(ctx: &Context) -> Vec<Intent> {
         .flatten()
         .filter(|entry| {
             // An unfinished file beside it is no intent, however complete it looks.
-            entry.file_name().to_str().is_some_and(|name| name.starts_with(PREFIX) && name.ends_with(".json"))
+            entry.file_name().to_str().is_some_and(|name| name.starts_with(PREFIX))
         })
         .filter_map(|entry| {
             let stored: Stored = serde_json::from_slice(&std::fs::read(entry.path()).ok()?).ok()?;

@@ -9,6 +9,7 @@ use crate::domain::event::{
 };
 use crate::domain::id::{Oid, Ulid};
 use crate::domain::status::{ProtocolMove, StepMove};
+use crate::domain::text;
 use crate::store::canon::Value;
 
 /// Reads the body of a type; one that is not what it must be is kept as malformed.
@@ -30,10 +31,10 @@ pub(super) fn decode(kind: &str, body: &Value<'_>) -> Body {
         "merge.detected" => merge_detected(&read),
         "ci.reported" => ci_reported(&read),
         "verdict.recorded" => verdict(&read),
-        "note.added" => read.text("text").map(|text| Body::NoteAdded { text }),
+        "note.added" => read.str("text").map(|said| Body::NoteAdded { text: text::harmless(said) }),
         "project.created" => read.text("base_branch").map(|base_branch| Body::ProjectCreated { base_branch }),
         kind => Ok(if let Some(to) = ProtocolMove::from_word(kind) {
-            Body::Protocol { to, reason: read.text("reason").ok() }
+            Body::Protocol { to, reason: read.said("reason").ok() }
         } else if let Some(to) = StepMove::from_word(kind) {
             Body::Step(step_change(to, &read))
         } else {
@@ -58,6 +59,11 @@ impl Reader<'_, '_> {
 
     fn text(&self, key: &'static str) -> Read<String> {
         self.str(key).map(str::to_owned)
+    }
+
+    /// Text for people only; what a terminal would obey is left out. The line keeps it.
+    fn said(&self, key: &'static str) -> Read<String> {
+        self.str(key).map(text::harmless_line)
     }
 
     fn parsed<T: FromStr>(&self, key: &'static str) -> Read<T> {
@@ -86,8 +92,8 @@ fn created(read: &Reader<'_, '_>) -> Read<Body> {
     Ok(Body::Created(Created {
         number: read.number("number")?,
         slug: read.text("slug")?,
-        title: read.text("title")?,
-        description: read.text("description").unwrap_or_default(),
+        title: read.said("title")?,
+        description: read.str("description").map(text::harmless).unwrap_or_default(),
         branch: read.text("branch")?,
         base: read.text("base")?,
         base_commit: read.parsed("base_commit")?,
@@ -116,7 +122,7 @@ fn step_change(to: StepMove, read: &Reader<'_, '_>) -> StepChange {
         }),
         mode: read.text("mode").ok(),
     });
-    StepChange { to, reason: read.text("reason").ok(), no_commit: read.flag("no_commit"), evidence }
+    StepChange { to, reason: read.said("reason").ok(), no_commit: read.flag("no_commit"), evidence }
 }
 
 fn commit_seen(read: &Reader<'_, '_>) -> Read<Body> {
@@ -132,7 +138,7 @@ fn commit_seen(read: &Reader<'_, '_>) -> Read<Body> {
         open_boxes: ticks.number("open").unwrap_or(0),
         done_boxes: ticks.number("done").unwrap_or(0),
         done: read.flag("done"),
-        subject: read.text("subject").unwrap_or_default(),
+        subject: read.said("subject").unwrap_or_default(),
     }))
 }
 
@@ -168,7 +174,7 @@ fn ci_reported(read: &Reader<'_, '_>) -> Read<Body> {
         commit: read.parsed("commit")?,
         tree: read.parsed("tree").ok(),
         branch: read.text("branch").ok(),
-        url: read.text("url").ok(),
+        url: read.said("url").ok(),
     }))
 }
 
