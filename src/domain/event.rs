@@ -344,6 +344,14 @@ impl Body {
         }
     }
 
+    /// Returns the plan that it makes the protocol's.
+    pub fn spec(&self) -> Option<Digest> {
+        match self {
+            Self::Planned { spec, .. } | Self::SpecChanged { spec, .. } => Some(*spec),
+            _ => None,
+        }
+    }
+
     /// Returns the type as it is stored.
     pub fn kind(&self) -> &str {
         match self {

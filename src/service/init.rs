@@ -337,13 +337,13 @@ impl Setup<'_> {
         }
         let writer = ctx.writer();
         let base_branch = self.base_branch().unwrap_or_default();
-        stream::append_project(&ctx.repo, &writer, &tips, "record the project", &mut |known| {
-            if known.lines().iter().any(is_record) {
-                return Vec::new();
+        stream::append_project(&ctx.repo, &writer, &tips, "record the project", &mut |content| {
+            if content.lines().iter().any(is_record) {
+                return;
             }
-            let clock = known.lines().iter().map(|line| line.event.clock).max().unwrap_or(0) + 1;
+            let clock = content.lines().iter().map(|line| line.event.clock).max().unwrap_or(0) + 1;
             let draft = Draft::new(Body::ProjectCreated { base_branch: base_branch.clone() });
-            vec![Line::new(writer.author.event(draft, clock))]
+            content.add(Line::new(writer.author.event(draft, clock)));
         })?;
         self.say("project", "project", Result::Done, "recorded");
         Ok(())

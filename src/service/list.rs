@@ -19,7 +19,7 @@ use crate::store::tip;
 pub struct Listing {
     /// By number, then by name.
     pub rows: Vec<Rc<Row>>,
-    /// Streams that could not be read, and why. All others go on.
+    /// Streams that could not be read here or as a remote has them, and why. All others go on.
     pub set_aside: Vec<(Name, String)>,
     /// CI reports that name no protocol known here.
     pub unmatched_ci_reports: usize,
@@ -56,9 +56,12 @@ pub fn list(ctx: &Context) -> Result<Listing, Error> {
             continue;
         }
         match rows_of(&streams, name, &mut moved) {
-            Ok((rows, key)) => {
+            Ok(Computed { rows, key, set_aside }) => {
                 listing.rows.extend_from_slice(&rows);
-                cache.put(name.as_str(), key, rows);
+                listing.set_aside.extend(set_aside.into_iter().map(|why| (name.clone(), why)));
+                if let Some(key) = key {
+                    cache.put(name.as_str(), key, rows);
+                }
             }
             Err(err) => listing.set_aside.push((name.clone(), super::error_chain(&err))),
         }
@@ -79,7 +82,7 @@ fn unmatched(streams: &Streams<'_>) -> usize {
     if let Err(err) = streams.keep_unknown() {
         tracing::debug!(%err, "reports of unknown protocols stay where they are");
     }
-    let count = |content: Content| {
+    let count = |content: &Content| {
         let is_report = |line: &&crate::store::content::Line| {
             matches!(line.event.body, crate::domain::event::Body::CiReported(_))
         };
@@ -93,7 +96,7 @@ fn unmatched(streams: &Streams<'_>) -> usize {
 fn input_key(streams: &Streams<'_>, name: &Name, tips: &Tips) -> cache::Key {
     let routed: Vec<_> = streams
         .routed(Some(name))
-        .map(|content| content.lines().iter().map(|line| line.event.id).collect())
+        .map(|content| content.lines().iter().map(|line| &line.text).collect())
         .unwrap_or_default();
     let inventory = &streams.inventory;
     let stream = cache::key(&(
@@ -104,23 +107,33 @@ fn input_key(streams: &Streams<'_>, name: &Name, tips: &Tips) -> cache::Key {
     cache::Key { stream, bases: streams.branches.bases_key() }
 }
 
+/// The rows of one stream.
+struct Computed {
+    rows: Vec<Rc<Row>>,
+    /// What they were computed from; `None` if they are to be computed again.
+    key: Option<cache::Key>,
+    /// What could not be taken in, and why.
+    set_aside: Vec<String>,
+}
+
 /// Returns the rows of a stream, having refreshed it; what that changed goes to `moved`.
-fn rows_of(
-    streams: &Streams<'_>,
-    name: &Name,
-    moved: &mut Vec<Protocol>,
-) -> Result<(Vec<Rc<Row>>, cache::Key), Error> {
-    let Looked { content, folded: incumbent, tips, moved: has_moved } = streams.look(name)?;
+fn rows_of(streams: &Streams<'_>, name: &Name, moved: &mut Vec<Protocol>) -> Result<Computed, Error> {
+    let looked = streams.look(name)?;
+    let Looked { content, folded: incumbent, tips, moved: has_moved, is_settled, set_aside } = looked;
     moved.extend(incumbent.protocol.clone().filter(|_| has_moved));
     let unshared = unshared_events(streams, &tips, &content);
-    let mut rows: Vec<Rc<Row>> =
-        incumbent.protocol.iter().map(|protocol| Rc::new(row(protocol, name.as_str(), unshared))).collect();
+    let mut rows = Vec::new();
+    if let Some(protocol) = &incumbent.protocol {
+        let row = row(protocol, name.as_str());
+        rows.push(Rc::new(Row { unshared_events: unshared, ..row }));
+    }
     for root in &incumbent.twins {
         if let Some(twin) = folded(&content, Some(*root)).protocol {
-            rows.push(Rc::new(row(&twin, &twin_name(name, *root), 0)));
+            rows.push(Rc::new(row(&twin, &twin_name(name, *root))));
         }
     }
-    Ok((rows, input_key(streams, name, &tips)))
+    let key = is_settled.then(|| input_key(streams, name, &tips));
+    Ok(Computed { rows, key, set_aside })
 }
 
 /// Returns how a protocol is shown whose name another one holds.
@@ -151,7 +164,7 @@ pub fn remotes(ctx: &Context) -> Result<Vec<RemoteState>, Error> {
         let mut unshared = 0;
         for tips in streams.inventory.streams.values().filter(|_| shared) {
             let Some(local) = tips.local else { continue };
-            if tips.tracking.iter().any(|(name, tip)| *name == remote.name && *tip == local) {
+            if tips.at(&remote.name) == Some(local) {
                 continue;
             }
             let content = ctx.repo.tree_of(local).and_then(|tree| tip::read(&ctx.repo, tree));
@@ -168,14 +181,13 @@ pub fn unshared_events(streams: &Streams<'_>, tips: &Tips, content: &Content) ->
 }
 
 fn events_not_at(streams: &Streams<'_>, tips: &Tips, content: &Content, remote: &str) -> usize {
-    let theirs = tips.tracking.iter().find(|(name, _)| name == remote).map(|(_, tip)| *tip);
+    let theirs = tips.at(remote);
     if theirs.is_some() && theirs == tips.local {
         return 0;
     }
     let repo = &streams.ctx.repo;
     let mut shared = Content::default();
-    for tree in theirs.and_then(|tip| repo.tree_of(tip).ok()).into_iter().chain(tips.archived.iter().copied())
-    {
+    for tree in theirs.and_then(|tip| repo.tree_of(tip).ok()).into_iter().chain(tips.archived_at(remote)) {
         if let Ok(theirs) = tip::read(repo, tree) {
             shared.unite(&theirs);
         }
@@ -184,8 +196,8 @@ fn events_not_at(streams: &Streams<'_>, tips: &Tips, content: &Content, remote: 
     content.lines().iter().filter(|line| !shared.contains(&*line.text)).count()
 }
 
-/// Returns the row of a protocol.
-pub fn row(protocol: &Protocol, name: &str, unshared_events: usize) -> Row {
+/// Returns the row of a protocol, as far as it is the same everywhere.
+pub fn row(protocol: &Protocol, name: &str) -> Row {
     let created = &protocol.created;
     let current = protocol.current_step().filter(|_| !protocol.shown.is_final());
     let count = |is: fn(StepStatus) -> bool| protocol.steps.iter().filter(|step| is(step.recorded)).count();
@@ -214,7 +226,7 @@ pub fn row(protocol: &Protocol, name: &str, unshared_events: usize) -> Row {
             into: merged.into.clone(),
             commit: merged.commit.to_string(),
         }),
-        unshared_events,
+        unshared_events: 0,
         updated_at_ms: protocol.updated_at_ms,
         unmatched_ci_reports: protocol.orphan_ci,
         n_events: protocol.n_events,
@@ -250,6 +262,6 @@ pub fn show(streams: &Streams<'_>, name: &Name, root: Option<Ulid>) -> Result<Sh
         return Err(Error::Unknown { what: "protocol", text: name.to_string(), near: Vec::new() });
     };
     let shown_name = root.map_or_else(|| name.to_string(), |root| twin_name(name, root));
-    let row = row(&protocol, &shown_name, unshared);
+    let row = Row { unshared_events: unshared, ..row(&protocol, &shown_name) };
     Ok(Shown { name: shown_name, row, protocol, folded, content: looked.content })
 }

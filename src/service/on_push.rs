@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::context::Context;
 use super::error::Error;
-use super::{share, sync};
+use super::share;
 use crate::domain::id::{Name, Oid};
 use crate::domain::state::Protocol;
 use crate::domain::status::StepStatus;
@@ -94,8 +94,9 @@ pub fn send_state(ctx: &Context, remote: &str, pushed: &[PushedRef]) -> Result<S
     }
     let inventory = Inventory::read(&ctx.repo)?;
     let tracked = ctx.repo.refs(&format!("refs/remotes/{remote}/")).is_ok_and(|refs| !refs.is_empty());
+    let has_state = inventory.holds_state(remote);
     // The first branch of an empty remote must be the user's.
-    if !tracked && pushed.iter().all(|line| line.remote_oid.is_none()) {
+    if !tracked && !has_state && pushed.iter().all(|line| line.remote_oid.is_none()) {
         return Ok(Sent::Nothing);
     }
     let plan = share::plan(ctx, &inventory, remote, false)?;
@@ -115,9 +116,4 @@ pub fn send_state(ctx: &Context, remote: &str, pushed: &[PushedRef]) -> Result<S
         },
         Err(err) => Sent::NotShared { n_events, reason: super::error_chain(&err) },
     })
-}
-
-/// Whether a push of the user to this remote could carry state at all.
-pub fn may_carry(ctx: &Context, remote: &str) -> bool {
-    Inventory::read(&ctx.repo).is_ok_and(|inventory| sync::has_branches(ctx, remote, &inventory))
 }

@@ -1,15 +1,21 @@
 //! What goes to a remote: what makes its content strictly larger, and nothing else.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::fmt::Write as _;
 
 use super::context::Context;
 use super::error::Error;
+use crate::domain::event::Event;
 use crate::domain::id::{Name, Oid};
+use crate::domain::sentence::sentence;
 use crate::platform::clock;
-use crate::platform::git::{Identity, RefPush, Repo};
+use crate::platform::git::{RefPush, Repo};
 use crate::store::content::Content;
-use crate::store::inventory::{Inventory, Tips};
+use crate::store::inventory::{DropBox, Inventory, Tips, read_box};
 use crate::store::{refs, stream, tip};
+
+/// How many subjects the message of a united commit lists.
+const MAX_SUBJECTS: usize = 50;
 
 /// What to push to one remote.
 #[derive(Clone, Debug, Default)]
@@ -17,8 +23,8 @@ pub struct Plan {
     pub updates: Vec<RefPush>,
     /// Events that the remote does not have yet, by ref.
     pub n_events: HashMap<String, usize>,
-    /// Drop boxes that are redundant there.
-    pub n_boxes: usize,
+    /// Streams that are left alone there, and why.
+    pub set_aside: Vec<String>,
 }
 
 impl Plan {
@@ -40,7 +46,6 @@ impl Plan {
 /// [`Error`] if a local stream cannot be read or a commit cannot be written. A remote's tip that
 /// cannot be read is left alone.
 pub fn plan(ctx: &Context, inventory: &Inventory, remote: &str, with_boxes: bool) -> Result<Plan, Error> {
-    let repo = &ctx.repo;
     let mut plan = Plan::default();
     for (name, tips) in &inventory.streams {
         let what = Stream { name: Some(name), of_ref: refs::protocol(name), tips };
@@ -49,16 +54,13 @@ pub fn plan(ctx: &Context, inventory: &Inventory, remote: &str, with_boxes: bool
     let what = Stream { name: None, of_ref: refs::PROJECT.to_owned(), tips: &inventory.project };
     plan_stream(ctx, &what, remote, &mut plan)?;
     if with_boxes {
-        for drop_box in inventory.boxes.iter().filter(|drop_box| drop_box.remote == remote) {
-            if is_redundant(repo, inventory, remote, drop_box.tip) {
-                plan.n_boxes += 1;
-                plan.updates.push(RefPush {
-                    name: drop_box.name.clone(),
-                    new: None,
-                    expected: Some(drop_box.tip),
-                });
-            }
-        }
+        let boxes = boxes_at(inventory, remote);
+        let redundant = boxes.filter(|drop_box| is_redundant(&ctx.repo, inventory, drop_box));
+        plan.updates.extend(redundant.map(|drop_box| RefPush {
+            name: drop_box.name.clone(),
+            new: None,
+            expected: Some(drop_box.tip),
+        }));
     }
     Ok(plan)
 }
@@ -70,8 +72,14 @@ struct Stream<'a> {
     tips: &'a Tips,
 }
 
-fn at_remote(tips: &Tips, remote: &str) -> Option<Oid> {
-    tips.tracking.iter().find(|(name, _)| name == remote).map(|(_, oid)| *oid)
+impl Stream<'_> {
+    fn label(&self) -> &str {
+        self.name.map_or("project", Name::as_str)
+    }
+}
+
+fn boxes_at<'a>(inventory: &'a Inventory, remote: &'a str) -> impl Iterator<Item = &'a DropBox> {
+    inventory.boxes.iter().filter(move |drop_box| drop_box.remote == remote)
 }
 
 fn read(repo: &Repo, commit: Oid) -> Option<Content> {
@@ -81,46 +89,51 @@ fn read(repo: &Repo, commit: Oid) -> Option<Content> {
 fn plan_stream(ctx: &Context, what: &Stream<'_>, remote: &str, plan: &mut Plan) -> Result<(), Error> {
     let repo = &ctx.repo;
     let Some(local) = what.tips.local else { return Ok(()) };
-    let theirs = at_remote(what.tips, remote);
-    if theirs == Some(local) {
+    let tip = what.tips.at(remote);
+    if tip == Some(local) {
         return Ok(());
     }
-    let label = what.name.map_or("project", Name::as_str);
-    let failed = |source| stream::Error::Read { name: label.to_owned(), source };
+    let failed = |source| stream::Error::Read { name: what.label().to_owned(), source };
     let ours = tip::read(repo, repo.tree_of(local).map_err(failed)?).map_err(failed)?;
-    let mut shared = Content::default();
-    if let Some(theirs) = theirs {
-        match read(repo, theirs) {
-            Some(content) if content.format.min_write <= ours.format.min_write => shared.unite(&content),
-            _ => {
-                tracing::warn!(stream = label, remote, "not shared: what is there cannot be read");
+    let mut theirs = Content::default();
+    if let Some(tip) = tip {
+        match read(repo, tip) {
+            Some(content) if content.may_be_read() => theirs = content,
+            Some(_) => {
+                plan.set_aside.push(format!("{} demands a newer version", what.label()));
+                return Ok(());
+            }
+            None => {
+                plan.set_aside.push(format!("{} cannot be read", what.label()));
                 return Ok(());
             }
         }
     }
-    for tree in &what.tips.archived {
-        if let Ok(archived) = tip::read(repo, *tree) {
+    let mut shared = theirs.clone();
+    for tree in what.tips.archived_at(remote) {
+        if let Ok(archived) = tip::read(repo, tree) {
             shared.unite(&archived);
         }
     }
     if shared.contains(&ours) {
         return Ok(());
     }
-    let n_new = ours
-        .lines()
-        .iter()
-        .filter(|line| !shared.lines().iter().any(|known| known.text == line.text))
-        .count();
-    let forward = theirs.is_none_or(|theirs| repo.is_ancestor(theirs, local));
-    let new = if forward {
+    let known: HashSet<&str> = shared.lines().iter().map(|line| &*line.text).collect();
+    let n_new = ours.lines().iter().filter(|line| !known.contains(&*line.text)).count();
+    let is_forward = tip.is_none_or(|tip| ours.contains(&theirs) && repo.is_ancestor(tip, local));
+    let new = if is_forward {
         local
     } else {
-        let mut united = theirs.and_then(|theirs| read(repo, theirs)).unwrap_or_default();
+        let mut united = theirs.clone();
         united.unite(&ours);
-        unite_commit(ctx, what, &united, theirs)?
+        if !united.may_be_written() {
+            plan.set_aside.push(format!("{} demands a newer version", what.label()));
+            return Ok(());
+        }
+        unite_commit(ctx, what, &united, &theirs, tip)?
     };
     plan.n_events.insert(what.of_ref.clone(), n_new);
-    plan.updates.push(RefPush { name: what.of_ref.clone(), new: Some(new), expected: theirs });
+    plan.updates.push(RefPush { name: what.of_ref.clone(), new: Some(new), expected: tip });
     Ok(())
 }
 
@@ -129,61 +142,109 @@ fn plan_stream(ctx: &Context, what: &Stream<'_>, remote: &str, plan: &mut Plan) 
 fn unite_commit(
     ctx: &Context,
     what: &Stream<'_>,
-    content: &Content,
+    united: &Content,
+    theirs: &Content,
     parent: Option<Oid>,
 ) -> Result<Oid, Error> {
-    let label = what.name.map_or("project", Name::as_str);
-    let protocol = what.name.and_then(|_| super::streams::folded(content, None).protocol);
-    let who = ctx.repo.committer().unwrap_or_else(carrier);
-    let subject = format!("unite {label} with what was shared meanwhile ({} events)", content.lines().len());
+    let protocol = what.name.and_then(|_| super::streams::folded(united, None).protocol);
+    let who = ctx.repo.committer().unwrap_or_else(stream::carrier);
+    let known: HashSet<&str> = theirs.lines().iter().map(|line| &*line.text).collect();
+    let new: Vec<&Event> =
+        united.lines().iter().filter(|line| !known.contains(&*line.text)).map(|line| &line.event).collect();
+    let mut message = format!("unite {} with what was shared meanwhile\n", what.label());
+    for event in new.iter().take(MAX_SUBJECTS) {
+        message.push_str("\n- ");
+        message.push_str(&sentence(std::slice::from_ref(*event), None));
+    }
+    if new.len() > MAX_SUBJECTS {
+        // Writing to a `String` cannot fail.
+        write!(message, "\n- and {} more", new.len() - MAX_SUBJECTS).ok();
+    }
     let commit =
-        stream::write_commit(&ctx.repo, content, protocol.as_ref(), parent, &who, &subject, ctx.op, &[]);
-    Ok(commit.map_err(|source| stream::Error::Write { name: label.to_owned(), source })?)
+        stream::write_commit(&ctx.repo, united, protocol.as_ref(), parent, &who, &message, ctx.op, &[]);
+    Ok(commit.map_err(|source| stream::Error::Write { name: what.label().to_owned(), source })?)
 }
 
-fn carrier() -> Identity {
-    Identity { name: "git-godzilla".to_owned(), email: "noreply@git-godzilla.invalid".to_owned() }
-}
-
-/// Whether the remote's own streams, as fetched, hold all that the box holds; and so does this clone.
-fn is_redundant(repo: &Repo, inventory: &Inventory, remote: &str, drop_box: Oid) -> bool {
-    let Some(content) = read(repo, drop_box) else { return false };
-    let project = at_remote(&inventory.project, remote).and_then(|oid| read(repo, oid));
-    let mut streams: HashMap<&Name, Content> = HashMap::new();
-    !content.lines().is_empty()
-        && content.lines().iter().all(|line| {
-            let holds = |content: &Content| content.lines().iter().any(|known| known.text == line.text);
-            let of_stream = line.event.protocol.as_ref().is_some_and(|name| {
-                let Some(tips) = inventory.streams.get(name) else { return false };
-                let held = streams.entry(name).or_insert_with(|| {
-                    at_remote(tips, remote).and_then(|oid| read(repo, oid)).unwrap_or_default()
-                });
-                let held_here =
-                    || tips.local.and_then(|oid| read(repo, oid)).is_some_and(|local| holds(&local));
-                holds(held) && held_here()
-            });
-            of_stream || project.as_ref().is_some_and(holds)
+/// Whether the remote's own streams and archive, as fetched, hold all that the box holds; and so
+/// does this clone. A box with anything but events and their specs in it is left alone.
+fn is_redundant(repo: &Repo, inventory: &Inventory, drop_box: &DropBox) -> bool {
+    let Ok(content) = read_box(repo, drop_box.tip) else { return false };
+    let parts = content.by_protocol();
+    let is_named = |digest| parts.values().any(|part| part.specs.contains_key(digest));
+    let is_plain =
+        content.rejects.is_empty() && content.unknown.is_empty() && content.specs.keys().all(is_named);
+    let project = &inventory.project;
+    is_plain
+        && !parts.is_empty()
+        && parts.iter().all(|(name, part)| {
+            let stream = name.as_ref().and_then(|name| inventory.streams.get(name));
+            stream.is_some_and(|tips| holds(repo, tips, &drop_box.remote, part))
+                || holds(repo, project, &drop_box.remote, part)
         })
 }
 
-/// Returns a drop box with the events that a remote refused to take: nobody contends for it.
+/// Returns how many of the refs that `plan` pushes had lost something at the remote since `before`.
+pub fn n_rewound(repo: &Repo, before: &Inventory, remote: &str, plan: &Plan) -> usize {
+    let has_lost = |update: &&RefPush| {
+        let name = update.name.strip_prefix(refs::PROTOCOLS).map(str::parse::<Name>);
+        let tips = match name {
+            Some(Ok(name)) => before.streams.get(&name),
+            _ => Some(&before.project).filter(|_| update.name == refs::PROJECT),
+        };
+        let was = tips.and_then(|tips| tips.at(remote)).filter(|was| Some(*was) != update.expected);
+        was.is_some_and(|was| {
+            let now = update.expected.and_then(|now| read(repo, now)).unwrap_or_default();
+            read(repo, was).is_some_and(|was| !now.contains(&was))
+        })
+    };
+    plan.updates.iter().filter(has_lost).count()
+}
+
+/// Whether both the remote, as fetched, and this clone hold `part` in a stream.
+fn holds(repo: &Repo, tips: &Tips, remote: &str, part: &Content) -> bool {
+    let mut there = tips.at(remote).and_then(|tip| read(repo, tip)).unwrap_or_default();
+    for tree in tips.archived_at(remote) {
+        if let Ok(archived) = tip::read(repo, tree) {
+            there.unite(&archived);
+        }
+    }
+    there.contains(part) && tips.local.and_then(|tip| read(repo, tip)).is_some_and(|here| here.contains(part))
+}
+
+/// Returns a drop box with what a remote refused to take and no box there holds yet: nobody contends
+/// for it.
 ///
 /// # Errors
 ///
 /// [`Error`] if it cannot be written.
-pub fn drop_box_for(ctx: &Context, update: &RefPush, shared: Option<Oid>) -> Result<Option<RefPush>, Error> {
+pub fn drop_box_for(
+    ctx: &Context,
+    inventory: &Inventory,
+    remote: &str,
+    update: &RefPush,
+) -> Result<Option<RefPush>, Error> {
     let Some(ours) = update.new.and_then(|oid| read(&ctx.repo, oid)) else { return Ok(None) };
-    let shared = shared.and_then(|oid| read(&ctx.repo, oid)).unwrap_or_default();
+    let mut known = update.expected.and_then(|oid| read(&ctx.repo, oid)).unwrap_or_default();
+    for drop_box in boxes_at(inventory, remote) {
+        if let Ok(content) = read_box(&ctx.repo, drop_box.tip) {
+            known.unite(&content);
+        }
+    }
+    let known: HashSet<&str> = known.lines().iter().map(|line| &*line.text).collect();
     let mut rest = Content::default();
-    for line in ours.lines().iter().filter(|line| !shared.lines().contains(line)) {
+    for line in ours.lines().iter().filter(|line| !known.contains(&*line.text)) {
+        if let Some(digest) = line.event.body.spec()
+            && let Some(text) = ours.specs.get(&digest)
+        {
+            rest.specs.insert(digest, text.clone());
+        }
         rest.add(line.clone());
     }
     rest.normalize();
     if rest.lines().is_empty() {
         return Ok(None);
     }
-    rest.specs.clone_from(&ours.specs);
-    let who = ctx.repo.committer().unwrap_or_else(carrier);
+    let who = ctx.repo.committer().unwrap_or_else(stream::carrier);
     let subject = format!("drop box: {} events", rest.lines().len());
     let commit = stream::write_commit(&ctx.repo, &rest, None, None, &who, &subject, ctx.op, &[])?;
     Ok(Some(RefPush { name: refs::drop_box(clock::new_id()), new: Some(commit), expected: None }))

@@ -1,20 +1,19 @@
 //! Streams as commands see them: everything fetched is part of what they read, and what they write
 //! begins with taking it over.
 
-use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 
 use super::branch::Branches;
 use super::context::Context;
 use super::error::Error;
 use super::observe::{self, Scope};
-use crate::domain::event::Event;
+use crate::domain::event::{Body, Event};
 use crate::domain::fold::{Folded, fold_refs};
 use crate::domain::id::{Name, Ulid};
 use crate::domain::ledger::Ledger;
 use crate::domain::sentence::sentence;
 use crate::platform::git;
-use crate::store::content::{Content, Line};
+use crate::store::content::Content;
 use crate::store::inventory::{Inventory, Tips};
 use crate::store::stream::{self, Appended, View};
 
@@ -24,47 +23,49 @@ pub struct Streams<'a> {
     pub inventory: Inventory,
     pub branches: Branches<'a>,
     /// Drop boxes and the project's stream, by the protocol that each event names.
-    routed: RefCell<Option<HashMap<Option<Name>, Content>>>,
+    routed: HashMap<Option<Name>, Content>,
 }
 
 impl<'a> Streams<'a> {
-    /// Reads all refs.
+    /// Reads all refs, drop boxes and the project's stream.
     ///
     /// # Errors
     ///
     /// [`Error`] if refs cannot be listed.
     pub fn read(ctx: &'a Context) -> Result<Self, Error> {
-        let inventory = Inventory::read(&ctx.repo)?;
+        let mut inventory = Inventory::read(&ctx.repo)?;
         let branches = Branches::read(&ctx.repo)?;
-        Ok(Self { ctx, inventory, branches, routed: RefCell::new(None) })
+        let mut routed = inventory.boxed(&ctx.repo);
+        match stream::project_view(&ctx.repo, &inventory.project) {
+            Ok(project) => {
+                for (name, part) in project.content.by_protocol() {
+                    routed.entry(name).or_default().unite(&part);
+                }
+            }
+            Err(err) => tracing::warn!(%err, "the project's stream is passed over"),
+        }
+        // A protocol whose creation came in a drop box is as known as any other.
+        let is_created = |content: &Content| {
+            content.lines().iter().any(|line| matches!(line.event.body, Body::Created(_)))
+        };
+        for (name, _) in routed.iter().filter(|(_, content)| is_created(content)) {
+            if let Some(name) = name {
+                inventory.streams.entry(name.clone()).or_default();
+            }
+        }
+        Ok(Self { ctx, inventory, branches, routed })
     }
 
     /// Returns what drop boxes and the project's stream hold for `name`; `None` for what names no
     /// protocol.
-    pub fn routed(&self, name: Option<&Name>) -> Option<Content> {
-        let mut routed = self.routed.borrow_mut();
-        let by_name = routed.get_or_insert_with(|| {
-            let mut by_name = self.inventory.boxed(&self.ctx.repo);
-            if let Ok(project) = stream::project_view(&self.ctx.repo, &self.inventory.project) {
-                for line in project.content.lines() {
-                    by_name.entry(line.event.protocol.clone()).or_default().add(line.clone());
-                }
-            }
-            for content in by_name.values_mut() {
-                content.normalize();
-            }
-            by_name
-        });
-        by_name.get(&name.cloned()).cloned()
+    pub fn routed(&self, name: Option<&Name>) -> Option<&Content> {
+        self.routed.get(&name.cloned())
     }
 
-    /// Returns the names that only drop boxes or the project's stream know.
+    /// Returns the names that only drop boxes or the project's stream know, without a creation.
     pub fn unknown_names(&self) -> Vec<Name> {
-        self.routed(None);
-        let routed = self.routed.borrow();
-        let names = routed.iter().flat_map(|by_name| by_name.keys().flatten());
-        let mut names: Vec<Name> =
-            names.filter(|name| !self.inventory.streams.contains_key(*name)).cloned().collect();
+        let is_unknown = |name: &&Name| !self.inventory.streams.contains_key(*name);
+        let mut names: Vec<Name> = self.routed.keys().flatten().filter(is_unknown).cloned().collect();
         names.sort();
         names
     }
@@ -80,7 +81,7 @@ impl<'a> Streams<'a> {
     /// [`Error`] if its local tip cannot be read.
     pub fn view(&self, name: &Name) -> Result<View, Error> {
         let extra = self.routed(Some(name));
-        Ok(stream::view(&self.ctx.repo, name, &self.tips(name), extra.as_ref())?)
+        Ok(stream::view(&self.ctx.repo, name, &self.tips(name), extra)?)
     }
 
     /// Takes over what is known, records what git shows, then decides with `decide`; all as one
@@ -98,14 +99,11 @@ impl<'a> Streams<'a> {
         let extra = self.routed(Some(name));
         let repo = &self.ctx.repo;
         let tips = || -> Result<Tips, git::Error> {
-            let mut tips = self.tips(name);
             // The first look may have been long ago, and every later one follows a lost race.
-            let now = Inventory::of_stream(repo, name)?;
-            (tips.local, tips.tracking) = (now.local, now.tracking);
-            Ok(tips)
+            Ok(Tips { archived: self.tips(name).archived, ..Inventory::of_stream(repo, name)? })
         };
         let appended =
-            stream::append(repo, name, &self.ctx.writer(), extra.as_ref(), &tips, &mut |ledger, content| {
+            stream::append(repo, name, &self.ctx.writer(), extra, &tips, &mut |ledger, content| {
                 self.reconcile(ledger)?;
                 decide(ledger, content)?;
                 Ok::<_, Error>(sentence(ledger.new_events(), ledger.protocol()))
@@ -122,21 +120,27 @@ impl<'a> Streams<'a> {
     pub fn look(&self, name: &Name) -> Result<Looked, Error> {
         let mut tips = self.tips(name);
         let extra = self.routed(Some(name));
-        let view = stream::view(&self.ctx.repo, name, &tips, extra.as_ref())?;
+        let view = stream::view(&self.ctx.repo, name, &tips, extra)?;
         let now = folded(&view.content, None);
         if view.adopted && self.is_quiet(&now) {
-            return Ok(Looked { folded: now, content: view.content, tips, moved: false });
+            let View { content, set_aside, .. } = view;
+            let is_settled = set_aside.is_empty();
+            return Ok(Looked { folded: now, content, tips, moved: false, is_settled, set_aside });
         }
-        let mut moved = false;
+        let (mut is_settled, mut moved) = (true, false);
         match self.refresh(name) {
             Ok(appended) => {
                 tips.local = appended.tip;
                 moved = appended.moved;
             }
-            Err(err) => tracing::debug!(%name, err = super::error_chain(&err), "only read"),
+            Err(err) => {
+                tracing::debug!(%name, err = super::error_chain(&err), "only read");
+                is_settled = false;
+            }
         }
-        let view = stream::view(&self.ctx.repo, name, &tips, extra.as_ref())?;
-        Ok(Looked { folded: folded(&view.content, None), content: view.content, tips, moved })
+        let View { content, set_aside, .. } = stream::view(&self.ctx.repo, name, &tips, extra)?;
+        is_settled &= set_aside.is_empty();
+        Ok(Looked { folded: folded(&content, None), content, tips, moved, is_settled, set_aside })
     }
 
     /// Whether git shows nothing that the events do not say.
@@ -170,24 +174,22 @@ impl<'a> Streams<'a> {
     ///
     /// [`Error`] if the project's stream cannot be written.
     pub fn keep_unknown(&self) -> Result<usize, Error> {
-        let names: Vec<Option<Name>> = self.unknown_names().into_iter().map(Some).chain([None]).collect();
-        let lines: Vec<Line> = names
-            .iter()
-            .filter_map(|name| self.routed(name.as_ref()))
-            .flat_map(|c| c.lines().to_vec())
-            .collect();
-        let tracked_more =
-            self.inventory.project.tracking.iter().any(|(_, tip)| Some(*tip) != self.inventory.project.local);
-        if lines.is_empty() && !tracked_more {
+        let names = self.unknown_names().into_iter().map(Some).chain([None]);
+        let unknown: Vec<&Content> = names.filter_map(|name| self.routed(name.as_ref())).collect();
+        let project = &self.inventory.project;
+        let tracked_more = project.tracking.iter().any(|(_, tip)| Some(*tip) != project.local);
+        if unknown.is_empty() && !tracked_more {
             return Ok(0);
         }
         let repo = &self.ctx.repo;
         let tips = || Inventory::of_project(repo);
-        let subject = format!("take over {} reports that name no known protocol", lines.len());
-        Ok(stream::append_project(repo, &self.ctx.writer(), &tips, &subject, &mut |known| {
-            let new = |line: &&Line| !known.lines().iter().any(|known| known.text == line.text);
-            lines.iter().filter(new).cloned().collect()
-        })?)
+        Ok(stream::append_project(
+            repo,
+            &self.ctx.writer(),
+            &tips,
+            "take over reports that name no known protocol",
+            &mut |content| unknown.iter().for_each(|part| content.unite(part)),
+        )?)
     }
 }
 
@@ -199,6 +201,10 @@ pub struct Looked {
     pub tips: Tips,
     /// Whether the look moved the local ref.
     pub moved: bool,
+    /// Whether nothing is left to take over or to record.
+    pub is_settled: bool,
+    /// What of it could not be taken in, and why.
+    pub set_aside: Vec<String>,
 }
 
 /// Returns the state of the incumbent, or of the twin whose creation is `root`.

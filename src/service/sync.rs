@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::error::Error;
 use super::{initialised, list, share};
-use crate::platform::git::{RefPush, Transport, TransportError};
+use crate::platform::git::{Transport, TransportError};
 use crate::platform::{clock, fail};
 use crate::store::inventory::Inventory;
 use crate::store::refs;
@@ -70,6 +70,7 @@ pub fn sync(
     super::init::remove_old_drafts(&ctx.repo);
     progress(Progress::Reading);
     let listing = list::list(ctx)?;
+    let mut n_known = listing.n_events();
     let remotes = match remote {
         Some(name) if listing.remotes.iter().any(|known| known == name) => vec![name.to_owned()],
         Some(name) => {
@@ -93,45 +94,71 @@ pub fn sync(
             "add one with `git remote add origin URL`, then `git godzilla init`",
         ));
     }
-    remotes.iter().map(|remote| sync_one(ctx, remote, progress)).collect()
+    let before = Inventory::read(&ctx.repo)?;
+    let mut all: Vec<Synced> = remotes.iter().map(|remote| Synced::of(remote)).collect();
+    // What one remote brings goes to the others in the same run.
+    for synced in &mut all {
+        fetch(ctx, synced, &mut n_known, progress)?;
+    }
+    for synced in all.iter_mut().filter(|synced| synced.result == Outcome::Ok) {
+        push(ctx, synced, &before, &mut n_known, progress)?;
+    }
+    Ok(all)
 }
 
-fn sync_one(ctx: &Context, remote: &str, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Synced, Error> {
-    let mut synced = Synced {
-        name: remote.to_owned(),
-        result: Outcome::Ok,
-        fetched_events: 0,
-        pushed_events: 0,
-        message: None,
-    };
-    let how = Transport { may_ask: true, silence: ctx.settings.sync_timeout, total: None };
-    let mut before = list::list(ctx)?.n_events();
-    for round in 0..=MAX_ROUNDS {
-        progress(Progress::Fetching(remote));
-        let refspecs = refs::fetch_refspecs(remote);
-        let fetched = ctx.repo.fetch(remote, &refspecs, true, how, |line| progress(Progress::Git(line)));
-        if let Err(err) = fetched {
-            return failed(synced, err);
-        }
-        fail::point("sync.fetched");
-        progress(Progress::Reading);
-        let after = list::list(ctx)?.n_events();
-        synced.fetched_events += after.saturating_sub(before);
-        before = after;
+fn transport(ctx: &Context) -> Transport {
+    Transport { may_ask: true, silence: ctx.settings.sync_timeout, total: None }
+}
 
+/// Fetches and takes over; `n_known` is how many events are known.
+fn fetch(
+    ctx: &Context,
+    synced: &mut Synced,
+    n_known: &mut usize,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<(), Error> {
+    let remote = synced.name.as_str();
+    progress(Progress::Fetching(remote));
+    let refspecs = refs::fetch_refspecs(remote);
+    let fetched =
+        ctx.repo.fetch(remote, &refspecs, true, transport(ctx), |line| progress(Progress::Git(line)));
+    if let Err(err) = fetched {
+        return synced.failed(err);
+    }
+    fail::point("sync.fetched");
+    progress(Progress::Reading);
+    let n_now = list::list(ctx)?.n_events();
+    synced.fetched_events += n_now.saturating_sub(*n_known);
+    *n_known = n_now;
+    Ok(())
+}
+
+/// Pushes what the remote lacks; what others were faster with is fetched and tried again.
+fn push(
+    ctx: &Context,
+    synced: &mut Synced,
+    before: &Inventory,
+    n_known: &mut usize,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<(), Error> {
+    let remote = synced.name.clone();
+    for round in 0..=MAX_ROUNDS {
         let inventory = Inventory::read(&ctx.repo)?;
-        if !has_branches(ctx, remote, &inventory) {
-            synced.message = Some("it holds no branch yet, so no state was sent".to_owned());
-            return Ok(synced);
+        if !has_branches(ctx, &remote, &inventory) {
+            synced.say("it holds no branch yet, so no state was sent".to_owned());
+            return Ok(());
         }
-        let plan = share::plan(ctx, &inventory, remote, true)?;
+        let plan = share::plan(ctx, &inventory, &remote, true)?;
         if plan.updates.is_empty() {
-            return Ok(synced);
+            synced.say_set_aside(&plan);
+            return Ok(());
         }
-        progress(Progress::Pushing { remote, n_refs: plan.updates.len() });
-        let result = match ctx.repo.push(remote, &plan.updates, how, |line| progress(Progress::Git(line))) {
+        progress(Progress::Pushing { remote: &remote, n_refs: plan.updates.len() });
+        let pushed =
+            ctx.repo.push(&remote, &plan.updates, transport(ctx), |line| progress(Progress::Git(line)));
+        let result = match pushed {
             Ok(result) => result,
-            Err(err) => return failed(synced, err),
+            Err(err) => return synced.failed(err),
         };
         fail::point("sync.pushed");
         synced.pushed_events += plan.events_in(&result.accepted);
@@ -139,15 +166,23 @@ fn sync_one(ctx: &Context, remote: &str, progress: &mut dyn FnMut(Progress<'_>))
         let lost: Vec<&(String, String)> =
             result.refused.iter().filter(|(name, _)| !name.starts_with(refs::INBOX)).collect();
         if lost.is_empty() {
-            follow_home(ctx, &inventory, remote)?;
-            return Ok(synced);
+            let n_rewound = share::n_rewound(&ctx.repo, before, &remote, &plan);
+            if n_rewound > 0 {
+                synced.say(format!("{} had lost events there, which are back", streams(n_rewound)));
+            }
+            synced.say_set_aside(&plan);
+            return follow_home(ctx, &inventory, &remote);
         }
         if round == MAX_ROUNDS {
-            return send_as_boxes(ctx, &plan.updates, &lost, how, synced);
+            return send_as_boxes(ctx, &inventory, &plan, &lost, synced);
         }
         std::thread::sleep(clock::jitter(50 << round));
+        fetch(ctx, synced, n_known, progress)?;
+        if synced.result != Outcome::Ok {
+            return Ok(());
+        }
     }
-    Ok(synced)
+    Ok(())
 }
 
 /// After a push to the home remote the local refs follow what is there now.
@@ -161,49 +196,75 @@ fn follow_home(ctx: &Context, inventory: &Inventory, remote: &str) -> Result<(),
 /// Sends what a contended ref did not take as drop boxes, which nobody contends for.
 fn send_as_boxes(
     ctx: &Context,
-    updates: &[RefPush],
+    inventory: &Inventory,
+    plan: &share::Plan,
     lost: &[&(String, String)],
-    how: Transport,
-    mut synced: Synced,
-) -> Result<Synced, Error> {
-    let tracked = |of_ref: &str| ctx.repo.find_ref(&refs::tracking(&synced.name, of_ref)).ok().flatten();
+    synced: &mut Synced,
+) -> Result<(), Error> {
     let mut boxes = Vec::new();
-    for update in updates.iter().filter(|update| lost.iter().any(|(name, _)| *name == update.name)) {
-        boxes.extend(share::drop_box_for(ctx, update, tracked(&update.name))?);
+    for update in plan.updates.iter().filter(|update| lost.iter().any(|(name, _)| *name == update.name)) {
+        boxes.extend(share::drop_box_for(ctx, inventory, &synced.name, update)?);
     }
     let reason = lost.first().map(|(_, reason)| reason.as_str()).unwrap_or_default();
-    match ctx.repo.push(&synced.name, &boxes, how, |_| ()) {
+    match ctx.repo.push(&synced.name, &boxes, transport(ctx), |_| ()) {
         Ok(result) if result.refused.is_empty() => {
-            synced.message =
-                Some(format!("{} streams were busy ({reason}); their events went as drop boxes", lost.len()));
+            synced
+                .say(format!("{} streams were busy ({reason}); their events went as drop boxes", lost.len()));
         }
         Ok(_) => {
             synced.result = Outcome::Refused;
-            synced.message = Some(reason.to_owned());
+            synced.say(reason.to_owned());
         }
-        Err(err) => return failed(synced, err),
+        Err(err) => return synced.failed(err),
     }
-    Ok(synced)
+    Ok(())
 }
 
-fn failed(mut synced: Synced, err: TransportError) -> Result<Synced, Error> {
-    let (result, message) = match err {
-        TransportError::Unreachable { message, .. } => (Outcome::Unreachable, message),
-        TransportError::Auth { message, .. } => (Outcome::Auth, message),
-        TransportError::Refused { message, .. } => (Outcome::Refused, message),
-        err => return Err(err.into()),
-    };
-    synced.result = result;
-    synced.message = Some(message);
-    Ok(synced)
+fn streams(count: usize) -> String {
+    if count == 1 { "1 stream".to_owned() } else { format!("{count} streams") }
+}
+
+impl Synced {
+    fn of(remote: &str) -> Self {
+        Self {
+            name: remote.to_owned(),
+            result: Outcome::Ok,
+            fetched_events: 0,
+            pushed_events: 0,
+            message: None,
+        }
+    }
+
+    fn say(&mut self, message: String) {
+        self.message = Some(match self.message.take() {
+            Some(said) => format!("{said}; {message}"),
+            None => message,
+        });
+    }
+
+    fn say_set_aside(&mut self, plan: &share::Plan) {
+        if let Some(first) = plan.set_aside.first() {
+            let more = plan.set_aside.len() - 1;
+            let more = if more > 0 { format!(" (and {more} more)") } else { String::new() };
+            self.say(format!("left alone there: {first}{more}"));
+        }
+    }
+
+    fn failed(&mut self, err: TransportError) -> Result<(), Error> {
+        let (result, message) = match err {
+            TransportError::Unreachable { message, .. } => (Outcome::Unreachable, message),
+            TransportError::Auth { message, .. } => (Outcome::Auth, message),
+            TransportError::Refused { message, .. } => (Outcome::Refused, message),
+            err => return Err(err.into()),
+        };
+        self.result = result;
+        self.say(message);
+        Ok(())
+    }
 }
 
 /// Whether the remote holds a branch: state must never be the first thing in a repository.
-pub fn has_branches(ctx: &Context, remote: &str, inventory: &Inventory) -> bool {
+fn has_branches(ctx: &Context, remote: &str, inventory: &Inventory) -> bool {
     let tracked = ctx.repo.refs(&format!("refs/remotes/{remote}/")).is_ok_and(|refs| !refs.is_empty());
-    let has_state =
-        inventory.streams.values().any(|tips| tips.tracking.iter().any(|(name, _)| name == remote));
-    tracked
-        || has_state
-        || ctx.repo.git_output(&["ls-remote", "--heads", "--", remote]).is_ok_and(|out| !out.is_empty())
+    tracked || inventory.holds_state(remote) || ctx.repo.remote_has_branches(remote, transport(ctx))
 }

@@ -1,12 +1,12 @@
 //! The content of a ref: a set of event lines, in fold order, with specs and unknown files.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use sha2::{Digest as _, Sha256};
 
 use super::wire;
 use crate::domain::event::Event;
-use crate::domain::id::{Digest, Oid, Ulid};
+use crate::domain::id::{Digest, Name, Oid, Ulid};
 use crate::domain::spec::Specs;
 
 /// A segment ends after a line whose SHA-256 ends in six zero bits, or after this many lines.
@@ -190,6 +190,22 @@ impl Content {
         }
         self.lines.retain(|line| line.event.redacts.is_some() || !stubs.contains(&line.digest()));
         self.rejects.retain(|digest, _| !stubs.contains(digest));
+    }
+
+    /// Returns the events by the protocol that each names, with the specs that they name; `None`
+    /// for events that name no protocol.
+    pub fn by_protocol(&self) -> HashMap<Option<Name>, Self> {
+        let mut parts: HashMap<Option<Name>, Self> = HashMap::new();
+        for line in &self.lines {
+            let part = parts.entry(line.event.protocol.clone()).or_default();
+            if let Some(digest) = line.event.body.spec()
+                && let Some(text) = self.specs.get(&digest)
+            {
+                part.specs.insert(digest, text.clone());
+            }
+            part.lines.push(line.clone());
+        }
+        parts
     }
 
     /// Takes in all of `other`.

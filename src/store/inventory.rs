@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::content::Content;
 use super::{refs, spool, tip};
 use crate::domain::id::{Name, Oid};
-use crate::platform::git::{Error, Remote, Repo};
+use crate::platform::git::{Error, Remote, Repo, TreeEntry};
 
 /// The tips of one stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,8 +13,30 @@ pub struct Tips {
     pub local: Option<Oid>,
     /// By remote, the home remote first.
     pub tracking: Vec<(String, Oid)>,
-    /// Tip trees that archives hold.
-    pub archived: Vec<Oid>,
+    /// The tip at the home remote, which the local ref follows.
+    pub home: Option<Oid>,
+    /// Tip trees that archives hold, with the remote of the archive; `None` for the one here.
+    pub archived: Vec<(Option<String>, Oid)>,
+}
+
+impl Tips {
+    /// Returns the tip at `remote`, as last fetched.
+    pub fn at(&self, remote: &str) -> Option<Oid> {
+        self.tracking.iter().find(|(name, _)| name == remote).map(|(_, oid)| *oid)
+    }
+
+    /// Returns the tip trees in the archive of `remote`, as last fetched.
+    pub fn archived_at<'a>(&'a self, remote: &'a str) -> impl Iterator<Item = Oid> + 'a {
+        let is_there = move |holder: &Option<String>| holder.as_deref() == Some(remote);
+        self.archived.iter().filter(move |(holder, _)| is_there(holder)).map(|(_, tree)| *tree)
+    }
+
+    fn add(&mut self, remote: &str, oid: Oid, is_home: bool) {
+        self.tracking.push((remote.to_owned(), oid));
+        if is_home {
+            self.home = Some(oid);
+        }
+    }
 }
 
 /// A drop box that a remote holds, as last fetched.
@@ -34,8 +56,6 @@ pub struct Inventory {
     pub boxes: Vec<DropBox>,
     /// The names of remotes that carry our refspec, the home remote first.
     pub remotes: Vec<String>,
-    /// Archive commits: local first, then by remote.
-    pub archives: Vec<Oid>,
 }
 
 impl Inventory {
@@ -46,7 +66,7 @@ impl Inventory {
     /// [`Error`] if refs cannot be listed. An archive that cannot be read is passed over.
     pub fn read(repo: &Repo) -> Result<Self, Error> {
         let mut inventory = Self { remotes: shared_remotes(&repo.remotes()), ..Self::default() };
-        let mut archives = Vec::new();
+        let mut archives: Vec<(Option<String>, Oid)> = Vec::new();
         for (name, oid) in repo.refs(refs::SHARED)? {
             if let Some(stream) = name.strip_prefix(refs::PROTOCOLS) {
                 if let Ok(stream) = stream.parse() {
@@ -55,35 +75,34 @@ impl Inventory {
             } else if name == refs::PROJECT {
                 inventory.project.local = Some(oid);
             } else if name == refs::ARCHIVE {
-                archives.push(oid);
+                archives.push((None, oid));
             }
         }
         let tracked: BTreeMap<String, Oid> = repo.refs(refs::TRACKING)?.into_iter().collect();
         for remote in inventory.remotes.clone() {
+            let is_home = inventory.home() == Some(remote.as_str());
             let root = refs::tracking_root(&remote);
             for (name, oid) in tracked.range(root.clone()..).take_while(|(name, _)| name.starts_with(&root)) {
                 let rest = &name[root.len()..];
-                let found = (remote.clone(), *oid);
                 if let Some(stream) = rest.strip_prefix("protocols/") {
                     if let Ok(stream) = stream.parse() {
-                        inventory.streams.entry(stream).or_default().tracking.push(found);
+                        inventory.streams.entry(stream).or_default().add(&remote, *oid, is_home);
                     }
                 } else if rest.starts_with("inbox/") {
                     let name = format!("{}{rest}", refs::SHARED);
                     inventory.boxes.push(DropBox { remote: remote.clone(), name, tip: *oid });
                 } else if rest == "project" {
-                    inventory.project.tracking.push(found);
+                    inventory.project.add(&remote, *oid, is_home);
                 } else if rest == "archive" {
-                    archives.push(*oid);
+                    archives.push((Some(remote.clone()), *oid));
                 }
             }
         }
-        for archive in &archives {
-            if let Err(err) = inventory.read_archive(repo, *archive) {
+        for (holder, archive) in archives {
+            if let Err(err) = inventory.read_archive(repo, holder.as_ref(), archive) {
                 tracing::warn!(%err, "an archive cannot be read");
             }
         }
-        inventory.archives = archives;
         for name in spool::names(repo) {
             inventory.streams.entry(name).or_default();
         }
@@ -91,16 +110,13 @@ impl Inventory {
     }
 
     /// An archive holds `NN/<name>/` for each protocol: the tip tree itself.
-    fn read_archive(&mut self, repo: &Repo, archive: Oid) -> Result<(), Error> {
+    fn read_archive(&mut self, repo: &Repo, holder: Option<&String>, archive: Oid) -> Result<(), Error> {
         let tree = repo.tree_of(archive)?;
-        for shard in repo.tree(tree)?.into_iter().filter(|entry| entry.is_tree()) {
+        for shard in repo.tree(tree)?.into_iter().filter(TreeEntry::is_tree) {
             for entry in repo.tree(shard.oid)? {
                 let name = std::str::from_utf8(&entry.name).ok().and_then(|name| name.parse::<Name>().ok());
                 if let Some(name) = name.filter(|_| entry.is_tree()) {
-                    let archived = &mut self.streams.entry(name).or_default().archived;
-                    if !archived.contains(&entry.oid) {
-                        archived.push(entry.oid);
-                    }
+                    self.streams.entry(name).or_default().archived.push((holder.cloned(), entry.oid));
                 }
             }
         }
@@ -113,14 +129,7 @@ impl Inventory {
     ///
     /// [`Error`] if a ref is damaged.
     pub fn of_stream(repo: &Repo, name: &Name) -> Result<Tips, Error> {
-        let of_ref = refs::protocol(name);
-        let mut tips = Tips { local: repo.find_ref(&of_ref)?, ..Tips::default() };
-        for remote in shared_remotes(&repo.remotes()) {
-            if let Some(oid) = repo.find_ref(&refs::tracking(&remote, &of_ref))? {
-                tips.tracking.push((remote, oid));
-            }
-        }
-        Ok(tips)
+        tips_of(repo, &refs::protocol(name))
     }
 
     /// Reads only the tips of the project's stream.
@@ -129,13 +138,7 @@ impl Inventory {
     ///
     /// [`Error`] if a ref is damaged.
     pub fn of_project(repo: &Repo) -> Result<Tips, Error> {
-        let mut tips = Tips { local: repo.find_ref(refs::PROJECT)?, ..Tips::default() };
-        for remote in shared_remotes(&repo.remotes()) {
-            if let Some(oid) = repo.find_ref(&refs::tracking(&remote, refs::PROJECT))? {
-                tips.tracking.push((remote, oid));
-            }
-        }
-        Ok(tips)
+        tips_of(repo, refs::PROJECT)
     }
 
     /// Returns the remote that local refs follow: `origin`, else the first, of those that carry our
@@ -144,26 +147,51 @@ impl Inventory {
         self.remotes.first().map(String::as_str)
     }
 
+    /// Whether `remote` holds any stream, as last fetched.
+    pub fn holds_state(&self, remote: &str) -> bool {
+        self.project.at(remote).is_some() || self.streams.values().any(|tips| tips.at(remote).is_some())
+    }
+
     /// Reads the drop boxes and returns their content by the protocol that each event names;
     /// `None` for events that name none. A box that cannot be read is passed over.
     pub fn boxed(&self, repo: &Repo) -> HashMap<Option<Name>, Content> {
         let mut by_name: HashMap<Option<Name>, Content> = HashMap::new();
         let mut seen = BTreeSet::new();
         for drop_box in self.boxes.iter().filter(|drop_box| seen.insert(drop_box.tip)) {
-            match repo.tree_of(drop_box.tip).and_then(|tree| tip::read(repo, tree)) {
+            match read_box(repo, drop_box.tip) {
                 Ok(content) => {
-                    for line in content.lines() {
-                        by_name.entry(line.event.protocol.clone()).or_default().add(line.clone());
+                    for (name, part) in content.by_protocol() {
+                        by_name.entry(name).or_default().unite(&part);
                     }
                 }
                 Err(err) => tracing::warn!(drop_box = %drop_box.name, %err, "a drop box cannot be read"),
             }
         }
-        for content in by_name.values_mut() {
-            content.normalize();
-        }
         by_name
     }
+}
+
+fn tips_of(repo: &Repo, of_ref: &str) -> Result<Tips, Error> {
+    let mut tips = Tips { local: repo.find_ref(of_ref)?, ..Tips::default() };
+    for (idx, remote) in shared_remotes(&repo.remotes()).iter().enumerate() {
+        if let Some(oid) = repo.find_ref(&refs::tracking(remote, of_ref))? {
+            tips.add(remote, oid, idx == 0);
+        }
+    }
+    Ok(tips)
+}
+
+/// Reads a drop box. Of what it holds only events and the specs that they name are ever taken over.
+///
+/// # Errors
+///
+/// [`Error`] if it is damaged, too large, or demands a newer tool.
+pub fn read_box(repo: &Repo, tip: Oid) -> Result<Content, Error> {
+    let content = tip::read(repo, repo.tree_of(tip)?)?;
+    if !content.may_be_read() {
+        return Err(Error::Damaged("it demands a newer version of this program".to_owned()));
+    }
+    Ok(content)
 }
 
 /// Returns the names of remotes that carry our fetch refspec, `origin` first, then by name.

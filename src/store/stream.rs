@@ -5,6 +5,7 @@
 //! decides again. So a commit contains everything that its decision saw, an acknowledged event is
 //! in the ref, and a decision is never made on a state that has passed.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -61,6 +62,8 @@ pub struct View {
     complete: Option<Oid>,
     /// The tip of the home remote.
     home: Option<Oid>,
+    /// What could not be taken in, and why; everything else goes on.
+    pub set_aside: Vec<String>,
 }
 
 /// Who writes, and how long it may wait.
@@ -125,13 +128,13 @@ fn view_of(
         && tips.archived.is_empty()
         && tips.tracking.iter().all(|(_, oid)| Some(*oid) == tips.local)
         && spooled.is_none_or(|spooled| spooled.lines.is_empty());
-    let home = tips.tracking.first().map(|(_, oid)| *oid);
     if nothing_else {
         let adopted = tips.local.is_some() || local.is_empty();
-        return Ok(View { content: local, local: tips.local, adopted, complete: None, home });
+        return Ok(View { content: local, local: tips.local, adopted, home: tips.home, ..View::default() });
     }
     let mut content = local.clone();
     let mut tracked: Vec<(Oid, Content)> = Vec::new();
+    let mut set_aside = Vec::new();
     for (remote, oid) in &tips.tracking {
         if Some(*oid) == tips.local {
             continue;
@@ -143,11 +146,11 @@ fn view_of(
             match read(*oid) {
                 Ok((_, theirs)) if theirs.may_be_read() => theirs,
                 Ok(_) => {
-                    tracing::warn!(stream = name, remote, "set aside: it demands a newer version");
+                    set_aside.push(format!("{remote} holds it in a form that demands a newer version"));
                     continue;
                 }
                 Err(err) => {
-                    tracing::warn!(stream = name, remote, %err, "set aside: it cannot be read");
+                    set_aside.push(format!("what {remote} holds cannot be read: {err}"));
                     continue;
                 }
             }
@@ -157,13 +160,18 @@ fn view_of(
         }
         tracked.push((*oid, theirs));
     }
-    for tree in &tips.archived {
-        match tip::read(repo, *tree) {
-            Ok(archived) if archived.may_be_read() && !content.contains(&archived) => {
-                content.unite(&archived)
+    let trees: BTreeSet<Oid> = tips.archived.iter().map(|(_, tree)| *tree).collect();
+    let mut archived = Vec::new();
+    for tree in trees {
+        match tip::read(repo, tree) {
+            Ok(entry) if entry.may_be_read() => {
+                if !content.contains(&entry) {
+                    content.unite(&entry);
+                }
+                archived.push(entry);
             }
-            Ok(_) => (),
-            Err(err) => tracing::warn!(stream = name, %err, "an archived entry cannot be read"),
+            Ok(_) => set_aside.push("an archive holds it in a newer form".to_owned()),
+            Err(err) => set_aside.push(format!("its entry in an archive cannot be read: {err}")),
         }
     }
     if let Some(extra) = extra.filter(|extra| !content.contains(extra)) {
@@ -178,20 +186,13 @@ fn view_of(
         content.unite(&waiting);
     }
     // A stream that an archive entry covers needs no ref.
-    let covered = tips.local.is_none()
-        && tips
-            .archived
-            .iter()
-            .any(|tree| tip::read(repo, *tree).is_ok_and(|archived| archived.contains(&content)));
-    let adopted = covered || (tips.local.is_some() && local.contains(&content)) || content.is_empty();
+    let covered = tips.local.is_none() && archived.iter().any(|entry| entry.contains(&content));
     let complete = tracked.iter().find(|(_, theirs)| theirs.contains(&content)).map(|(oid, _)| *oid);
-    Ok(View {
-        content,
-        local: tips.local,
-        adopted,
-        complete,
-        home: tips.tracking.first().map(|(_, oid)| *oid),
-    })
+    // Of two tips with equal content the home remote's wins.
+    let is_followed = tips.local.is_none() || complete.is_none() || complete != tips.home;
+    let has_all = covered || (tips.local.is_some() && local.contains(&content)) || content.is_empty();
+    let adopted = has_all && is_followed;
+    Ok(View { content, local: tips.local, adopted, complete, home: tips.home, set_aside })
 }
 
 /// Decides with `decide` on all that is known of the stream, and records what it pushed.
@@ -283,7 +284,8 @@ pub fn spool_instead<E>(
     Ok(lines.len())
 }
 
-/// Adds `lines` to the project's stream, with all that is known of it. Returns how many were new.
+/// Adds what `add` puts into the project's stream, with all that is known of it. Returns how many
+/// events were new.
 ///
 /// # Errors
 ///
@@ -293,7 +295,7 @@ pub fn append_project(
     writer: &Writer<'_>,
     tips: &dyn Fn() -> Result<Tips, git::Error>,
     subject: &str,
-    lines: &mut dyn FnMut(&Content) -> Vec<Line>,
+    add: &mut dyn FnMut(&mut Content),
 ) -> Result<usize, Error> {
     const NAME: &str = "project";
     let start = Instant::now();
@@ -302,14 +304,12 @@ pub fn append_project(
         let now = tips().map_err(|source| Error::Read { name: NAME.to_owned(), source })?;
         let view = view_of(repo, NAME, &now, None, None)?;
         let mut content = view.content.clone();
-        for line in lines(&view.content) {
-            content.add(line);
-        }
+        add(&mut content);
         content.normalize();
-        let n_new = content.lines().len() - view.content.lines().len();
-        if n_new == 0 && view.adopted {
+        if view.adopted && view.content.contains(&content) {
             return Ok(0);
         }
+        let n_new = content.lines().len().saturating_sub(view.content.lines().len());
         if !content.may_be_written() {
             return Err(Error::TooNew { name: NAME.to_owned() });
         }

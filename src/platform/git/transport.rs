@@ -144,6 +144,14 @@ impl Repo {
         if output.status.success() { Ok(()) } else { Err(classify(remote, &output.stderr)) }
     }
 
+    /// Whether `remote` holds a branch; one that does not answer holds none.
+    pub fn remote_has_branches(&self, remote: &str, how: Transport) -> bool {
+        let mut git = self.transport_git(how);
+        git.args(["ls-remote", "--heads", "--", remote]);
+        process::run(&mut git, None, how.limits(), |_| ())
+            .is_ok_and(|output| output.status.success() && !output.stdout.is_empty())
+    }
+
     fn transport_git(&self, how: Transport) -> Command {
         let mut git = self.git();
         // Fetching and pushing reads no file of the work tree.
