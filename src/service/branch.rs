@@ -23,6 +23,9 @@ pub struct BranchTips {
     pub tracked: Vec<(String, Oid)>,
     /// The ref that decides whether a merge happened, and its tip.
     pub deciding_base: Option<(String, Oid)>,
+    /// The remote whose base decides; `None` if the one here does.
+    pub deciding_remote: Option<String>,
+    pub local_base: Option<Oid>,
     /// Every tip of the base, here and at remotes.
     pub bases: Vec<Oid>,
 }
@@ -98,20 +101,19 @@ impl<'a> Branches<'a> {
             None if self.remotes.is_empty() => None,
             None => upstream().or_else(|| self.remotes.first().cloned()),
         };
-        let deciding_base = match decider {
-            Some(remote) if self.remotes.contains(&remote) => {
-                let name = format!("refs/remotes/{remote}/{base}");
-                self.find(&name).map(|oid| (name, oid))
-            }
-            _ => self.find(&local_base).map(|oid| (local_base.clone(), oid)),
+        let deciding_remote = decider.filter(|remote| self.remotes.contains(remote));
+        let deciding = match &deciding_remote {
+            Some(remote) => format!("refs/remotes/{remote}/{base}"),
+            None => local_base.clone(),
         };
-        let bases =
-            self.find(&local_base).into_iter().chain(tracked_bases.iter().map(|(_, oid)| *oid)).collect();
+        let local_base = self.find(&local_base);
         BranchTips {
             local: self.find(&format!("refs/heads/{branch}")),
             tracked: tracked(branch),
-            deciding_base,
-            bases,
+            deciding_base: self.find(&deciding).map(|oid| (deciding, oid)),
+            deciding_remote,
+            local_base,
+            bases: local_base.into_iter().chain(tracked_bases.iter().map(|(_, oid)| *oid)).collect(),
         }
     }
 }

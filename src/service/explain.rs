@@ -35,12 +35,22 @@ pub fn explain(shown: &Shown, step: Option<&str>) -> Result<Explained, Error> {
             let (why, next) = of_step(protocol, step, &name);
             (Some(step.id.to_string()), why, next)
         }
-        None => of_protocol(protocol, &name),
+        None => match shown.row.merged_here.as_ref().filter(|_| !protocol.shown.is_final()) {
+            Some(remote) => of_merge_here(protocol, remote),
+            None => of_protocol(protocol, &name),
+        },
     };
     Ok(Explained { name, step, why, next_command })
 }
 
 type Said = (Option<String>, String, Option<String>);
+
+/// The merge that decides is the remote's.
+fn of_merge_here(protocol: &Protocol, remote: &str) -> Said {
+    let base = &protocol.created.base;
+    let why = format!("merged here, not pushed: it is completed once {remote}/{base} has it");
+    (None, why, Some(format!("git push {remote} {base}")))
+}
 
 fn of_protocol(protocol: &Protocol, name: &str) -> Said {
     if let Some(merged) = &protocol.merged {

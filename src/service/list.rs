@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::context::Context;
 use super::error::Error;
+use super::observe;
 use super::streams::{Looked, Streams, folded};
 use crate::domain::fold::Folded;
 use crate::domain::id::{Name, Ulid};
@@ -124,8 +125,9 @@ fn rows_of(streams: &Streams<'_>, name: &Name, moved: &mut Vec<Protocol>) -> Res
     let unshared = unshared_events(streams, &tips, &content);
     let mut rows = Vec::new();
     if let Some(protocol) = &incumbent.protocol {
+        let merged_here = merged_here(streams, protocol);
         let row = row(protocol, name.as_str());
-        rows.push(Rc::new(Row { unshared_events: unshared, ..row }));
+        rows.push(Rc::new(Row { unshared_events: unshared, merged_here, ..row }));
     }
     for root in &incumbent.twins {
         if let Some(twin) = folded(&content, Some(*root)).protocol {
@@ -134,6 +136,11 @@ fn rows_of(streams: &Streams<'_>, name: &Name, moved: &mut Vec<Protocol>) -> Res
     }
     let key = is_settled.then(|| input_key(streams, name, &tips));
     Ok(Computed { rows, key, set_aside })
+}
+
+fn merged_here(streams: &Streams<'_>, protocol: &Protocol) -> Option<String> {
+    let tips = streams.branches.of(protocol, streams.inventory.home());
+    observe::merged_here(&streams.ctx.repo, protocol, &tips)
 }
 
 /// Returns how a protocol is shown whose name another one holds.
@@ -226,6 +233,7 @@ pub fn row(protocol: &Protocol, name: &str) -> Row {
             into: merged.into.clone(),
             commit: merged.commit.to_string(),
         }),
+        merged_here: None,
         unshared_events: 0,
         updated_at_ms: protocol.updated_at_ms,
         unmatched_ci_reports: protocol.orphan_ci,
@@ -262,6 +270,10 @@ pub fn show(streams: &Streams<'_>, name: &Name, root: Option<Ulid>) -> Result<Sh
         return Err(Error::Unknown { what: "protocol", text: name.to_string(), near: Vec::new() });
     };
     let shown_name = root.map_or_else(|| name.to_string(), |root| twin_name(name, root));
-    let row = Row { unshared_events: unshared, ..row(&protocol, &shown_name) };
+    let row = Row {
+        unshared_events: unshared,
+        merged_here: merged_here(streams, &protocol),
+        ..row(&protocol, &shown_name)
+    };
     Ok(Shown { name: shown_name, row, protocol, folded, content: looked.content })
 }

@@ -324,6 +324,16 @@ fn merge_of(repo: &Repo, protocol: &Protocol, tips: &BranchTips, scope: Scope) -
     detect_merge(repo, protocol, into, *base, scope)
 }
 
+/// Returns the remote that a merge has yet to reach: the base here has all of the protocol's work,
+/// and the base that decides does not.
+pub fn merged_here(repo: &Repo, protocol: &Protocol, tips: &BranchTips) -> Option<String> {
+    let (remote, base) = (tips.deciding_remote.as_ref()?, tips.local_base?);
+    if !observe::awaits_merge(protocol) || base == protocol.created.base_commit {
+        return None;
+    }
+    detect_merge(repo, protocol, &protocol.created.base, base, Scope::Merges).map(|_| remote.clone())
+}
+
 /// Returns the merge of all of the protocol's work into `base`, if there was one.
 fn detect_merge(
     repo: &Repo,

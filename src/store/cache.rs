@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::domain::fold::FOLD_VERSION;
 use crate::platform::git::Repo;
 
-/// One protocol in a list. All but `unshared_events` is the same in clones that agree.
+/// One protocol in a list. All but `unshared_events` and `merged_here` is the same in clones that
+/// agree.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Row {
     pub name: String,
@@ -30,6 +31,8 @@ pub struct Row {
     pub steps_settled: usize,
     pub blocked_reason: Option<Reason>,
     pub merged: Option<Merged>,
+    /// The remote that a merge which only this clone has must be pushed to.
+    pub merged_here: Option<String>,
     pub unshared_events: usize,
     pub updated_at_ms: u64,
     pub unmatched_ci_reports: usize,

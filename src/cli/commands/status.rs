@@ -73,6 +73,12 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
     for row in listing.rows.iter().filter_map(|row| row.blocked_reason.as_ref()) {
         ui.line(format!("{}: {}", row.message, styled(CYAN, &row.remedy)))?;
     }
+    for row in &listing.rows {
+        if let Some(remote) = &row.merged_here {
+            let push = format!("git push {remote} {}", row.base);
+            ui.line(format!("{} is merged here, not pushed: {}", row.name, styled(CYAN, push)))?;
+        }
+    }
     for remote in remotes.iter().filter(|remote| remote.unshared_events > 0) {
         ui.line(format!(
             "{} not on {}: {}",
