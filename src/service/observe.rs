@@ -242,9 +242,10 @@ fn with_merged_sides(
 }
 
 /// Returns the commits that count and that no tip of the branch reaches any more. A commit that is
-/// not here was never on the branch here: somebody else's is only not fetched yet.
+/// not here was never on the branch here: somebody else's is only not fetched yet. One that a base
+/// has is merged, not lost, though the branch may not be fetched.
 fn lost_commits(repo: &Repo, protocol: &Protocol, tips: &BranchTips) -> BTreeSet<Oid> {
-    let tips = tips.all();
+    let (tips, bases) = (tips.all(), &tips.bases);
     if tips.is_empty() || tips.iter().any(|tip| !repo.has_object(*tip)) {
         return BTreeSet::new();
     }
@@ -253,7 +254,7 @@ fn lost_commits(repo: &Repo, protocol: &Protocol, tips: &BranchTips) -> BTreeSet
         .live_commits()
         .map(|(oid, _)| *oid)
         .filter(|oid| !reached.contains(oid) && repo.has_object(*oid))
-        .filter(|oid| !tips.iter().any(|tip| repo.is_ancestor(*oid, *tip)))
+        .filter(|oid| !tips.iter().chain(bases).any(|tip| repo.is_ancestor(*oid, *tip)))
         .collect()
 }
 
