@@ -18,5 +18,6 @@ mod readme;
 mod refusals;
 mod schemas;
 mod settings;
+mod sharing;
 mod support;
 mod tidy;
