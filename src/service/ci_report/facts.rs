@@ -186,6 +186,7 @@ mod tests {
             message: message.as_bytes().to_vec(),
             time_ms: 0,
             author: String::new(),
+            authored_s: 0,
         }
     }
 
