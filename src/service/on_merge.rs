@@ -8,6 +8,7 @@ use super::streams::Streams;
 use crate::domain::id::{Name, Oid};
 use crate::domain::message;
 use crate::store::inventory::Tips;
+use crate::store::tip;
 
 /// How many new commits are looked through for trailers.
 const MAX_COMMITS: usize = 500;
@@ -21,6 +22,13 @@ pub struct News {
     pub n_changed: usize,
 }
 
+/// Whether `local` is known to hold what `tip` does, by ancestry or with equal content: another
+/// remote has commits of its own.
+fn holds(ctx: &Context, local: Oid, tip: Oid) -> bool {
+    let key = |commit| ctx.repo.tree_of(commit).and_then(|tree| tip::key(&ctx.repo, tree)).ok();
+    ctx.repo.is_ancestor(tip, local) || key(tip) == key(local)
+}
+
 /// Looks at what lies between `old` and `new`: takes over and settles the protocols that its
 /// commits name, and the one of the current branch. The others wait for the next command.
 ///
@@ -32,7 +40,7 @@ pub fn arrived(ctx: &Context, old: Option<Oid>, new: Oid) -> Result<News, Error>
     let has_news = |tips: &&Tips| {
         tips.tracking
             .iter()
-            .any(|(_, tip)| !tips.local.is_some_and(|local| ctx.repo.is_ancestor(*tip, local)))
+            .any(|(_, tip)| !tips.local.is_some_and(|local| *tip == local || holds(ctx, local, *tip)))
     };
     let n_changed = streams.inventory.streams.values().filter(has_news).count();
     let mut news = News { n_changed, ..News::default() };
