@@ -211,7 +211,7 @@ fn decisions_need_an_identity_and_facts_do_not() {
     let world = World::in_memory();
     let a = planned(&world);
     let tree = world.place("a/worktrees/0001-add-a-login");
-    a.write("../home/gitconfig", "[user]\n\tuseConfigOnly = true\n");
+    world.place("home").write("gitconfig", "[user]\n\tuseConfigOnly = true\n");
     for args in [&["plan", "Something"][..], &["start", "1", "-p", "1"], &["pause", "1"]] {
         let before = a.git(&["for-each-ref"]);
         let shown = a.godzilla(args);

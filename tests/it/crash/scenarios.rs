@@ -116,6 +116,24 @@ pub(super) static SCENARIOS: &[Scenario] = &[
             |world, env| with(world, "a", &["notes", "rebuild"], env),
         )
     },
+    Scenario {
+        also: Some(|a| {
+            a.godzilla_ok(&["sync"]);
+            a.json(&["show", "1"])["steps"][1]["ci"]["jobs"].as_array().unwrap().len().to_string()
+        }),
+        ..scenario(
+            "ci-report",
+            |world| {
+                ready_to_commit(world);
+                git(world, COMMIT, &[]);
+                world.place("a").godzilla_ok(&["sync"]);
+            },
+            |world, env| {
+                let report = &["ci-report", "success", "--job", "test", "--run", "1", "--attempt", "1"];
+                with(world, &format!("a/worktrees/{NAME}"), report, env)
+            },
+        )
+    },
     scenario(
         "list after a plan that died with its stream",
         |world| {

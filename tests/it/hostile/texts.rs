@@ -130,10 +130,10 @@ fn files_in_the_way_of_a_step() {
     let file = tree.path.join(format!(".protocols/{NAME}/01-the-form.md"));
     let good = fs::read(&file).unwrap();
     fs::write(tree.path.join(OsStr::from_bytes(b"caf\xe9 \x1b[31m\xff")), "").unwrap();
-    fs::write(world.path().join("home/secret"), "- [x] secret\n").unwrap();
+    fs::write(world.path().join("secret"), "- [x] secret\n").unwrap();
     type Change = fn(&Path);
     let changes: [(&str, Change); 5] = [
-        ("a link", |file| std::os::unix::fs::symlink("../../../../../home/secret", file).unwrap()),
+        ("a link", |file| std::os::unix::fs::symlink("../../../../../secret", file).unwrap()),
         ("a folder", |file| {
             fs::create_dir(file).unwrap();
             fs::write(file.join("x"), "- [x] done\n").unwrap();
