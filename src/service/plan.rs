@@ -74,7 +74,6 @@ pub struct Planned {
 pub fn plan(ctx: &Context, request: &Request) -> Result<Planned, Error> {
     let repo = &ctx.repo;
     let Some(who) = repo.committer() else { return Err(stream::Error::NoIdentity.into()) };
-    let author = repo.author().unwrap_or_else(|| who.clone());
     let lock_path = repo.state_dir().join("locks").join("number");
     let mut number_lock = Lock::acquire(&lock_path, ctx.limit)?;
     let recovered = if request.dry_run { Vec::new() } else { intent::recover_locked(ctx)? };
@@ -122,24 +121,8 @@ pub fn plan(ctx: &Context, request: &Request) -> Result<Planned, Error> {
         return Ok(planned);
     }
 
-    let files = files::write(&name, &base, &spec, &request.outline);
-    let mut tree = base_tree;
-    for (path, text) in &files {
-        let blob = crate::platform::git::TreeEntry::blob("", repo.write_blob(text.as_bytes())?);
-        tree = repo.tree_with(Some(tree), path, Some(blob))?;
-    }
-    let setup = &planned.steps[0].id;
-    let tag = message::tag(name.number(), setup.number());
-    let subject = format!("feat(protocol): add plan for {name} {tag}");
-    let message = format!("{subject}\n\n{}: {name}/{setup}\n", message::STEP_KEY);
-    let commit = repo.write_commit(&NewCommit {
-        tree,
-        parents: vec![base_commit],
-        message,
-        author: &author,
-        committer: &who,
-        for_people: true,
-    })?;
+    let seen = commit_plan(ctx, &name, (&base, base_commit), &spec, &request.outline)?;
+    let commit = seen.commit;
     planned.commit = Some(commit);
 
     let intent =
@@ -154,7 +137,7 @@ pub fn plan(ctx: &Context, request: &Request) -> Result<Planned, Error> {
     )?;
     fail::point("plan.branch");
 
-    let info = repo.commit(commit)?;
+    let at_ms = repo.commit(commit)?.time_ms;
     let created = Created {
         number: name.number(),
         slug: slug.clone(),
@@ -163,18 +146,6 @@ pub fn plan(ctx: &Context, request: &Request) -> Result<Planned, Error> {
         branch: name.to_string(),
         base,
         base_commit,
-    };
-    let seen = CommitSeen {
-        commit,
-        tree,
-        content_tree: super::observe::content_tree(repo, tree, &name)?,
-        parents: info.parents,
-        step: Some(setup.clone()),
-        via: Via::Trailer,
-        open_boxes: 0,
-        done_boxes: 0,
-        done: false,
-        subject,
     };
     let decide = &mut |ledger: &mut Ledger<'_>, content: &mut Content| {
         if ledger.protocol().is_some() {
@@ -186,14 +157,15 @@ pub fn plan(ctx: &Context, request: &Request) -> Result<Planned, Error> {
         }
         content.specs.insert(digest, spec_text.clone());
         ledger.add_spec(digest, spec.clone());
-        record(ledger, created.clone(), digest, seen.clone(), info.time_ms);
+        record(ledger, created.clone(), digest, seen.clone(), at_ms);
         Ok(())
     };
     let appended = match streams.append(&name, decide) {
         Ok(appended) => appended,
         Err(err) => {
-            // A branch without a stream would be half a protocol.
-            intent::recover_locked(ctx)?;
+            // A branch without a stream would be half a protocol; if it cannot go now, the next command
+            // takes it away.
+            drop(intent::recover_locked(ctx));
             return Err(err);
         }
     };
@@ -203,6 +175,49 @@ pub fn plan(ctx: &Context, request: &Request) -> Result<Planned, Error> {
     fail::point("plan.worktree");
     intent.remove(ctx)?;
     Ok(planned)
+}
+
+/// Commits the plan's files on top of the base; no ref names the commit yet.
+fn commit_plan(
+    ctx: &Context,
+    name: &Name,
+    (base, base_commit): (&str, Oid),
+    spec: &Spec,
+    outline: &Outline,
+) -> Result<CommitSeen, Error> {
+    let repo = &ctx.repo;
+    let Some(who) = repo.committer() else { return Err(stream::Error::NoIdentity.into()) };
+    let author = repo.author().unwrap_or_else(|| who.clone());
+    let mut tree = repo.tree_of(base_commit)?;
+    for (path, text) in files::write(name, base, spec, outline) {
+        let blob = crate::platform::git::TreeEntry::blob("", repo.write_blob(text.as_bytes())?);
+        tree = repo.tree_with(Some(tree), &path, Some(blob))?;
+    }
+    let setup = &spec.steps[0].id;
+    let tag = message::tag(name.number(), setup.number());
+    let subject = format!("feat(protocol): add plan for {name} {tag}");
+    let message = format!("{subject}\n\n{}: {name}/{setup}\n", message::STEP_KEY);
+    let parents = vec![base_commit];
+    let commit = repo.write_commit(&NewCommit {
+        tree,
+        parents: parents.clone(),
+        message,
+        author: &author,
+        committer: &who,
+        for_people: true,
+    })?;
+    Ok(CommitSeen {
+        commit,
+        tree,
+        content_tree: super::observe::content_tree(repo, tree, name)?,
+        parents,
+        step: Some(setup.clone()),
+        via: Via::Trailer,
+        open_boxes: 0,
+        done_boxes: 0,
+        done: false,
+        subject,
+    })
 }
 
 /// The events of a plan: created, planned, its commit seen, the setup step completed by it.

@@ -250,7 +250,9 @@ fn leftovers(git_dir: &Path) -> Vec<String> {
             let is_draft = text.contains(".godzilla-draft-");
             if path.is_dir() {
                 folders.push(path);
-            } else if !is_draft && (text.ends_with(".lock") || text.ends_with(".draft") || is_waiting) {
+            } else if !is_draft
+                && (is_waiting || path.extension().is_some_and(|end| end == "lock" || end == "draft"))
+            {
                 found.push(text);
             }
         }

@@ -85,37 +85,39 @@ pub(super) fn recover_locked(ctx: &Context) -> Result<Vec<Planned>, Error> {
         let streams = Streams::read(ctx)?;
         let view = streams.view(&intent.name)?;
         let protocol = folded(&view.content, None).protocol;
-        match protocol.filter(|protocol| protocol.plan_commit == Some(intent.commit)) {
-            Some(protocol) => {
-                let warnings = super::worktree::add(ctx, &intent.name, intent.worktree.as_deref())?;
-                completed.push(Planned {
-                    name: intent.name.clone(),
-                    root: Some(protocol.root.to_string()),
-                    worktree: intent.worktree.clone(),
-                    base: protocol.created.base.clone(),
-                    base_commit: protocol.created.base_commit,
-                    commit: protocol.plan_commit,
-                    steps: planned_steps(&view.content, protocol.spec),
-                    title: intent.title.clone(),
-                    qa_by_default: false,
-                    recovered: true,
-                    warnings,
-                });
-            }
-            None => {
-                let branch = format!("refs/heads/{}", intent.name);
-                let is_checked_out =
-                    ctx.repo.worktrees().iter().any(|(_, name)| *name == intent.name.as_str());
-                if !is_checked_out && ctx.repo.find_ref(&branch)? == Some(intent.commit) {
-                    ctx.repo.git_text(&["update-ref", "-d", &branch, &intent.commit.to_string()])?;
-                    fail::point("plan.rolled_back");
-                }
-            }
+        if let Some(protocol) = protocol.filter(|protocol| protocol.plan_commit == Some(intent.commit)) {
+            let warnings = super::worktree::add(ctx, &intent.name, intent.worktree.as_deref())?;
+            completed.push(Planned {
+                name: intent.name.clone(),
+                root: Some(protocol.root.to_string()),
+                worktree: intent.worktree.clone(),
+                base: protocol.created.base.clone(),
+                base_commit: protocol.created.base_commit,
+                commit: protocol.plan_commit,
+                steps: planned_steps(&view.content, protocol.spec),
+                title: intent.title.clone(),
+                qa_by_default: false,
+                recovered: true,
+                warnings,
+            });
+        } else {
+            roll_back(ctx, &intent)?;
         }
         fail::point("plan.recovered");
         intent.remove(ctx)?;
     }
     Ok(completed)
+}
+
+/// Removes the branch, unless somebody has gone on from it or has it checked out.
+fn roll_back(ctx: &Context, intent: &Intent) -> Result<(), Error> {
+    let branch = format!("refs/heads/{}", intent.name);
+    let is_checked_out = ctx.repo.worktrees().iter().any(|(_, name)| *name == intent.name.as_str());
+    if !is_checked_out && ctx.repo.find_ref(&branch)? == Some(intent.commit) {
+        ctx.repo.git_text(&["update-ref", "-d", &branch, &intent.commit.to_string()])?;
+        fail::point("plan.rolled_back");
+    }
+    Ok(())
 }
 
 fn planned_steps(

@@ -153,3 +153,23 @@ fn what_dead_writers_left_unfinished_goes_when_it_is_old() {
     a.godzilla_ok(&["sync"]);
     assert_eq!(drafts().len(), 0);
 }
+
+#[test]
+fn a_half_made_plan_that_somebody_works_on_is_not_taken_away() {
+    let world = World::in_memory();
+    let a = world.clone("a");
+    let die = || run(a.command(BIN).args(["plan", "Add a login"]).env("GODZILLA_FAIL_POINT", "plan.branch"));
+    assert_eq!(die().code, None);
+    a.git(&["checkout", "--quiet", NAME]);
+    a.godzilla_ok(&["list"]);
+    assert_eq!(a.git(&["symbolic-ref", "--short", "HEAD"]).trim(), NAME);
+    a.commit("work", "feat: work");
+    assert_eq!(a.json(&["plan", "Another one"])["number"], 2);
+
+    a.git(&["checkout", "--quiet", "main"]);
+    let killed = die();
+    assert_eq!(killed.code, None, "{killed}");
+    a.git(&["branch", "--force", "0003-add-a-login", "main"]);
+    a.godzilla_ok(&["list"]);
+    assert_eq!(a.git(&["rev-parse", "0003-add-a-login"]), a.git(&["rev-parse", "main"]));
+}
