@@ -44,7 +44,8 @@ pub fn run(event: &str, args: &[OsString]) -> ExitCode {
     // Whatever happens in here, the user's command goes on.
     let result = std::panic::catch_unwind(|| dispatch(event, args));
     match result {
-        Ok(Ok(Answer::Go)) => ExitCode::SUCCESS,
+        // Who panicked has said so; the next command makes up for it.
+        Ok(Ok(Answer::Go)) | Err(_) => ExitCode::SUCCESS,
         Ok(Ok(Answer::Stop(reasons))) => {
             for reason in reasons {
                 say(&reason);
@@ -58,7 +59,6 @@ pub fn run(event: &str, args: &[OsString]) -> ExitCode {
             ));
             ExitCode::SUCCESS
         }
-        Err(_) => ExitCode::SUCCESS,
     }
 }
 
@@ -89,18 +89,14 @@ fn concerns_us(event: &str, args: &[OsString]) -> bool {
 
 /// Reads `HEAD` as a file. What cannot be told this way is left to git's own rules.
 fn head_may_be_ours() -> bool {
-    let git_dir = match env::var_os("GIT_DIR") {
-        Some(dir) => dir.into(),
-        None => {
-            let dot_git = Path::new(".git");
-            match std::fs::read_to_string(dot_git) {
-                Ok(link) => match link.trim().strip_prefix("gitdir: ") {
-                    Some(dir) => dir.into(),
-                    None => return true,
-                },
-                Err(_) => dot_git.to_owned(),
-            }
-        }
+    let dot_git = Path::new(".git");
+    let git_dir = if let Some(dir) = env::var_os("GIT_DIR") {
+        dir.into()
+    } else if let Ok(link) = std::fs::read_to_string(dot_git) {
+        let Some(dir) = link.trim().strip_prefix("gitdir: ") else { return true };
+        dir.into()
+    } else {
+        dot_git.to_owned()
     };
     let Ok(head) = std::fs::read_to_string(git_dir.join("HEAD")) else { return true };
     match head.trim().strip_prefix("ref: refs/heads/") {

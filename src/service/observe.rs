@@ -47,7 +47,7 @@ pub fn reconcile(
     ledger: &mut Ledger<'_>,
     tips: &BranchTips,
     scope: Scope,
-    quiet: &HashSet<Oid>,
+    quiet: &BTreeSet<Oid>,
 ) -> Result<Observed, Error> {
     let mut observed = Observed::default();
     let Some(protocol) = ledger.protocol() else { return Ok(observed) };
@@ -430,6 +430,10 @@ pub fn step_of(parsed: &message::Parsed, name: &Name, protocol: Option<&Protocol
 }
 
 /// Returns the tree without the protocol's own folder: what gates and CI judge.
+///
+/// # Errors
+///
+/// [`Error`] if a tree cannot be read.
 pub fn content_tree(repo: &Repo, tree: Oid, name: &Name) -> Result<Oid, Error> {
     let folder = format!(".protocols/{name}");
     match repo.tree_path(tree, &folder)? {

@@ -1,6 +1,6 @@
 //! What a commit or a rewrite on a protocol's branch leads to, as soon as it is made.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use super::branch::{BranchTips, Branches};
 use super::context::Context;
@@ -54,7 +54,7 @@ impl HookBranch {
         Inventory::of_stream(&ctx.repo, &self.name)
     }
 
-    pub(super) fn branch_tips(&self, ctx: &Context, protocol: &Protocol) -> BranchTips {
+    pub(super) fn branch_tips(ctx: &Context, protocol: &Protocol) -> BranchTips {
         let branches = Branches::lazy(&ctx.repo);
         let home = crate::store::inventory::shared_remotes(&ctx.repo.remotes()).into_iter().next();
         branches.of(protocol, home.as_deref())
@@ -103,7 +103,7 @@ fn record(
     let mut decide = |ledger: &mut Ledger<'_>, _: &mut Content| -> Result<String, Error> {
         observed = Observed::default();
         let Some(protocol) = ledger.protocol() else { return Ok(String::new()) };
-        let tips = branch.branch_tips(ctx, protocol);
+        let tips = HookBranch::branch_tips(ctx, protocol);
         let quiet = record_pairs(ctx, ledger, pairs, kind);
         observed = observe::reconcile(&ctx.repo, ledger, &tips, scope, &quiet)?;
         Ok(sentence(ledger.new_events(), ledger.protocol()))
@@ -128,9 +128,9 @@ fn record(
 
 /// Records the pairs whose old commit some event names. Returns the new commits that move nothing:
 /// all of a rebase, and of an amend those with the content they had.
-fn record_pairs(ctx: &Context, ledger: &mut Ledger<'_>, pairs: &[(Oid, Oid)], kind: &str) -> HashSet<Oid> {
+fn record_pairs(ctx: &Context, ledger: &mut Ledger<'_>, pairs: &[(Oid, Oid)], kind: &str) -> BTreeSet<Oid> {
     let named = named_commits(ledger.events());
-    let mut quiet = HashSet::new();
+    let mut quiet = BTreeSet::new();
     for (old, new) in pairs.iter().filter(|(old, _)| named.contains(old)) {
         if kind == "rebase" {
             quiet.insert(*new);

@@ -1,5 +1,6 @@
 //! The commit message of a protocol's branch: tag and trailer of its step, and the contract.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::context::Context;
@@ -138,13 +139,13 @@ fn state_findings(protocol: &Protocol, raw: &[u8], rules: &Rules) -> Vec<Finding
     let Ok(parsed_name) = name.parse() else { return Vec::new() };
     let (id, _) = observe::step_of(&parsed, &parsed_name, Some(protocol));
     let step: Option<&Step> = match id {
-        Some(id) => match protocol.step(&id) {
-            Some(step) => Some(step),
-            None => {
+        Some(id) => {
+            let Some(step) = protocol.step(&id) else {
                 let remedy = format!("git godzilla show {name}");
                 return vec![finding("step.unknown", format!("the plan has no step {id}"), remedy)];
-            }
-        },
+            };
+            Some(step)
+        }
         None => protocol.current_step(),
     };
     let Some(step) = step else { return Vec::new() };
@@ -224,8 +225,8 @@ fn peek(ctx: &Context, branch: &HookBranch) -> Result<Option<Protocol>, Error> {
     let specs = view.content.decoded_specs();
     let mut ledger = Ledger::new(branch.name.clone(), view.content.events(), specs, writer.author);
     if let Some(protocol) = ledger.protocol() {
-        let tips = branch.branch_tips(ctx, protocol);
-        observe::reconcile(&ctx.repo, &mut ledger, &tips, Scope::Commits, &std::collections::HashSet::new())?;
+        let tips = HookBranch::branch_tips(ctx, protocol);
+        observe::reconcile(&ctx.repo, &mut ledger, &tips, Scope::Commits, &BTreeSet::new())?;
     }
     Ok(ledger.protocol().cloned())
 }

@@ -1,7 +1,7 @@
 //! Streams as commands see them: everything fetched is part of what they read, and what they write
 //! begins with taking it over.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 use super::branch::Branches;
 use super::context::Context;
@@ -153,7 +153,7 @@ impl<'a> Streams<'a> {
     fn reconcile(&self, ledger: &mut Ledger<'_>) -> Result<(), Error> {
         if let Some(protocol) = ledger.protocol() {
             let tips = self.branches.of(protocol, self.inventory.home());
-            observe::reconcile(&self.ctx.repo, ledger, &tips, Scope::All, &HashSet::new())?;
+            observe::reconcile(&self.ctx.repo, ledger, &tips, Scope::All, &BTreeSet::new())?;
         }
         Ok(())
     }

@@ -243,7 +243,7 @@ fn clocks_beyond_belief_stop_nobody() {
         place.godzilla_ok(&["comment", "still here", "-p", "1"]);
         place.godzilla_ok(&["sync"]);
         let log = place.godzilla_ok(&["log", "1", "--json"]);
-        let last = log.lines().filter(|line| line.contains("still here")).next_back().unwrap();
+        let last = log.lines().rfind(|line| line.contains("still here")).unwrap();
         let event: Value = serde_json::from_str(last).unwrap();
         assert!(event["clock"].as_u64().unwrap() < 100 && event["outcome"] == "accepted", "{event}");
         assert_eq!(place.json(&["show", "1"])["title"], "Add a login");

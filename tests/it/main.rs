@@ -1,6 +1,7 @@
 //! The integration tests: one binary, one module for each subject.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::print_stdout, reason = "a test says what it skips and which git it runs")]
 #![expect(clippy::disallowed_methods, reason = "a test starts processes and writes files of its own")]
 
 mod ci_delivery;

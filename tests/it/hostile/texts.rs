@@ -122,6 +122,8 @@ fn plans_from_files_that_are_no_plans() {
     assert_nothing_ran(&world);
 }
 
+type Change = fn(&Path);
+
 #[test]
 fn files_in_the_way_of_a_step() {
     let world = World::in_memory();
@@ -131,7 +133,6 @@ fn files_in_the_way_of_a_step() {
     let good = fs::read(&file).unwrap();
     fs::write(tree.path.join(OsStr::from_bytes(b"caf\xe9 \x1b[31m\xff")), "").unwrap();
     fs::write(world.path().join("secret"), "- [x] secret\n").unwrap();
-    type Change = fn(&Path);
     let changes: [(&str, Change); 5] = [
         ("a link", |file| std::os::unix::fs::symlink("../../../../../secret", file).unwrap()),
         ("a folder", |file| {
