@@ -216,12 +216,12 @@ def append(area, rounds):
 
     def comment():
         counter[0] += 1
-        area.run([BIN, "comment", f"note {counter[0]}", "-p", "7"], repo)
+        area.run([BIN, "comment", f"note {counter[0]}", "-p", "0007-task-7"], repo)
 
     one = area.many(1)
     measure("append one event", {
         "git commit --allow-empty": (None, lambda: area.run(["git", "commit", "-q", "--allow-empty", "-m", "x"], plain)),
-        "git godzilla comment, 1 protocol": (None, lambda: area.run([BIN, "comment", "a note", "-p", "1"], one)),
+        "git godzilla comment, 1 protocol": (None, lambda: area.run([BIN, "comment", "a note", "-p", "0001-task-1"], one)),
         "git godzilla comment, 1,000 protocols": (None, comment),
     }, rounds)
 

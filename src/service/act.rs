@@ -54,7 +54,7 @@ pub struct Acted {
 pub fn act(ctx: &Context, name: Option<&str>, step: Option<&str>, verb: &Verb) -> Result<Acted, Error> {
     initialised(ctx)?;
     super::plan::recover(ctx)?;
-    let streams = Streams::read(ctx)?;
+    let streams = Streams::for_target(ctx, name)?;
     let target = resolve::protocol(&streams, name)?;
     if target.root.is_some() {
         return Err(Error::state(

@@ -57,7 +57,8 @@ pub fn reconcile(
         .into_iter()
         .map(|oid| Ok((oid, repo.commit(oid)?)))
         .collect::<Result<_, Error>>()?;
-    let lost = lost_commits(repo, protocol, tips);
+    let behind_new: Vec<Oid> = new.iter().flat_map(|(_, info)| info.parents.clone()).collect();
+    let lost = lost_commits(repo, protocol, tips, &behind_new);
     let pushed = |oid: Oid| is_pushed(repo, tips, oid);
 
     let mut replaced = Replaced::among(repo, protocol, &lost, &new);
@@ -92,7 +93,7 @@ pub fn is_quiet(repo: &Repo, protocol: &Protocol, tips: &BranchTips) -> bool {
     let pushed = |oid: Oid| is_pushed(repo, tips, oid);
     tips.all().iter().all(is_known)
         && (protocol.merged.is_some()
-            || (lost_commits(repo, protocol, tips).is_empty()
+            || (lost_commits(repo, protocol, tips, &[]).is_empty()
                 && !known_behind(protocol, &tips.all()).iter().any(is_back)))
         && merge_of(repo, protocol, tips, Scope::All).is_none()
         && !decide::would_settle(protocol, &pushed)
@@ -243,13 +244,14 @@ fn with_merged_sides(
 
 /// Returns the commits that count and that no tip of the branch reaches any more. A commit that is
 /// not here was never on the branch here: somebody else's is only not fetched yet. One that a base
-/// has is merged, not lost, though the branch may not be fetched.
-fn lost_commits(repo: &Repo, protocol: &Protocol, tips: &BranchTips) -> BTreeSet<Oid> {
+/// has is merged, not lost, though the branch may not be fetched. `behind_new` are the parents of
+/// commits of the branch that no event names yet.
+fn lost_commits(repo: &Repo, protocol: &Protocol, tips: &BranchTips, behind_new: &[Oid]) -> BTreeSet<Oid> {
     let (tips, bases) = (tips.all(), &tips.bases);
     if tips.is_empty() || tips.iter().any(|tip| !repo.has_object(*tip)) {
         return BTreeSet::new();
     }
-    let reached = known_behind(protocol, &tips);
+    let reached = known_behind(protocol, &[&tips, behind_new].concat());
     protocol
         .live_commits()
         .map(|(oid, _)| *oid)
@@ -278,7 +280,7 @@ fn known_behind(protocol: &Protocol, tips: &[Oid]) -> HashSet<Oid> {
 /// one may simply be older than that word, and the two would contradict each other for ever.
 fn record_lost(repo: &Repo, ledger: &mut Ledger<'_>, tips: &BranchTips) -> Result<(), Error> {
     let Some(protocol) = ledger.protocol() else { return Ok(()) };
-    let lost = lost_commits(repo, protocol, tips);
+    let lost = lost_commits(repo, protocol, tips, &[]);
     let Some(tip) = tips.all().first().copied() else { return Ok(()) };
     let last = ledger.events().iter().rev().find_map(|event| match &event.body {
         Body::BranchTip { gone, .. } => Some((gone.clone(), event.actor.host == repo.clone_label())),

@@ -7,6 +7,7 @@ use super::branch::Branches;
 use super::context::Context;
 use super::error::Error;
 use super::observe::{self, Scope};
+use super::on_commit::HookBranch;
 use crate::domain::event::{Body, Event};
 use crate::domain::fold::{Folded, fold_refs};
 use crate::domain::id::{Name, Ulid};
@@ -33,8 +34,31 @@ impl<'a> Streams<'a> {
     ///
     /// [`Error`] if refs cannot be listed.
     pub fn read(ctx: &'a Context) -> Result<Self, Error> {
-        let mut inventory = Inventory::read(&ctx.repo)?;
         let branches = Branches::read(&ctx.repo)?;
+        Ok(Self::with(ctx, Inventory::read(&ctx.repo)?, branches))
+    }
+
+    /// Reads what is needed for the protocol that `arg` names in full, or for that of the current
+    /// branch; everything, if it takes everything to tell which one is meant.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if `HEAD` or refs cannot be read.
+    pub fn for_target(ctx: &'a Context, arg: Option<&str>) -> Result<Self, Error> {
+        let name = match arg {
+            Some(arg) => arg.parse::<Name>().ok(),
+            None => HookBranch::find(ctx)?.map(|branch| branch.name),
+        };
+        if let Some(name) = name {
+            let only = Inventory::only(&ctx.repo, &name)?;
+            if only.streams.values().any(|tips| *tips != Tips::default()) {
+                return Ok(Self::with(ctx, only, Branches::lazy(&ctx.repo)));
+            }
+        }
+        Self::read(ctx)
+    }
+
+    fn with(ctx: &'a Context, mut inventory: Inventory, branches: Branches<'a>) -> Self {
         let mut routed = inventory.boxed(&ctx.repo);
         match stream::project_view(&ctx.repo, &inventory.project) {
             Ok(project) => {
@@ -53,7 +77,7 @@ impl<'a> Streams<'a> {
                 inventory.streams.entry(name.clone()).or_default();
             }
         }
-        Ok(Self { ctx, inventory, branches, routed })
+        Self { ctx, inventory, branches, routed }
     }
 
     /// Returns what drop boxes and the project's stream hold for `name`; `None` for what names no

@@ -109,6 +109,36 @@ impl Inventory {
         Ok(inventory)
     }
 
+    /// Reads what concerns one stream, as if there were no other: its tips and archive entries, the
+    /// drop boxes and the project's stream.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if a ref is damaged or refs cannot be listed.
+    pub fn only(repo: &Repo, name: &Name) -> Result<Self, Error> {
+        let mut only = Self { remotes: shared_remotes(&repo.remotes()), ..Self::default() };
+        only.project = Self::of_project(repo)?;
+        only.streams.insert(name.clone(), Self::of_stream(repo, name)?);
+        let mut archives = vec![(None, repo.find_ref(refs::ARCHIVE)?)];
+        for remote in only.remotes.clone() {
+            let root = refs::tracking_root(&remote);
+            for (tracked, tip) in repo.refs(&format!("{root}inbox/"))? {
+                let name = format!("{}{}", refs::SHARED, &tracked[root.len()..]);
+                only.boxes.push(DropBox { remote: remote.clone(), name, tip });
+            }
+            archives.push((Some(remote.clone()), repo.find_ref(&refs::tracking(&remote, refs::ARCHIVE))?));
+        }
+        for (holder, archive) in archives {
+            if let Some(archive) = archive
+                && let Err(err) = only.read_archive(repo, holder.as_ref(), archive)
+            {
+                tracing::warn!(%err, "an archive cannot be read");
+            }
+        }
+        only.streams.retain(|known, _| known == name);
+        Ok(only)
+    }
+
     /// An archive holds `NN/<name>/` for each protocol: the tip tree itself.
     fn read_archive(&mut self, repo: &Repo, holder: Option<&String>, archive: Oid) -> Result<(), Error> {
         let tree = repo.tree_of(archive)?;

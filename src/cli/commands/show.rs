@@ -28,7 +28,7 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
 
 /// Reads the protocol that is named, or that of the current branch, for a command.
 pub(super) fn load(ctx: &Context, command: &str, name: Option<&str>) -> Result<Shown, CliError> {
-    let streams = Streams::read(ctx)?;
+    let streams = Streams::for_target(ctx, name)?;
     let target = resolve::protocol(&streams, name);
     let target = target.map_err(|err| CliError::from(err).for_argument_of(command))?;
     Ok(list::show(&streams, &target.name, target.root)?)

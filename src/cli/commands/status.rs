@@ -21,7 +21,7 @@ pub(in crate::cli) struct Args {
 
 pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError> {
     let ctx = crate::cli::context(ui)?;
-    let streams = Streams::read(&ctx)?;
+    let streams = Streams::for_target(&ctx, None)?;
     if let Some(name) = resolve::current(&streams)?.filter(|_| !args.all) {
         let shown = list::show(&streams, &name, None)?;
         show::print(ui, &ctx, &shown)?;

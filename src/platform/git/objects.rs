@@ -295,7 +295,8 @@ impl Repo {
             |err: &dyn std::fmt::Display| Error::Damaged(format!("failed to write a {kind}: {err}"));
         let id =
             gix::objs::compute_hash(self.gix.object_hash(), kind, bytes).map_err(|err| write_error(&err))?;
-        if !self.gix.objects.exists(&id) {
+        // Looking for new packs first would cost more than writing an object twice.
+        if !self.gix.objects.exists_without_refresh(&id) {
             self.gix.objects.write_buf(kind, bytes).map_err(|err| write_error(&err))?;
             if self.wants_fsync("loose-object") {
                 self.fsync_loose(from_gix(&id));
