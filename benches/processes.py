@@ -228,7 +228,7 @@ def append(area, rounds):
 
 def plan(area, rounds):
     repo = area.many(1000)
-    plain = area.repo("plan-plain")
+    plain = area.many(1000)
     files = {}
     counter = [0]
 

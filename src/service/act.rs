@@ -76,8 +76,8 @@ pub fn act(ctx: &Context, name: Option<&str>, step: Option<&str>, verb: &Verb) -
         waits_for = chosen.as_ref().and_then(|id| waiting(ledger, id, &pushed));
         Ok(())
     })?;
+    super::after_write(ctx, &appended);
     let protocol = appended.protocol.ok_or_else(|| unknown(&name))?;
-    super::after_write(ctx, &protocol);
     Ok(Acted { name, step: chosen, protocol, events: appended.events, waits_for })
 }
 

@@ -279,7 +279,7 @@ impl Setup<'_> {
             self.say("adopt", remote.name.clone(), Result::Planned, "take over the state that it holds");
             return Ok(());
         }
-        let how = Transport { may_ask: true, silence: ctx.settings.sync_timeout, total: None };
+        let how = Transport { may_ask: true, silence: ctx.settings.sync_timeout, total: None, durable: true };
         match ctx.repo.fetch(&remote.name, &refs::fetch_refspecs(&remote.name), false, how, |_| ()) {
             Ok(()) => (),
             Err(TransportError::Git(err)) => return Err(err.into()),

@@ -24,9 +24,12 @@ pub mod share;
 pub mod streams;
 pub mod sync;
 
+use std::time::Duration;
+
 use self::context::Context;
 use self::error::Error;
 use crate::domain::state::Protocol;
+use crate::store::stream::Appended;
 
 /// Refuses unless `init` has been run in this clone.
 ///
@@ -44,17 +47,22 @@ pub fn initialised(ctx: &Context) -> Result<(), Error> {
     ))
 }
 
-/// What follows a write and may fail without harm: the notes.
-fn after_write(ctx: &Context, protocol: &Protocol) {
-    after_writes(ctx, std::slice::from_ref(protocol));
-}
-
-/// The same for several protocols at once.
-fn after_writes(ctx: &Context, protocols: &[Protocol]) {
-    if let Err(err) = notes::write(ctx, protocols, std::time::Duration::from_millis(500)) {
+/// What follows a write and may fail without harm: the notes on the commits that it concerns.
+fn after_write(ctx: &Context, appended: &Appended) {
+    if let Err(err) = notes::write_after(ctx, appended, NOTES_LIMIT) {
         tracing::debug!(err = error_chain(&err), "notes were not written");
     }
 }
+
+/// The same for all commits of several protocols.
+fn after_writes(ctx: &Context, protocols: &[Protocol]) {
+    if let Err(err) = notes::write(ctx, protocols, NOTES_LIMIT) {
+        tracing::debug!(err = error_chain(&err), "notes were not written");
+    }
+}
+
+/// How long other writers of notes are waited for.
+const NOTES_LIMIT: Duration = Duration::from_millis(500);
 
 /// Returns an error and its causes in one line.
 pub fn error_chain(err: &dyn std::error::Error) -> String {

@@ -1,16 +1,19 @@
 //! Notes on the commits of protocols: a projection for `git log --notes=godzilla`, never read back.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::context::Context;
 use super::error::Error;
 use super::streams::Streams;
 use crate::domain::ci::JobResult;
+use crate::domain::event::Body;
 use crate::domain::id::Oid;
 use crate::domain::state::Protocol;
 use crate::platform::git::{Identity, MoveError, NotesError};
 use crate::platform::lock::Lock;
 use crate::store::refs;
+use crate::store::stream::Appended;
 
 /// Returns the notes on all commits of a protocol that count.
 fn notes_of(protocol: &Protocol) -> Vec<(Oid, String)> {
@@ -38,6 +41,31 @@ fn notes_of(protocol: &Protocol) -> Vec<(Oid, String)> {
 /// [`Error`] if they could not be written; they are made again by the next command.
 pub fn write(ctx: &Context, protocols: &[Protocol], limit: Duration) -> Result<usize, Error> {
     let notes: Vec<_> = protocols.iter().flat_map(notes_of).collect();
+    write_all(ctx, &notes, limit)
+}
+
+/// Writes the notes of the commits that `appended` concerns: the new ones, if it added nothing that
+/// could change another's. Returns how many changed.
+///
+/// # Errors
+///
+/// As [`write`].
+pub fn write_after(ctx: &Context, appended: &Appended, limit: Duration) -> Result<usize, Error> {
+    let Some(protocol) = appended.protocol.as_ref().filter(|_| appended.moved) else { return Ok(0) };
+    let mut notes = notes_of(protocol);
+    if !appended.took_over {
+        let mut new = BTreeSet::new();
+        for event in &appended.events {
+            match &event.body {
+                Body::CommitSeen(seen) => {
+                    new.insert(seen.commit);
+                }
+                Body::Protocol { .. } | Body::Step(_) | Body::NoteAdded { .. } => (),
+                _ => return write_all(ctx, &notes, limit),
+            }
+        }
+        notes.retain(|(oid, _)| new.contains(oid));
+    }
     write_all(ctx, &notes, limit)
 }
 

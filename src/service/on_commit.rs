@@ -112,9 +112,7 @@ fn record(
     let tips = || branch.tips(ctx);
     match stream::append(&ctx.repo, &branch.name, &writer, None, &tips, &mut decide) {
         Ok(appended) => {
-            if let Some(protocol) = appended.protocol.as_ref().filter(|_| appended.moved) {
-                super::after_write(ctx, protocol);
-            }
+            super::after_write(ctx, &appended);
             Ok(Done { events: appended.events, protocol: appended.protocol, observed, spooled: false })
         }
         Err(AppendError::Store(stream::Error::Busy { .. } | stream::Error::Locked { .. })) => {

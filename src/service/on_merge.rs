@@ -64,9 +64,7 @@ pub fn arrived(ctx: &Context, old: Option<Oid>, new: Oid) -> Result<News, Error>
                 if is_new {
                     news.merged.push(name.to_string());
                 }
-                if let Some(protocol) = appended.protocol.filter(|_| appended.moved) {
-                    super::after_write(ctx, &protocol);
-                }
+                super::after_write(ctx, &appended);
             }
             Err(err) => tracing::debug!(%name, err = super::error_chain(&err), "left for the next command"),
         }

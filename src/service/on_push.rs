@@ -104,7 +104,12 @@ pub fn send_state(ctx: &Context, remote: &str, pushed: &[PushedRef]) -> Result<S
         return Ok(Sent::Nothing);
     }
     let limit = ctx.settings.push_timeout;
-    let how = Transport { may_ask: false, silence: limit, total: Some(limit + Duration::from_millis(500)) };
+    let how = Transport {
+        may_ask: false,
+        silence: limit,
+        total: Some(limit + Duration::from_millis(500)),
+        durable: true,
+    };
     let n_events: usize = plan.n_events.values().sum();
     Ok(match ctx.repo.push(remote, &plan.updates, how, |_| ()) {
         Ok(result) => match result.refused.first() {

@@ -86,7 +86,7 @@ pub fn plan(ctx: &Context, request: &Request) -> Result<Planned, Error> {
 
     let streams = Streams::read(ctx)?;
     let (base, base_commit) = find_base(ctx, &streams, request.base.as_deref())?;
-    let name = Name::new(next_number(ctx, &streams)?, &slug)?;
+    let name = Name::new(next_number(&streams), &slug)?;
     let base_tree = repo.tree_of(base_commit)?;
     let has_gates = repo.tree_path(base_tree, &ctx.settings.qa_gates)?.is_some_and(|entry| entry.is_tree());
     let default_qa =
@@ -294,17 +294,14 @@ fn find_base(ctx: &Context, streams: &Streams<'_>, wanted: Option<&str>) -> Resu
 }
 
 /// One more than the largest number that anything here has.
-fn next_number(ctx: &Context, streams: &Streams<'_>) -> Result<u64, Error> {
+fn next_number(streams: &Streams<'_>) -> u64 {
     let number = |text: &str| text.rsplit('/').next()?.parse::<Name>().ok().map(|name| name.number());
     let mut largest = streams.inventory.streams.keys().map(Name::number).max().unwrap_or(0);
-    for prefix in ["refs/heads/", "refs/remotes/"] {
-        let branches = ctx.repo.refs(prefix)?;
-        largest = branches.iter().filter_map(|(name, _)| number(name)).max().unwrap_or(0).max(largest);
-    }
+    largest = streams.branches.names().filter_map(number).max().unwrap_or(0).max(largest);
     for event in streams.unknown_names() {
         largest = largest.max(event.number());
     }
-    Ok(largest + 1)
+    largest + 1
 }
 
 fn steps_of(outline: &Outline, title: &str, qa: QaPolicy) -> Result<Vec<SpecStep>, Error> {

@@ -107,7 +107,7 @@ pub fn sync(
 }
 
 fn transport(ctx: &Context) -> Transport {
-    Transport { may_ask: true, silence: ctx.settings.sync_timeout, total: None }
+    Transport { may_ask: true, silence: ctx.settings.sync_timeout, total: None, durable: true }
 }
 
 /// Fetches and takes over; `n_known` is how many events are known.

@@ -86,6 +86,8 @@ pub struct Appended {
     pub protocol: Option<Protocol>,
     /// Whether a ref moved.
     pub moved: bool,
+    /// Whether something was taken over that the local ref did not have.
+    pub took_over: bool,
 }
 
 /// Returns the identity of commits that only carry what others decided.
@@ -230,7 +232,7 @@ pub fn append<E>(
         let events = ledger.new_events().to_vec();
         if events.is_empty() && view.adopted {
             let protocol = ledger.protocol().cloned();
-            return Ok(Appended { tip: view.local, events, protocol, moved: false });
+            return Ok(Appended { tip: view.local, events, protocol, moved: false, took_over: false });
         }
         if !content.may_be_written() {
             return Err(Error::TooNew { name: name.to_string() }.into());
@@ -246,7 +248,13 @@ pub fn append<E>(
             Attempt::Moved(tip) => {
                 fail::point("append.moved");
                 spool::clear(repo, name, &spooled);
-                return Ok(Appended { tip: Some(tip), events, protocol, moved: true });
+                return Ok(Appended {
+                    tip: Some(tip),
+                    events,
+                    protocol,
+                    moved: true,
+                    took_over: !view.adopted,
+                });
             }
             lost if start.elapsed() > writer.limit => return Err(lost.give_up(name.as_str()).into()),
             _ => {

@@ -17,6 +17,9 @@ pub struct Transport {
     pub silence: Duration,
     /// How long it may take at all.
     pub total: Option<Duration>,
+    /// Whether what is pushed is put on the disk here before it leaves. What only passes through,
+    /// as a CI report does, need not be.
+    pub durable: bool,
 }
 
 /// One ref to be moved, made or deleted on a remote.
@@ -93,7 +96,7 @@ impl Repo {
             }
             git.arg("--").arg(remote);
             for update in batch {
-                if let Some(new) = update.new {
+                if let Some(new) = update.new.filter(|_| how.durable) {
                     self.make_durable(new);
                 }
                 let new = update.new.map(|oid| oid.to_string()).unwrap_or_default();

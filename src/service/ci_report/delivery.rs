@@ -141,7 +141,7 @@ fn push(repo: &Repo, settings: &Settings, event: &Event, remote: &str) -> Result
 
     let name = refs::drop_box(event.id);
     let update = RefPush { name: name.clone(), new: Some(commit), expected: None };
-    let how = Transport { may_ask: false, silence: settings.sync_timeout, total: None };
+    let how = Transport { may_ask: false, silence: settings.sync_timeout, total: None, durable: false };
     let pushed = repo.push(remote, &[update], how, |_| ());
     fail::point("report.pushed");
     let reason = match pushed {
