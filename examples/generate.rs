@@ -85,7 +85,7 @@ fn content(repo: &Repo, name: &Name, base: Oid, plan: Oid, work: Oid, n_events: 
     let (digest, text) = spec::encode(&spec);
     let actor = Actor { kind: ActorKind::Human, name: "Bench".into(), host: None };
     let author = Author { actor, op: clock::new_id(), now_ms: clock::now_ms(), next_id: &clock::new_id };
-    let mut ledger = Ledger::new(name.clone(), Vec::new(), Specs::new(), author);
+    let mut ledger = Ledger::new(name.clone(), Vec::new(), Specs::new(), author.clone());
     ledger.add_spec(digest, spec.clone());
     ledger.push(Draft::new(Body::Created(Created {
         number: name.number(),
@@ -127,9 +127,15 @@ fn content(repo: &Repo, name: &Name, base: Oid, plan: Oid, work: Oid, n_events: 
     observe::commit(&mut ledger, seen(work, plan, "01-step")?, now, false, &|_| None);
     let first: StepId = "01-step".parse()?;
     decide::done(&mut ledger, &first, false, &|_| None)?;
-    while ledger.new_events().len() + 1 < n_events {
-        let run = u64::try_from(ledger.new_events().len())?;
-        ledger.push(Draft::new(Body::CiReported(CiReport {
+    let mut content = Content::default();
+    content.specs.insert(digest, text);
+    for event in ledger.new_events() {
+        content.add(Line::new(event.clone()));
+    }
+    // Reports change no decision, so they need not be decided one by one.
+    let root = ledger.protocol().map(|protocol| protocol.root);
+    for run in u64::try_from(ledger.new_events().len())?..u64::try_from(n_events)? {
+        let draft = Draft::new(Body::CiReported(CiReport {
             provider: "github".into(),
             workflow: "ci".into(),
             job: "test".into(),
@@ -140,12 +146,11 @@ fn content(repo: &Repo, name: &Name, base: Oid, plan: Oid, work: Oid, n_events: 
             tree: None,
             branch: Some(name.to_string()),
             url: Some(format!("https://ci.example.com/runs/{run}")),
-        })));
-    }
-    let mut content = Content::default();
-    content.specs.insert(digest, text);
-    for event in ledger.new_events() {
-        content.add(Line::new(event.clone()));
+        }));
+        let mut event = author.event(draft, run + 1);
+        event.protocol = Some(name.clone());
+        event.root = root;
+        content.add(Line::new(event));
     }
     content.normalize();
     Ok(content)

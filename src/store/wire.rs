@@ -90,7 +90,8 @@ fn decode_actor(actor: &Value<'_>) -> Actor {
 /// Reads a ULID in its one canonical spelling: 26 upper-case Crockford digits.
 pub fn parse_ulid(text: &str) -> Option<Ulid> {
     let id = Ulid::from_string(text).ok()?;
-    (id.to_string() == text).then_some(id)
+    let mut spelled = [0; ulid::ULID_LEN];
+    (id.array_to_str(&mut spelled) == text).then_some(id)
 }
 
 /// Returns the canonical line of `event`, without a line feed.

@@ -58,18 +58,7 @@ fn verbs_of_help() -> Vec<String> {
 /// An invariant that nothing holds is a wish.
 #[test]
 fn every_test_that_the_architecture_names_exists() {
-    let mut sources = String::new();
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut folders = vec![root.join("src"), root.join("tests")];
-    while let Some(folder) = folders.pop() {
-        for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|ext| ext == "rs") {
-                sources.push_str(&std::fs::read_to_string(path).unwrap());
-            }
-        }
-    }
+    let sources = sources();
     assert!(ARCHITECTURE.lines().count() <= 250);
     let mut n_invariants = 0;
     for invariant in ARCHITECTURE.split("**Invariant**:").skip(1) {
@@ -88,4 +77,39 @@ fn every_test_that_the_architecture_names_exists() {
         n_invariants += 1;
     }
     assert!(n_invariants > 20, "only {n_invariants} invariants were found");
+}
+
+/// `module::test` must be a test, and `module` a module with tests.
+#[test]
+fn every_test_that_the_checklist_names_exists() {
+    let sources = sources();
+    let checklist = include_str!("../../docs/CHECKLIST.md");
+    let cells =
+        checklist.lines().filter(|line| line.starts_with('|')).filter_map(|line| line.rsplit('|').nth(1));
+    let names: Vec<&str> = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+    assert!(names.len() > 60);
+    for name in names.into_iter().filter(|name| !name.contains([' ', '.', '-'])) {
+        let last = name.rsplit("::").next().unwrap();
+        let is_there = sources.contains(&format!("fn {last}("))
+            || sources.contains(&format!("mod {last};"))
+            || last == "tests";
+        assert!(is_there, "there is no test {name}");
+    }
+}
+
+/// All that is written in Rust.
+fn sources() -> String {
+    let mut sources = String::new();
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut folders = vec![root.join("src"), root.join("tests")];
+    while let Some(folder) = folders.pop() {
+        for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ext| ext == "rs") {
+                sources.push_str(&std::fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+    sources
 }
