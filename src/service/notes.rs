@@ -49,7 +49,7 @@ pub fn write(ctx: &Context, protocols: &[Protocol], limit: Duration) -> Result<u
 ///
 /// # Errors
 ///
-/// As [`write`].
+/// As [`write()`].
 pub fn write_after(ctx: &Context, appended: &Appended, limit: Duration) -> Result<usize, Error> {
     let Some(protocol) = appended.protocol.as_ref().filter(|_| appended.moved) else { return Ok(0) };
     let mut notes = notes_of(protocol);
