@@ -90,6 +90,7 @@ enum Command {
 /// Runs the command line and returns the exit code.
 pub fn run() -> ExitCode {
     crate::platform::process::tidy_up_on_signals();
+    trace_if_asked();
     let args: Vec<std::ffi::OsString> = std::env::args_os().collect();
     let wants_json = args.iter().any(|arg| arg == "--json");
     let cli = match Cli::try_parse_from(&args) {
@@ -105,6 +106,16 @@ pub fn run() -> ExitCode {
             ui.error(&err);
             ExitCode::from(u8::try_from(err.exit as i32).unwrap_or(70))
         }
+    }
+}
+
+/// Shows on stderr what happens inside, as `GODZILLA_LOG` asks (`debug`, `git_godzilla::store=trace`).
+fn trace_if_asked() {
+    use tracing_subscriber::EnvFilter;
+
+    if let Some(wanted) = crate::platform::env::var("GODZILLA_LOG") {
+        let filter = EnvFilter::new(wanted);
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().init();
     }
 }
 
