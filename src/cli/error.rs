@@ -138,6 +138,8 @@ fn of_stream(err: &stream::Error, message: String) -> CliError {
                 path.display()
             ))
         }
+        stream::Error::TooLarge { .. } => CliError::new(Exit::Refused, "event.too_large", message)
+            .hint("put the text into a file of the branch, and name the file"),
         stream::Error::NoIdentity => CliError::new(Exit::Refused, "identity.missing", message).hint(
             "git config --global user.name \"Your Name\" && git config --global user.email you@example.com",
         ),

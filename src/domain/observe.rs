@@ -9,6 +9,9 @@ use super::ledger::Ledger;
 use super::state::Protocol;
 use super::status::{ProtocolStatus, StepMove, StepStatus};
 
+/// How many lost commits one event names; 64 hex digits and their quotes each, within 64 KiB.
+pub const MAX_GONE: usize = 900;
+
 /// Why a commit was recorded without moving its step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Held {

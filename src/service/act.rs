@@ -104,13 +104,13 @@ fn decide_verb(
         resolve::step(protocol, step)
     };
     let clean =
-        |reason: &Option<String>| reason.as_deref().map(text::one_line).filter(|reason| !reason.is_empty());
+        |reason: &Option<String>| reason.as_deref().map(reason_of).filter(|reason| !reason.is_empty());
     match verb {
         Verb::Next => return Ok(Some(decide::next(ledger)?)),
         Verb::Pause { reason } => decide::pause(ledger, clean(reason))?,
         Verb::Resume => decide::resume(ledger)?,
         Verb::Cancel { reason } => decide::cancel(ledger, clean(reason))?,
-        Verb::CompleteUnmerged { reason } => decide::complete_unmerged(ledger, text::one_line(reason))?,
+        Verb::CompleteUnmerged { reason } => decide::complete_unmerged(ledger, reason_of(reason))?,
         Verb::Comment { text: note } => return comment(ledger, step, note),
         Verb::Start
         | Verb::Done { .. }
@@ -125,7 +125,7 @@ fn decide_verb(
                 Verb::Done { no_commit } => decide::done(ledger, &id, *no_commit, pushed)?,
                 Verb::Block { reason } => decide::block(ledger, &id, clean(reason))?,
                 Verb::Unblock => decide::unblock(ledger, &id)?,
-                Verb::Skip { reason } => decide::skip(ledger, &id, text::one_line(reason))?,
+                Verb::Skip { reason } => decide::skip(ledger, &id, reason_of(reason))?,
                 Verb::Approve { reason, mode } => decide::approve(ledger, &id, clean(reason), mode)?,
                 _ => decide::retry(ledger, &id)?,
             }
@@ -133,6 +133,11 @@ fn decide_verb(
         }
     }
     Ok(None)
+}
+
+/// A reason in one line, cut where it becomes a story.
+fn reason_of(text: &str) -> String {
+    text::clip(&text::one_line(text), 1000)
 }
 
 fn comment(ledger: &mut Ledger<'_>, step: Option<&str>, note: &str) -> Result<Option<StepId>, Error> {

@@ -295,6 +295,10 @@ fn record_lost(repo: &Repo, ledger: &mut Ledger<'_>, tips: &BranchTips) -> Resul
     }
     // What was gone and is still gone must be said again: the last word about the branch counts.
     let gone: BTreeSet<Oid> = lost.into_iter().chain(still).collect();
+    if gone.len() > observe::MAX_GONE {
+        tracing::warn!(protocol = %ledger.name(), n_commits = gone.len(), "too many lost commits for one event");
+        return Ok(());
+    }
     let at_ms = repo.commit(tip)?.time_ms;
     observe::vanished(ledger, tip, at_ms, gone.into_iter().collect());
     Ok(())

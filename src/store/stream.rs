@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::content::{Content, Line};
 use super::inventory::Tips;
-use super::{refs, spool, tip};
+use super::{refs, spool, tip, wire};
 use crate::domain::event::Event;
 use crate::domain::id::{Name, Oid, Ulid};
 use crate::domain::ledger::{Author, Ledger};
@@ -37,6 +37,9 @@ pub enum Error {
     /// Somebody held git's own lock of its ref until the limit; nothing was recorded.
     #[error("stream {name} is busy: another process holds `{}`", path.display())]
     Locked { name: String, path: PathBuf },
+    /// It would not be read back as an event; nothing was recorded.
+    #[error("an event of stream {name} is larger than {} KiB", wire::MAX_LINE / 1024)]
+    TooLarge { name: String },
     #[error("nobody has said who you are")]
     NoIdentity,
 }
@@ -238,7 +241,11 @@ pub fn append<E>(
             return Err(Error::TooNew { name: name.to_string() }.into());
         }
         for event in &events {
-            content.add(Line::new(event.clone()));
+            let line = Line::new(event.clone());
+            if line.text.len() > wire::MAX_LINE {
+                return Err(Error::TooLarge { name: name.to_string() }.into());
+            }
+            content.add(line);
         }
         content.normalize();
         let message = if events.is_empty() { adoption_message(&view) } else { subject };

@@ -188,3 +188,14 @@ fn remotes_with_strange_names() {
     assert_plain(&shown);
     assert_nothing_ran(&world);
 }
+
+#[test]
+fn a_reason_as_long_as_a_book_is_cut_and_kept() {
+    let world = World::in_memory();
+    let a = world.clone("a");
+    a.plan("Add a login", &["The form"]);
+    a.godzilla_ok(&["block", "-p", "1", "--reason", &"why ".repeat(25_000)]);
+    assert_eq!(a.statuses("1")[1], "blocked");
+    let log = a.godzilla_ok(&["log", "1", "--json"]);
+    assert!(log.lines().last().unwrap().contains("why why"), "{log}");
+}
