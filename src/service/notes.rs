@@ -9,6 +9,7 @@ use super::streams::Streams;
 use crate::domain::ci::JobResult;
 use crate::domain::event::Body;
 use crate::domain::id::Oid;
+use crate::domain::observe::named_commits;
 use crate::domain::state::Protocol;
 use crate::platform::git::{Identity, MoveError, NotesError};
 use crate::platform::lock::Lock;
@@ -44,27 +45,31 @@ pub fn write(ctx: &Context, protocols: &[Protocol], limit: Duration) -> Result<u
     write_all(ctx, &notes, limit)
 }
 
-/// Writes the notes of the commits that `appended` concerns: the new ones, if it added nothing that
-/// could change another's. Returns how many changed.
+/// Writes the notes of the commits that `appended` concerns: of the new ones and the latest, if it
+/// added nothing that could change another's. The latest make up for a write that was interrupted.
+/// Returns how many changed.
 ///
 /// # Errors
 ///
 /// As [`write()`].
 pub fn write_after(ctx: &Context, appended: &Appended, limit: Duration) -> Result<usize, Error> {
+    const N_LATEST: usize = 4;
+
     let Some(protocol) = appended.protocol.as_ref().filter(|_| appended.moved) else { return Ok(0) };
     let mut notes = notes_of(protocol);
-    if !appended.took_over {
-        let mut new = BTreeSet::new();
-        for event in &appended.events {
-            match &event.body {
-                Body::CommitSeen(seen) => {
-                    new.insert(seen.commit);
-                }
-                Body::Protocol { .. } | Body::Step(_) | Body::NoteAdded { .. } => (),
-                _ => return write_all(ctx, &notes, limit),
-            }
-        }
-        notes.retain(|(oid, _)| new.contains(oid));
+    let concerns_few = appended.events.iter().all(|event| {
+        matches!(
+            event.body,
+            Body::CommitSeen(_) | Body::Protocol { .. } | Body::Step(_) | Body::NoteAdded { .. }
+        )
+    });
+    if concerns_few && !appended.took_over {
+        let mut latest: Vec<(u64, Oid)> =
+            protocol.live_commits().map(|(oid, commit)| (commit.at_ms, *oid)).collect();
+        latest.sort_unstable_by(|a, b| b.cmp(a));
+        let mut few: BTreeSet<Oid> = latest.into_iter().take(N_LATEST).map(|(_, oid)| oid).collect();
+        few.extend(named_commits(&appended.events));
+        notes.retain(|(oid, _)| few.contains(oid));
     }
     write_all(ctx, &notes, limit)
 }

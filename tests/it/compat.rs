@@ -72,6 +72,10 @@ fn v1_lines_decode_encode_and_validate() {
             Body::Reserved { .. } => (),
             // Nobody has keys yet, so nobody writes one.
             _ if line.contains("\"sig\"") => (),
+            // Readers clean what could steer a terminal; the stored line keeps it.
+            _ if line.contains("\\t") || line.contains("\\u00") => {
+                assert!(!wire::encode(&decoded.event).contains("\\u00"), "{line}");
+            }
             _ => assert_eq!(wire::encode(&decoded.event), line),
         }
         assert_valid(include_str!("../../schemas/event-line.schema.json"), line);
