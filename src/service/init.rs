@@ -10,7 +10,7 @@ use crate::domain::event::{Body, Draft};
 use crate::platform::git::{Remote, Repo, Transport, TransportError};
 use crate::platform::{clock, env, fail, fs, hook_files};
 use crate::store::content::Line;
-use crate::store::inventory::{Inventory, carries_refspec};
+use crate::store::inventory::Inventory;
 use crate::store::{refs, stream};
 
 /// What to set up.
@@ -364,9 +364,4 @@ pub fn install_hooks(repo: &Repo, dir: &std::path::Path) -> std::result::Result<
 /// Returns the file that remembers what hooks were there.
 pub fn journal(repo: &Repo) -> PathBuf {
     repo.state_dir().join("hooks.journal")
-}
-
-/// Whether the remote carries our refspec.
-pub fn is_shared(remote: &Remote) -> bool {
-    carries_refspec(remote)
 }

@@ -7,7 +7,6 @@ use super::context::Context;
 use super::error::Error;
 use super::observe::{self, Scope};
 use super::on_commit::HookBranch;
-use crate::domain::decide::waits_for;
 use crate::domain::id::Oid;
 use crate::domain::ledger::Ledger;
 use crate::domain::message::{self, Comment, Decoration, Rules};
@@ -229,11 +228,6 @@ fn peek(ctx: &Context, branch: &HookBranch) -> Result<Option<Protocol>, Error> {
         observe::reconcile(&ctx.repo, &mut ledger, &tips, Scope::Commits, &BTreeSet::new())?;
     }
     Ok(ledger.protocol().cloned())
-}
-
-/// Says what a step that has ended waits for, if anything.
-pub fn waiting_reason(protocol: &Protocol, step: &Step) -> Option<&'static str> {
-    waits_for(protocol, step, &|_| None)
 }
 
 #[cfg(test)]
