@@ -9,7 +9,7 @@ fn main() -> ExitCode {
     let program = args.next().unwrap_or_default();
     if let Some(event) = git_godzilla::hooks::event_of(Path::new(&program)) {
         let args: Vec<OsString> = args.collect();
-        return git_godzilla::hooks::run(event, &args);
+        return git_godzilla::hooks::run_link(Path::new(&program), event, &args);
     }
     // What a shim calls, without the cost of parsing a command line.
     let args: Vec<OsString> = args.collect();

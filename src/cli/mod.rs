@@ -89,7 +89,6 @@ enum Command {
 
 /// Runs the command line and returns the exit code.
 pub fn run() -> ExitCode {
-    crate::platform::process::tidy_up_on_signals();
     trace_if_asked();
     let args: Vec<std::ffi::OsString> = std::env::args_os().collect();
     let wants_json = args.iter().any(|arg| arg == "--json");

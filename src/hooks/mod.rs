@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use crate::domain::id::Name;
 use crate::platform::git::Repo;
-use crate::platform::{env, hook_files, process};
+use crate::platform::{env, hook_files};
 use crate::service::context::Context;
 use crate::service::error_chain;
 use crate::service::settings::Settings;
@@ -35,12 +35,19 @@ pub fn event_of(program: &Path) -> Option<&'static str> {
     hook_files::EVENTS.iter().find(|event| **event == name).copied()
 }
 
+/// Runs the hook `event` as the link `program`, and returns its exit code.
+pub fn run_link(program: &Path, event: &str, args: &[OsString]) -> ExitCode {
+    if event == "prepare-commit-msg" && commit::is_left_to_commit_msg(program, args) {
+        return ExitCode::SUCCESS;
+    }
+    run(event, args)
+}
+
 /// Runs the hook `event` and returns its exit code.
 pub fn run(event: &str, args: &[OsString]) -> ExitCode {
     if env::hooks_are_off() || !concerns_us(event, args) {
         return ExitCode::SUCCESS;
     }
-    process::tidy_up_on_signals();
     // Whatever happens in here, the user's command goes on.
     let result = std::panic::catch_unwind(|| dispatch(event, args));
     match result {

@@ -67,10 +67,7 @@ fn parse(text: &str) -> Vec<PushedRef> {
 /// hook, so the hook looks at who called it.
 fn is_dry_run_push(args: &[String]) -> bool {
     let Some(push) = args.iter().position(|arg| arg == "push") else { return false };
-    if !args
-        .first()
-        .is_some_and(|program| program.rsplit('/').next().is_some_and(|name| name.starts_with("git")))
-    {
+    if !process::is_git(&args[0]) {
         return false;
     }
     let options = args[push + 1..].iter().take_while(|arg| *arg != "--");

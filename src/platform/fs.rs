@@ -70,6 +70,20 @@ fn copy_mode(path: &Path, draft: &File) -> io::Result<()> {
     }
 }
 
+/// Whether both paths lead to one file, through links. `false` where that cannot be told.
+#[cfg(unix)]
+pub fn is_same_file(one: &Path, other: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let id = |path: &Path| fs::metadata(path).map(|meta| (meta.dev(), meta.ino()));
+    matches!((id(one), id(other)), (Ok(one), Ok(other)) if one == other)
+}
+
+#[cfg(not(unix))]
+pub fn is_same_file(_: &Path, _: &Path) -> bool {
+    false
+}
+
 /// Returns the text of a file, or `None` if there is none.
 ///
 /// # Errors

@@ -147,13 +147,6 @@ fn end(child: &mut Child, isolated: bool) {
     drop(child.wait());
 }
 
-/// Removes temporary files and locks of gix when a signal ends this process.
-pub fn tidy_up_on_signals() {
-    gix::tempfile::signal::setup(
-        gix::tempfile::signal::handler::Mode::DeleteTempfilesOnTerminationAndRestoreDefaultBehaviour,
-    );
-}
-
 /// Whether the command line of a parent, grandparent and so on (five at most) is what `is_it` looks
 /// for. Only where the system tells.
 pub fn ancestor_is(is_it: impl Fn(&[String]) -> bool) -> bool {
@@ -166,6 +159,20 @@ pub fn ancestor_is(is_it: impl Fn(&[String]) -> bool) -> bool {
         pid = parent;
     }
     false
+}
+
+/// Returns the command line of the program that started this one; nothing where that takes more than
+/// a look.
+pub fn parent() -> Vec<String> {
+    #[cfg(target_os = "linux")]
+    return command_line(std::os::unix::process::parent_id());
+    #[cfg(not(target_os = "linux"))]
+    return Vec::new();
+}
+
+/// Whether a command line's program is git.
+pub fn is_git(program: &str) -> bool {
+    program.rsplit('/').next().is_some_and(|name| name.starts_with("git"))
 }
 
 #[cfg(target_os = "linux")]

@@ -1,5 +1,6 @@
 //! The branch of a protocol and its base, as refs say.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 
 use crate::domain::id::{Name, Oid};
@@ -9,8 +10,9 @@ use crate::platform::git::{Error, Repo};
 /// All branches, local and tracked, read once or looked up one by one.
 pub struct Branches<'a> {
     repo: &'a Repo,
-    /// `None` looks each ref up.
+    /// `None` looks each ref up, once.
     all: Option<HashMap<String, Oid>>,
+    looked_up: RefCell<HashMap<String, Option<Oid>>>,
     remotes: Vec<String>,
     bases_key: u64,
 }
@@ -51,12 +53,12 @@ impl<'a> Branches<'a> {
         let mut bases: Vec<(&String, &Oid)> = all.iter().filter(|(name, _)| !is_protocol(name)).collect();
         bases.sort();
         let bases_key = crate::store::cache::key(&bases);
-        Ok(Self { repo, all: Some(all), remotes: remotes(repo), bases_key })
+        Ok(Self { all: Some(all), bases_key, ..Self::lazy(repo) })
     }
 
     /// Looks refs up as they are asked for.
     pub fn lazy(repo: &'a Repo) -> Self {
-        Self { repo, all: None, remotes: remotes(repo), bases_key: 0 }
+        Self { repo, all: None, looked_up: RefCell::default(), remotes: remotes(repo), bases_key: 0 }
     }
 
     /// Returns the full names of all branches that were read.
@@ -78,10 +80,11 @@ impl<'a> Branches<'a> {
     }
 
     fn find(&self, name: &str) -> Option<Oid> {
-        match &self.all {
-            Some(all) => all.get(name).copied(),
-            None => self.repo.find_ref(name).ok().flatten(),
+        if let Some(all) = &self.all {
+            return all.get(name).copied();
         }
+        let mut looked_up = self.looked_up.borrow_mut();
+        *looked_up.entry(name.to_owned()).or_insert_with(|| self.repo.find_ref(name).ok().flatten())
     }
 
     /// Returns the tips of a protocol's branch and base. `home` is the remote that local refs follow.

@@ -75,10 +75,9 @@ fn amended(ctx: &Context, origin: Origin<'_>) -> Result<Option<Oid>, Error> {
 
 /// Whether this is the command line of a `git commit --amend`.
 fn is_amend(args: &[String]) -> bool {
-    let is_git = |program: &String| program.rsplit('/').next().is_some_and(|name| name.starts_with("git"));
     let mut options = args.iter().skip_while(|arg| *arg != "commit").take_while(|arg| *arg != "--");
     let is_option = |arg: &String| arg.len() > 3 && "--amend".starts_with(arg.as_str());
-    args.first().is_some_and(is_git) && options.any(is_option)
+    args.first().is_some_and(|program| process::is_git(program)) && options.any(is_option)
 }
 
 /// Adds what is still missing and returns what the contract does not want.

@@ -17,9 +17,6 @@ use crate::domain::id::{Digest, Oid};
 use crate::domain::state::Protocol;
 use crate::platform::git::{Error, Repo, TreeEntry};
 
-/// A blob of ours that is larger than this is not ours: 256 lines of 64 KiB are 16 MiB.
-const MAX_BLOB: u64 = 32 * 1024 * 1024;
-
 /// How deep the folders of newer tools may nest.
 const MAX_FOLDERS: usize = 16;
 
@@ -62,11 +59,11 @@ pub fn read(repo: &Repo, tree: Oid) -> Result<Content, Error> {
     let mut content = Content::default();
     for entry in repo.tree(tree)? {
         match (entry.name.as_slice(), entry.is_tree()) {
-            (b"format", false) => content.format = parse_format(&blob(repo, entry.oid)?)?,
+            (b"format", false) => content.format = parse_format(&repo.blob(entry.oid)?)?,
             (b"events", true) => {
                 for below in repo.tree(entry.oid)? {
                     match (is_segment(&below.name), below.is_tree()) {
-                        (true, false) => add_lines(&mut content, &blob(repo, below.oid)?),
+                        (true, false) => add_lines(&mut content, &repo.blob(below.oid)?),
                         (true, true) => (),
                         (false, _) => collect_unknown(repo, &below, b"events/", &mut content.unknown, 1)?,
                     }
@@ -94,13 +91,6 @@ fn add_lines(content: &mut Content, segment: &[u8]) {
     }
 }
 
-fn blob(repo: &Repo, oid: Oid) -> Result<Vec<u8>, Error> {
-    if repo.blob_size(oid)? > MAX_BLOB {
-        return Err(Error::Damaged(format!("blob {oid} is too large for state")));
-    }
-    repo.blob(oid)
-}
-
 fn parse_format(bytes: &[u8]) -> Result<Format, Error> {
     let damaged = || Error::Damaged("the format of a stream cannot be read".to_owned());
     let parsed = canon::parse(bytes.trim_ascii()).map_err(|_| damaged())?;
@@ -120,7 +110,7 @@ fn read_named(
         match digest {
             Some(_) if entry.is_tree() => (),
             Some(digest) => {
-                if let Ok(text) = String::from_utf8(blob(repo, entry.oid)?) {
+                if let Ok(text) = String::from_utf8(repo.blob(entry.oid)?) {
                     found.insert(digest, text);
                 }
             }

@@ -2,6 +2,7 @@
 //! worktrees through `git` itself.
 
 mod config;
+mod loose;
 mod moves;
 mod notes;
 mod objects;
@@ -74,6 +75,7 @@ pub struct Repo {
     label: std::cell::OnceCell<String>,
     /// Commits between two others, by both.
     between: RefCell<HashMap<(Oid, Oid), HashSet<Oid>>>,
+    loose: loose::Loose,
 }
 
 impl Repo {

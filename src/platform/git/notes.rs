@@ -2,6 +2,7 @@
 
 use gix::note::plumbing::State;
 
+use super::loose::Objects;
 use super::{Error, Identity, Move, MoveError, NewCommit, Repo, from_gix, to_gix};
 use crate::domain::id::Oid;
 use crate::platform::fail;
@@ -37,19 +38,20 @@ impl Repo {
             Some(tip) => to_gix(self.tree_of(tip)?),
             None => gix::ObjectId::empty_tree(self.gix.object_hash()),
         };
-        let mut state = State::new(tree, &self.gix).map_err(damaged)?;
+        let objects = Objects(self);
+        let mut state = State::new(tree, &objects).map_err(damaged)?;
         let mut n_changed = 0;
         for (object, text) in notes {
             let blob = to_gix(self.write_blob(text.as_bytes())?);
-            if state.get(&to_gix(*object), &self.gix).map_err(damaged)? != Some(blob) {
-                state.edit(to_gix(*object), Some(blob), &self.gix).map_err(damaged)?;
+            if state.get(&to_gix(*object), &objects).map_err(damaged)? != Some(blob) {
+                state.edit(to_gix(*object), Some(blob), &objects).map_err(damaged)?;
                 n_changed += 1;
             }
         }
         if n_changed == 0 {
             return Ok(0);
         }
-        let tree = from_gix(&state.write(&self.gix).map_err(damaged)?);
+        let tree = from_gix(&state.write(&objects).map_err(damaged)?);
         fail::point("notes.tree");
         let new = self.write_commit(&NewCommit {
             tree,

@@ -3,11 +3,13 @@
 use gix::bstr::{BString, ByteSlice as _};
 use gix::objs::tree::EntryKind;
 use gix::objs::{Exists as _, Find as _, Kind, WriteTo as _};
-use gix::prelude::Write as _;
 
 use super::{Error, Identity, Repo, from_gix, to_gix};
 use crate::domain::id::Oid;
 use crate::platform::{clock, fail};
+
+/// What is larger than this is not read: 256 lines of 64 KiB, our largest blob, are 16 MiB.
+pub(super) const MAX_OBJECT: u64 = 32 * 1024 * 1024;
 
 /// One entry of a tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,6 +67,12 @@ impl Repo {
     }
 
     fn read(&self, oid: Oid, kind: Kind) -> Result<Vec<u8>, Error> {
+        let wrong = |found: Kind| Error::Damaged(format!("object {oid} is a {found}, not a {kind}"));
+        match self.read_loose(&to_gix(oid), MAX_OBJECT) {
+            Some((found, bytes)) if found == kind => return Ok(bytes),
+            Some((found, _)) => return Err(wrong(found)),
+            None => (),
+        }
         let mut buf = Vec::new();
         let found = self
             .gix
@@ -73,7 +81,7 @@ impl Repo {
             .map_err(|err| Error::Damaged(format!("object {oid} cannot be read: {err}")))?;
         match found {
             Some(data) if data.kind == kind => Ok(buf),
-            Some(data) => Err(Error::Damaged(format!("object {oid} is a {}, not a {kind}", data.kind))),
+            Some(data) => Err(wrong(data.kind)),
             None => Err(Error::Missing(oid)),
         }
     }
@@ -82,7 +90,7 @@ impl Repo {
     ///
     /// # Errors
     ///
-    /// [`Error::Missing`], or [`Error::Damaged`] if it is none.
+    /// [`Error::Missing`], or [`Error::Damaged`] if it is none or larger than 32 MiB.
     pub fn blob(&self, oid: Oid) -> Result<Vec<u8>, Error> {
         self.read(oid, Kind::Blob)
     }
@@ -289,7 +297,7 @@ impl Repo {
         self.gix.committer()?.ok()?.time().ok()
     }
 
-    fn write(&self, kind: Kind, bytes: &[u8]) -> Result<Oid, Error> {
+    pub(super) fn write(&self, kind: Kind, bytes: &[u8]) -> Result<Oid, Error> {
         fail::point("object.write");
         let write_error =
             |err: &dyn std::fmt::Display| Error::Damaged(format!("failed to write a {kind}: {err}"));
@@ -297,7 +305,7 @@ impl Repo {
             gix::objs::compute_hash(self.gix.object_hash(), kind, bytes).map_err(|err| write_error(&err))?;
         // Looking for new packs first would cost more than writing an object twice.
         if !self.gix.objects.exists_without_refresh(&id) {
-            self.gix.objects.write_buf(kind, bytes).map_err(|err| write_error(&err))?;
+            self.write_loose(&id, kind, bytes).map_err(|err| write_error(&err))?;
             if self.wants_fsync("loose-object") {
                 self.fsync_loose(from_gix(&id));
             }

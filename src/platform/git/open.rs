@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
+use super::objects::MAX_OBJECT;
 use super::{Error, Repo};
 use crate::platform::env;
 use crate::platform::process::{self, Limits};
@@ -32,12 +33,6 @@ impl Repo {
     ///
     /// [`OpenError`]; nothing was written.
     pub fn discover(dir: &Path) -> Result<Self, OpenError> {
-        let options = || {
-            gix::open::Options::default()
-                .bail_if_untrusted(true)
-                .config_overrides(["core.filesRefLockTimeout=2000", "core.packedRefsTimeout=2000"])
-                .cli_overrides(config_parameters())
-        };
         let trust = gix::sec::trust::Mapping { full: options(), reduced: options() };
         let discovery =
             gix::discover::upwards::Options { match_ceiling_dir_or_error: false, ..Default::default() };
@@ -56,9 +51,7 @@ impl Repo {
     ///
     /// [`OpenError`]; nothing was written.
     pub fn open(dir: &Path) -> Result<Self, OpenError> {
-        let options =
-            gix::open::Options::default().bail_if_untrusted(true).cli_overrides(config_parameters());
-        let repo = gix::ThreadSafeRepository::open_opts(dir, options).map_err(|err| explain(dir, err))?;
+        let repo = gix::ThreadSafeRepository::open_opts(dir, options()).map_err(|err| explain(dir, err))?;
         Self::guarded(repo.to_thread_local())
     }
 
@@ -95,8 +88,18 @@ impl Repo {
             work_dir,
             label: std::cell::OnceCell::new(),
             between: RefCell::default(),
+            loose: super::loose::Loose::default(),
         })
     }
+}
+
+/// State is a function of objects as they are, so replacements are not looked at.
+fn options() -> gix::open::Options {
+    let max_object = format!("gitoxide.objects.allocLimit={MAX_OBJECT}");
+    gix::open::Options::default()
+        .bail_if_untrusted(true)
+        .config_overrides(["core.useReplaceRefs=false", max_object.as_str()])
+        .cli_overrides(config_parameters())
 }
 
 /// Makes a repository in the current folder if it lies in none.

@@ -17,6 +17,14 @@ pub enum Head {
     Unborn(String),
 }
 
+/// What a look at a ref's own file or line tells.
+enum Plain {
+    Is(Oid),
+    Missing,
+    /// It is symbolic, damaged, or for gix to find.
+    Other,
+}
+
 impl Head {
     pub fn commit(&self) -> Option<Oid> {
         match self {
@@ -58,6 +66,11 @@ impl Repo {
     /// [`Error`] if the ref is damaged.
     pub fn find_ref(&self, name: &str) -> Result<Option<Oid>, Error> {
         let fail = || Error::gix(format!("read {name}"));
+        match self.plain_ref(name) {
+            Plain::Is(oid) => return Ok(Some(oid)),
+            Plain::Missing => return Ok(None),
+            Plain::Other => (),
+        }
         let Some(mut reference) = self.gix.try_find_reference(name).map_err(fail())? else { return Ok(None) };
         // A partial name would be looked up in several places.
         if reference.name().as_bstr() != name.as_bytes() {
@@ -67,6 +80,29 @@ impl Repo {
             return Ok(Some(from_gix(&id)));
         }
         Ok(reference.peel_to_id().ok().map(|id| from_gix(&id)))
+    }
+
+    /// Returns what the file or the packed line of a shared ref says, if it says no more than an id.
+    /// gix looks in seven places for a ref that is not there.
+    fn plain_ref(&self, name: &str) -> Plain {
+        const SHARED: [&str; 4] = ["refs/heads/", "refs/remotes/", "refs/notes/", "refs/godzilla"];
+
+        let is_shared = SHARED.iter().any(|prefix| name.starts_with(prefix));
+        let Some(name) = gix::refs::FullName::try_from(name).ok().filter(|_| is_shared) else {
+            return Plain::Other;
+        };
+        match Self::loose_ref(&self.common_dir.join(name.as_bstr().to_str_lossy().as_ref())) {
+            Ok(Some(Ok(oid))) => return Plain::Is(oid),
+            Ok(None) => (),
+            Ok(Some(Err(_))) | Err(_) => return Plain::Other,
+        }
+        let Ok(packed) = self.gix.refs.cached_packed_buffer() else { return Plain::Other };
+        let Some(packed) = packed else { return Plain::Missing };
+        match packed.try_find(name.as_ref()) {
+            Ok(Some(line)) => Oid::from_bytes(line.target().as_bytes()).map_or(Plain::Other, Plain::Is),
+            Ok(None) => Plain::Missing,
+            Err(_) => Plain::Other,
+        }
     }
 
     /// Returns all refs whose name begins with `prefix`, which ends in a slash; sorted by name.

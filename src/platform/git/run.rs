@@ -15,7 +15,6 @@ const LOCAL_VARS: &[&str] = &[
     "GIT_IMPLICIT_WORK_TREE",
     "GIT_GRAFT_FILE",
     "GIT_INDEX_FILE",
-    "GIT_NO_REPLACE_OBJECTS",
     "GIT_REPLACE_REF_BASE",
     "GIT_PREFIX",
     "GIT_SHALLOW_FILE",
@@ -32,6 +31,8 @@ pub(super) fn clean_git() -> Command {
     for var in LOCAL_VARS {
         git.env_remove(var);
     }
+    // As gix is told when a repository is opened.
+    git.env("GIT_NO_REPLACE_OBJECTS", "1");
     git.env("GODZILLA_HOOK_DEPTH", "1").env("LC_ALL", "C");
     git
 }
