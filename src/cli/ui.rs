@@ -74,7 +74,7 @@ impl Ui {
     pub(super) fn json(&mut self, document: &impl Serialize) -> Result<(), CliError> {
         self.end_progress();
         // JSON holds no colours, so it need not be searched for them.
-        let mut out = BufWriter::new(io::stdout().lock());
+        let mut out = BufWriter::with_capacity(64 * 1024, io::stdout().lock());
         write_json(&mut out, document)?;
         out.write_all(b"\n")?;
         out.flush().map_err(Into::into)
@@ -157,6 +157,9 @@ struct Harmless;
 impl serde_json::ser::Formatter for Harmless {
     fn write_string_fragment<W: ?Sized + Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
         let mut rest = fragment;
+        if text::is_plain(rest) {
+            return out.write_all(rest.as_bytes());
+        }
         while let Some((idx, c)) = rest.char_indices().find(|(_, c)| text::is_raw(*c)) {
             out.write_all(&rest.as_bytes()[..idx])?;
             for unit in c.encode_utf16(&mut [0; 2]) {

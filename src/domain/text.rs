@@ -57,8 +57,7 @@ pub fn multi_line(input: &str) -> String {
 /// Returns `input` as one line of visible text, like [`one_line`], but with its spaces as they are
 /// where there is nothing to remove. Costs next to nothing then, so readers can afford it.
 pub fn harmless_line(input: &str) -> String {
-    let is_harmless = input.bytes().all(|byte| matches!(byte, b' '..=b'~'));
-    if is_harmless { input.to_owned() } else { one_line(input) }
+    if is_plain(input) { input.to_owned() } else { one_line(input) }
 }
 
 /// Returns `input` without what [`one_line`] removes; line feeds and spaces stay, every other white
@@ -69,6 +68,11 @@ pub fn harmless(input: &str) -> String {
     }
     let steers = |c: char| c != '\n' && (c.is_control() || matches!(c, '\u{2028}' | '\u{2029}'));
     visible(input).map(|c| if steers(c) { ' ' } else { c }).collect()
+}
+
+/// Whether all of `text` is printable ASCII, which hides nothing.
+pub fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 /// Whether a terminal could do anything else with `c` than show it.

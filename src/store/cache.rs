@@ -94,10 +94,10 @@ pub fn key(inputs: &impl Hash) -> u64 {
 impl Cache {
     /// Reads the cache; what cannot be read is empty.
     pub fn load(repo: &Repo) -> Self {
-        let path = repo.state_dir().join("cache").join("list.json");
+        let path = repo.state_dir().join("cache").join("list");
         let version = format!("{}+fold{FOLD_VERSION}", env!("CARGO_PKG_VERSION"));
         let bytes = crate::platform::fs::read_if_there(&path).ok().flatten().unwrap_or_default();
-        let file = serde_json::from_slice::<File>(&bytes).ok().filter(|file| file.version == version);
+        let file = postcard::from_bytes::<File>(&bytes).ok().filter(|file| file.version == version);
         Self { path, file: file.unwrap_or(File { version, entries: HashMap::new() }), changed: false }
     }
 
@@ -119,7 +119,7 @@ impl Cache {
         let n_before = self.file.entries.len();
         self.file.entries.retain(|name, _| keep(name));
         if (self.changed || self.file.entries.len() != n_before)
-            && let Ok(bytes) = serde_json::to_vec(&self.file)
+            && let Ok(bytes) = postcard::to_stdvec(&self.file)
         {
             drop(crate::platform::fs::replace_file(&self.path, &bytes, false));
         }

@@ -12,6 +12,9 @@ pub const MAX_DEPTH: usize = 32;
 /// How many values one text may hold.
 pub const MAX_VALUES: usize = 8192;
 
+/// As many as an event line has.
+const TYPICAL_MEMBERS: usize = 12;
+
 /// A canonical value. Members of an object are sorted by key, without repetition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value<'a> {
@@ -58,7 +61,8 @@ pub struct Parsed<'a> {
 /// [`Error`] if the text has no canonical form.
 pub fn parse(text: &[u8]) -> Result<Parsed<'_>, Error> {
     let text = std::str::from_utf8(text).map_err(|_| Error::Utf8)?;
-    let mut parser = Parser { text, at: 0, canonical: true, n_values: 0 };
+    let special = text.bytes().fold(false, |found, byte| found | (byte < b' ') | (byte == b'\\'));
+    let mut parser = Parser { text, at: 0, canonical: true, n_values: 0, special };
     parser.skip_space();
     let value = parser.value(0)?;
     parser.skip_space();
@@ -74,6 +78,9 @@ struct Parser<'a> {
     at: usize,
     canonical: bool,
     n_values: usize,
+    /// Whether there is an escape or a control character anywhere: else each string ends at the next
+    /// quotation mark.
+    special: bool,
 }
 
 impl<'a> Parser<'a> {
@@ -155,7 +162,7 @@ impl<'a> Parser<'a> {
         }
         self.at += 1;
         self.skip_space();
-        let mut members: Vec<(Cow<'a, str>, Value<'a>)> = Vec::new();
+        let mut members: Vec<(Cow<'a, str>, Value<'a>)> = Vec::with_capacity(TYPICAL_MEMBERS);
         if self.peek() == Some(b'}') {
             self.at += 1;
             return Ok(Value::Obj(members));
@@ -213,20 +220,22 @@ impl<'a> Parser<'a> {
         if matches!(self.peek(), Some(b'.' | b'e' | b'E')) || text == "-0" {
             return Err(Error::Number);
         }
-        match (text.parse::<i64>(), text.parse::<u64>()) {
-            (Ok(int), _) => Ok(Value::Int(int)),
-            (_, Ok(int)) => Ok(Value::UInt(int)),
-            _ => Err(Error::Number),
+        match text.parse::<i64>() {
+            Ok(int) => Ok(Value::Int(int)),
+            Err(_) => text.parse().map(Value::UInt).map_err(|_| Error::Number),
         }
     }
 
     fn string(&mut self) -> Result<Cow<'a, str>, Error> {
         self.expect(b'"')?;
         let start = self.at;
-        let plain = self.text.as_bytes()[start..]
-            .iter()
-            .position(|byte| matches!(byte, b'"' | b'\\') || *byte < 0x20)
-            .ok_or(Error::Syntax)?;
+        let rest = &self.text.as_bytes()[start..];
+        let plain = if self.special {
+            rest.iter().position(|byte| matches!(byte, b'"' | b'\\') || *byte < 0x20)
+        } else {
+            memchr::memchr(b'"', rest)
+        };
+        let plain = plain.ok_or(Error::Syntax)?;
         self.at += plain;
         if self.peek() == Some(b'"') {
             let text = &self.text[start..self.at];
@@ -332,8 +341,9 @@ impl<'a> Value<'a> {
     /// Returns the member `key`, unless it is absent, null, or this is no object.
     pub fn get(&self, key: &str) -> Option<&Self> {
         let Self::Obj(members) = self else { return None };
-        let idx = members.binary_search_by(|(name, _)| name.as_bytes().cmp(key.as_bytes())).ok()?;
-        Some(&members[idx].1).filter(|value| **value != Self::Null)
+        // Objects are small: one look at each length is quicker than a search by order.
+        let (_, value) = members.iter().find(|(name, _)| name.len() == key.len() && name == key)?;
+        Some(value).filter(|value| !matches!(value, Self::Null))
     }
 
     pub fn as_str(&self) -> Option<&str> {

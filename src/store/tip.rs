@@ -86,8 +86,12 @@ fn is_segment(name: &[u8]) -> bool {
 }
 
 fn add_lines(content: &mut Content, segment: &[u8]) {
-    for line in segment.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-        content.add_raw(line);
+    let mut start = 0;
+    for end in memchr::memchr_iter(b'\n', segment).chain([segment.len()]) {
+        if start < end {
+            content.add_raw(&segment[start..end]);
+        }
+        start = end + 1;
     }
 }
 
