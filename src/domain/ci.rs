@@ -59,8 +59,18 @@ pub struct Job {
     pub id: Ulid,
 }
 
+/// Of two reports of one job the one with the larger rank is the newer one.
+pub type Rank = (u64, u64, u8, Ulid);
+
+impl CiReport {
+    /// Returns its place among the reports of its job; `id` is the event's.
+    pub fn rank(&self, id: Ulid) -> Rank {
+        (self.run, self.attempt, self.result.weight(), id)
+    }
+}
+
 impl Job {
-    fn rank(&self) -> (u64, u64, u8, Ulid) {
+    fn rank(&self) -> Rank {
         (self.run, self.attempt, self.result.weight(), self.id)
     }
 }

@@ -73,8 +73,12 @@ impl fmt::Debug for Name {
 }
 
 /// The name of a step within its protocol, as in `03-api`.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct StepId(Arc<str>);
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StepId {
+    // First, so that the derived order is by number, then by text: `9-a` before `10-a`.
+    number: u64,
+    text: Arc<str>,
+}
 
 impl StepId {
     /// Returns the id made of `number` (at least two digits) and `slug`.
@@ -87,11 +91,11 @@ impl StepId {
     }
 
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     pub fn number(&self) -> u64 {
-        number_of(&self.0).unwrap_or(0)
+        self.number
     }
 }
 
@@ -99,32 +103,21 @@ impl FromStr for StepId {
     type Err = InvalidName;
 
     fn from_str(text: &str) -> Result<Self, InvalidName> {
-        if is_numbered(text, 2) { Ok(Self(text.into())) } else { Err(invalid("step id", text)) }
-    }
-}
-
-impl PartialOrd for StepId {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for StepId {
-    /// By number, then by text: `9-a` before `10-a`.
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.number(), &self.0).cmp(&(other.number(), &other.0))
+        let number = number_of(text).filter(|_| is_numbered(text, 2));
+        let number = number.ok_or_else(|| invalid("step id", text))?;
+        Ok(Self { number, text: text.into() })
     }
 }
 
 impl fmt::Display for StepId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
+        f.pad(&self.text)
     }
 }
 
 impl fmt::Debug for StepId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 
@@ -238,16 +231,31 @@ fn decode_hex(text: &str, out: &mut [u8; 32]) -> Option<usize> {
     if !digits.len().is_multiple_of(2) || digits.len() > 64 {
         return None;
     }
-    let value = |digit: u8| match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        _ => None,
-    };
+    // Any other digit leaves its mark above the four bits of a value.
+    let mut seen = 0;
     for (pair, byte) in digits.chunks_exact(2).zip(out.iter_mut()) {
-        *byte = value(pair[0])? << 4 | value(pair[1])?;
+        let (high, low) = (HEX_VALUES[usize::from(pair[0])], HEX_VALUES[usize::from(pair[1])]);
+        seen |= high | low;
+        *byte = high << 4 | low;
     }
-    Some(digits.len() / 2)
+    (seen <= 0xf).then_some(digits.len() / 2)
 }
+
+/// The value of each lower-case hex digit; 255 for every other byte.
+const HEX_VALUES: [u8; 256] = {
+    let mut values = [0xff; 256];
+    let mut digit = b'0';
+    while digit <= b'9' {
+        values[digit as usize] = digit - b'0';
+        digit += 1;
+    }
+    digit = b'a';
+    while digit <= b'f' {
+        values[digit as usize] = digit - b'a' + 10;
+        digit += 1;
+    }
+    values
+};
 
 fn write_hex(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";

@@ -10,6 +10,12 @@ use crate::domain::id::{Oid, Ulid};
 use crate::domain::state::{Blocked, Protocol, ShownVerdict, Step};
 use crate::domain::status::{ProtocolStatus, StepStatus};
 
+/// A report with the id and the time of its event.
+type Reported<'a> = (&'a CiReport, Ulid, u64);
+
+/// A tree, and the provider, the workflow and the name of a job.
+type JobOfTree<'a> = (Oid, &'a str, &'a str, &'a str);
+
 /// The facts that count, gathered from wherever they stand.
 #[derive(Default)]
 struct Facts<'a> {
@@ -18,7 +24,7 @@ struct Facts<'a> {
     gone: &'a [Oid],
     /// Commits seen after the last word about the branch.
     seen_since: Vec<Oid>,
-    reports: Vec<(&'a CiReport, Ulid, u64)>,
+    reports: Vec<Reported<'a>>,
     verdicts: Vec<(&'a Event, &'a crate::domain::event::Verdict)>,
     merged: Option<&'a MergeDetected>,
 }
@@ -61,12 +67,21 @@ fn join_ci(protocol: &mut Protocol, facts: &Facts<'_>) {
     if facts.reports.is_empty() && protocol.required_ci.is_empty() {
         return;
     }
-    let mut by_tree: HashMap<Oid, Jobs> = HashMap::new();
-    for (report, id, at_ms) in &facts.reports {
+    let mut newest: HashMap<JobOfTree<'_>, &Reported<'_>> = HashMap::new();
+    for reported in &facts.reports {
+        let (report, id, _) = reported;
         let known = protocol.commits.get(&report.commit);
         if let Some(tree) = known.map(|commit| commit.tree).or(report.tree) {
-            by_tree.entry(tree).or_default().join(report, *id, *at_ms);
+            let known =
+                newest.entry((tree, &report.provider, &report.workflow, &report.job)).or_insert(reported);
+            if known.0.rank(known.1) < report.rank(*id) {
+                *known = reported;
+            }
         }
+    }
+    let mut by_tree: HashMap<Oid, Jobs> = HashMap::new();
+    for ((tree, ..), (report, id, at_ms)) in newest {
+        by_tree.entry(tree).or_default().join(report, *id, *at_ms);
     }
     let trees: HashSet<Oid> = protocol.commits.values().map(|commit| commit.tree).collect();
     protocol.orphan_ci = facts
