@@ -11,6 +11,9 @@ the CPU column. Needs only git and Python; prek, br and backlog are measured whe
 """
 
 import argparse
+import contextlib
+import gzip
+import http.server
 import json
 import os
 import random
@@ -20,6 +23,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -276,50 +280,146 @@ def fold(area, rounds):
     }, max(5, rounds // 8))
 
 
-def ci(area, rounds):
-    repo = area.repo("ci", remote=True)
-    work = area.root / "ci-checkout"
-    if not work.exists():
-        area.run(["git", "clone", "-q", "--depth=1", f"file://{repo}.git", work], area.root)
-        area.run(["git", "checkout", "-q", "--detach"], work)
+class NewCommits:
+    """Commits that no remote has: each with a tree and a file of its own, as a report has."""
+
+    def __init__(self, area, repo):
+        self.area, self.repo, self.count, self.made = area, repo, 0, None
+
+    def make(self):
+        self.count += 1
+        blob = self.ask(["git", "hash-object", "-w", "--stdin"], f"{time.time()} {self.count}\n")
+        tree = self.ask(["git", "mktree"], f"100644 blob {blob}\tfile\n")
+        self.made = self.ask(["git", "commit-tree", tree, "-m", "x"])
+
+    def ask(self, args, text=""):
+        return self.area.run(args, self.repo, input=text.encode()).stdout.decode().strip()
+
+    def push(self):
+        self.area.run(["git", "push", "-q", "origin", f"{self.made}:refs/bench/{self.count}"], self.repo)
+
+
+def ci_row(area, rounds, title, work):
+    new = NewCommits(area, work)
     counter = [0]
 
-    def bare():
+    def known():
         counter[0] += 1
-        area.run(["git", "push", "-q", "origin", f"HEAD:refs/bench/{counter[0]}"], work)
+        area.run(["git", "push", "-q", "origin", f"HEAD:refs/known/{counter[0]}"], work)
 
-    measure("ci-report, file transport", {
-        "git push of one ref": (None, bare),
+    measure(f"ci-report, {title}", {
+        "git push of one ref with a new commit": (new.make, new.push),
+        "git push of one ref, nothing to send": (None, known),
         "git godzilla ci-report": (None, lambda: area.run([BIN, "ci-report", "success", "--job", "test"], work)),
     }, rounds)
+
+
+def ci_checkout(area, url, name):
+    work = area.root / name
+    if not work.exists():
+        area.run(["git", "clone", "-q", "--depth=1", url, work], area.root)
+        area.run(["git", "checkout", "-q", "--detach"], work)
+    area.run(["git", "remote", "set-url", "origin", url], work)
+    return work
+
+
+def ci(area, rounds):
+    repo = area.repo("ci", remote=True)
+    ci_row(area, rounds, "file transport", ci_checkout(area, f"file://{repo}.git", "ci-checkout"))
+    area.run(["git", "config", "http.receivepack", "true"], f"{repo}.git")
+    with smart_http(area) as port:
+        url = f"http://127.0.0.1:{port}/ci.git"
+        ci_row(area, rounds, "http", ci_checkout(area, url, "ci-checkout-http"))
+        print("\nrequests: " + ", ".join(f"{name} {count}" for name, count in requests_of_each(area, url).items()))
+
+
+class Backend(http.server.BaseHTTPRequestHandler):
+    """git's own http-backend, as a CGI program."""
+
+    protocol_version = "HTTP/1.1"
+    requests = 0
+
+    def answer(self):
+        type(self).requests += 1
+        path, _, query = self.path.partition("?")
+        length = self.headers.get("Content-Length")
+        body = self.rfile.read(int(length)) if length else self.chunks()
+        if self.headers.get("Content-Encoding") == "gzip":
+            body = gzip.decompress(body)
+        env = dict(self.server.env, GIT_PROJECT_ROOT=str(self.server.root), GIT_HTTP_EXPORT_ALL="1", PATH_INFO=path,
+                   QUERY_STRING=query, REQUEST_METHOD=self.command, REMOTE_USER="bench", REMOTE_ADDR="127.0.0.1",
+                   CONTENT_TYPE=self.headers.get("Content-Type", ""), CONTENT_LENGTH=str(len(body)),
+                   GIT_PROTOCOL=self.headers.get("Git-Protocol", ""))
+        done = subprocess.run(["git", "http-backend"], input=body, env=env, stdout=subprocess.PIPE, check=True)
+        head, _, text = done.stdout.partition(b"\r\n\r\n")
+        headers = [line.split(": ", 1) for line in head.decode().split("\r\n")]
+        status = next((int(value.split()[0]) for name, value in headers if name == "Status"), 200)
+        self.send_response(status)
+        for name, value in headers:
+            if name != "Status":
+                self.send_header(name, value)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    do_GET = do_POST = answer
+
+    def chunks(self):
+        body = b""
+        if self.headers.get("Transfer-Encoding") == "chunked":
+            while size := int(self.rfile.readline(), 16):
+                body += self.rfile.read(size)
+                self.rfile.readline()
+            self.rfile.readline()
+        return body
+
+    def log_message(self, *_):
+        pass
+
+
+@contextlib.contextmanager
+def smart_http(area):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Backend)
+    server.root, server.env = area.root, area.env
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield server.server_address[1]
+    finally:
+        server.shutdown()
+
+
+def requests_of_each(area, url):
+    work = ci_checkout(area, url, "ci-checkout-http")
+    new = NewCommits(area, work)
+    new.count = 1000000
+    new.make()
+    counts = {}
+    for name, run in (("git push", new.push),
+                      ("ci-report", lambda: area.run([BIN, "ci-report", "success", "--job", "test"], work))):
+        Backend.requests = 0
+        run()
+        counts[name] = Backend.requests
+    return counts
 
 
 def sync(area, rounds):
     repo = area.many(1000, remote=True)
     area.run([BIN, "sync"], repo)
     plain = area.repo("sync-plain", remote=True)
-    counter = [0]
+    new, alone = NewCommits(area, repo), NewCommits(area, plain)
 
     def touch():
         area.run([BIN, "comment", "a note", "-p", "7"], repo)
 
-    def commit():
-        counter[0] += 1
-        area.run(["git", "commit", "-q", "--allow-empty", "-m", "x"], plain)
-
-    def bare():
-        area.run(["git", "fetch", "-q"], plain)
-        area.run(["git", "push", "-q", "origin", "main"], plain)
-
-    same = area.many(1000, remote=True)
-
-    def bare_same():
-        area.run(["git", "fetch", "-q"], same)
-        area.run(["git", "push", "-q", "origin", f"main:refs/bench/{counter[0]}"], same)
+    def bare(commits):
+        def run():
+            area.run(["git", "fetch", "-q"], commits.repo)
+            commits.push()
+        return run
 
     measure("sync with 1,000 live protocols", {
-        "git fetch + git push of one ref, same repository": (commit, bare_same),
-        "git fetch + git push of one ref, without state": (commit, bare),
+        "git fetch + git push of one new commit, same repository": (new.make, bare(new)),
+        "git fetch + git push of one new commit, without state": (alone.make, bare(alone)),
         "git godzilla sync, nothing to do": (None, lambda: area.run([BIN, "sync"], repo)),
         "git godzilla sync, one protocol changed": (touch, lambda: area.run([BIN, "sync"], repo)),
     }, max(5, rounds // 2))

@@ -10,6 +10,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::error::CliError;
 use crate::domain::text;
+use crate::platform::clock;
 
 /// Whether to use colours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -238,7 +239,7 @@ pub(super) fn status_look(status: &str) -> (&'static str, Style) {
 pub(super) fn moment(ms: u64) -> String {
     let ms = i64::try_from(ms).unwrap_or(i64::MAX);
     match jiff::Timestamp::from_millisecond(ms) {
-        Ok(time) => time.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string(),
+        Ok(time) => time.to_zoned(clock::zone()).strftime("%Y-%m-%d %H:%M").to_string(),
         Err(_) => "unknown time".to_owned(),
     }
 }

@@ -1,7 +1,9 @@
 //! The time of day, and new ids.
 
+use std::sync::OnceLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use jiff::tz::TimeZone;
 use ulid::Ulid;
 
 /// Returns milliseconds since 1970; 0 if the machine's clock is before that.
@@ -9,6 +11,28 @@ use ulid::Ulid;
 pub fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Returns the time zone of this machine or, with `TZ`, of this process; UTC if it cannot be told.
+///
+/// The usual case is read from the one file that says it, without a walk over all zones there are.
+pub fn zone() -> TimeZone {
+    static ZONE: OnceLock<TimeZone> = OnceLock::new();
+
+    let find = || match super::env::var("TZ").as_deref() {
+        None => {
+            let file = std::fs::read("/etc/localtime").ok();
+            file.and_then(|bytes| TimeZone::tzif("", &bytes).ok()).unwrap_or_else(TimeZone::system)
+        }
+        Some("UTC") => TimeZone::UTC,
+        Some(_) => TimeZone::system(),
+    };
+    ZONE.get_or_init(find).clone()
+}
+
+/// Returns how far [`zone`] is ahead of UTC at a moment since 1970, in seconds.
+pub fn offset_s(seconds: i64) -> i32 {
+    jiff::Timestamp::from_second(seconds).map_or(0, |time| zone().to_offset(time).seconds())
 }
 
 /// Returns a new ULID, with randomness of the operating system.

@@ -97,6 +97,21 @@ pub fn read_if_there(path: &Path) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
+/// Returns the beginning of a file, all of it if it has less than a kilobyte, or `None` if there is
+/// none. Costs one read.
+///
+/// # Errors
+///
+/// Any error but "not found".
+pub fn read_short(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    let mut bytes = [0; 1024];
+    match File::open(path).and_then(|mut file| file.read(&mut bytes)) {
+        Ok(n_read) => Ok(Some(bytes[..n_read].to_vec())),
+        Err(err) if is_missing(&err) => Ok(None),
+        Err(err) => Err(err),
+    }
+}
+
 /// What a bounded read found.
 #[derive(Debug)]
 pub enum Bounded {

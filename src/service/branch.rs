@@ -61,11 +61,6 @@ impl<'a> Branches<'a> {
         Self { repo, all: None, looked_up: RefCell::default(), remotes: remotes(repo), bases_key: 0 }
     }
 
-    /// Returns the full names of all branches that were read.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.all.iter().flatten().map(|(name, _)| name.as_str())
-    }
-
     /// Returns a number that changes whenever a branch that is no protocol's does.
     pub fn bases_key(&self) -> u64 {
         self.bases_key

@@ -27,6 +27,7 @@ use crate::platform::fail;
 use crate::platform::git::{Move, NewCommit};
 use crate::platform::lock::Lock;
 use crate::store::content::Content;
+use crate::store::inventory::Inventory;
 use crate::store::{spec, stream};
 
 /// The longest slug made from a title.
@@ -84,9 +85,9 @@ pub fn plan(ctx: &Context, request: &Request) -> Result<Planned, Error> {
         return Ok(done);
     }
 
-    let streams = Streams::read(ctx)?;
+    let streams = Streams::for_new(ctx)?;
     let (base, base_commit) = find_base(ctx, &streams, request.base.as_deref())?;
-    let name = Name::new(next_number(&streams), &slug)?;
+    let name = Name::new(next_number(ctx, &streams)?, &slug)?;
     let base_tree = repo.tree_of(base_commit)?;
     let has_gates = repo.tree_path(base_tree, &ctx.settings.qa_gates)?.is_some_and(|entry| entry.is_tree());
     let default_qa =
@@ -294,14 +295,11 @@ fn find_base(ctx: &Context, streams: &Streams<'_>, wanted: Option<&str>) -> Resu
 }
 
 /// One more than the largest number that anything here has.
-fn next_number(streams: &Streams<'_>) -> u64 {
-    let number = |text: &str| text.rsplit('/').next()?.parse::<Name>().ok().map(|name| name.number());
-    let mut largest = streams.inventory.streams.keys().map(Name::number).max().unwrap_or(0);
-    largest = streams.branches.names().filter_map(number).max().unwrap_or(0).max(largest);
-    for event in streams.unknown_names() {
-        largest = largest.max(event.number());
-    }
-    largest + 1
+fn next_number(ctx: &Context, streams: &Streams<'_>) -> Result<u64, Error> {
+    let taken = Inventory::taken_names(&ctx.repo)?;
+    let unknown = streams.unknown_names();
+    let names = taken.iter().chain(&unknown).chain(streams.inventory.streams.keys());
+    Ok(names.map(Name::number).max().unwrap_or(0) + 1)
 }
 
 fn steps_of(outline: &Outline, title: &str, qa: QaPolicy) -> Result<Vec<SpecStep>, Error> {

@@ -58,6 +58,15 @@ impl<'a> Streams<'a> {
         Self::read(ctx)
     }
 
+    /// Reads what a new stream must keep clear of, but for the refs of the others.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if refs cannot be listed.
+    pub fn for_new(ctx: &'a Context) -> Result<Self, Error> {
+        Ok(Self::with(ctx, Inventory::without_tips(&ctx.repo)?, Branches::lazy(&ctx.repo)))
+    }
+
     fn with(ctx: &'a Context, mut inventory: Inventory, branches: Branches<'a>) -> Self {
         let mut routed = inventory.boxed(&ctx.repo);
         match stream::project_view(&ctx.repo, &inventory.project) {

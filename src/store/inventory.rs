@@ -116,27 +116,57 @@ impl Inventory {
     ///
     /// [`Error`] if a ref is damaged or refs cannot be listed.
     pub fn only(repo: &Repo, name: &Name) -> Result<Self, Error> {
-        let mut only = Self { remotes: shared_remotes(&repo.remotes()), ..Self::default() };
-        only.project = Self::of_project(repo)?;
-        only.streams.insert(name.clone(), Self::of_stream(repo, name)?);
+        let mut only = Self::without_tips(repo)?;
+        let archived = only.streams.remove(name).unwrap_or_default().archived;
+        only.streams.clear();
+        only.streams.insert(name.clone(), Tips { archived, ..Self::of_stream(repo, name)? });
+        Ok(only)
+    }
+
+    /// Reads all but the refs of streams: the drop boxes, the project's stream, the archive entries,
+    /// and what is spooled.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if a ref is damaged or refs cannot be listed.
+    pub fn without_tips(repo: &Repo) -> Result<Self, Error> {
+        let mut found = Self { remotes: shared_remotes(&repo.remotes()), ..Self::default() };
+        found.project = Self::of_project(repo)?;
         let mut archives = vec![(None, repo.find_ref(refs::ARCHIVE)?)];
-        for remote in only.remotes.clone() {
+        for remote in found.remotes.clone() {
             let root = refs::tracking_root(&remote);
             for (tracked, tip) in repo.refs(&format!("{root}inbox/"))? {
                 let name = format!("{}{}", refs::SHARED, &tracked[root.len()..]);
-                only.boxes.push(DropBox { remote: remote.clone(), name, tip });
+                found.boxes.push(DropBox { remote: remote.clone(), name, tip });
             }
             archives.push((Some(remote.clone()), repo.find_ref(&refs::tracking(&remote, refs::ARCHIVE))?));
         }
         for (holder, archive) in archives {
             if let Some(archive) = archive
-                && let Err(err) = only.read_archive(repo, holder.as_ref(), archive)
+                && let Err(err) = found.read_archive(repo, holder.as_ref(), archive)
             {
                 tracing::warn!(%err, "an archive cannot be read");
             }
         }
-        only.streams.retain(|known, _| known == name);
-        Ok(only)
+        for name in spool::names(repo) {
+            found.streams.entry(name).or_default();
+        }
+        Ok(found)
+    }
+
+    /// Returns every name that a branch or a stream has here or had at a remote when it was fetched,
+    /// by looking at no more than the names of refs.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if refs cannot be listed.
+    pub fn taken_names(repo: &Repo) -> Result<Vec<Name>, Error> {
+        let mut names = Vec::new();
+        for prefix in ["refs/heads/", "refs/remotes/", refs::PROTOCOLS, refs::TRACKING] {
+            let last = |name: &String| name.rsplit('/').next()?.parse().ok();
+            names.extend(repo.ref_names(prefix)?.iter().filter_map(last));
+        }
+        Ok(names)
     }
 
     /// An archive holds `NN/<name>/` for each protocol: the tip tree itself.

@@ -6,7 +6,7 @@ use gix::objs::{Exists as _, Find as _, Kind, WriteTo as _};
 
 use super::{Error, Identity, Repo, from_gix, to_gix};
 use crate::domain::id::Oid;
-use crate::platform::{clock, fail};
+use crate::platform::{clock, env, fail};
 
 /// What is larger than this is not read: 256 lines of 64 KiB, our largest blob, are 16 MiB.
 pub(super) const MAX_OBJECT: u64 = 32 * 1024 * 1024;
@@ -266,7 +266,7 @@ impl Repo {
     /// [`Error`] if it cannot be written or signed.
     pub fn write_commit(&self, new: &NewCommit<'_>) -> Result<Oid, Error> {
         let seconds = i64::try_from(clock::now_ms() / 1000).unwrap_or(0);
-        let local = if new.for_people { self.time_of_commit() } else { None };
+        let local = if new.for_people { self.time_of_commit(seconds) } else { None };
         let signature = |who: &Identity| gix::actor::Signature {
             name: who.name.as_str().into(),
             email: who.email.as_str().into(),
@@ -293,8 +293,11 @@ impl Repo {
     }
 
     /// The committer date of the environment, or now in the local zone.
-    fn time_of_commit(&self) -> Option<gix::date::Time> {
-        self.gix.committer()?.ok()?.time().ok()
+    fn time_of_commit(&self, seconds: i64) -> Option<gix::date::Time> {
+        if env::var_os("GIT_COMMITTER_DATE").is_some() {
+            return self.gix.committer()?.ok()?.time().ok();
+        }
+        Some(gix::date::Time { seconds, offset: clock::offset_s(seconds) })
     }
 
     pub(super) fn write(&self, kind: Kind, bytes: &[u8]) -> Result<Oid, Error> {

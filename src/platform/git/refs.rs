@@ -1,5 +1,7 @@
 //! Reading refs.
 
+use std::collections::HashSet;
+use std::io;
 use std::path::Path;
 
 use gix::bstr::ByteSlice as _;
@@ -105,28 +107,96 @@ impl Repo {
         }
     }
 
-    /// Returns all refs whose name begins with `prefix`, which ends in a slash; sorted by name.
-    /// Symbolic and damaged ones are left out.
+    /// Returns all refs whose name begins with `prefix`, which is a folder that worktrees share and
+    /// ends in a slash; sorted by name. Symbolic and damaged ones are left out.
     ///
     /// # Errors
     ///
     /// [`Error`] if the refs cannot be listed.
     pub fn refs(&self, prefix: &str) -> Result<Vec<(String, Oid)>, Error> {
-        let fail = || Error::gix(format!("list {prefix}"));
-        let platform = self.gix.references().map_err(fail())?;
-        let mut found = Vec::new();
-        for reference in platform.prefixed(prefix).map_err(fail())?.flatten() {
-            if let (Some(id), Ok(name)) = (reference.try_id(), reference.name().as_bstr().to_str()) {
-                found.push((name.to_owned(), from_gix(&id)));
+        let mut loose = Vec::new();
+        for name in self.loose_names(prefix)? {
+            // One that has gone by now was removed or packed.
+            if let Some(said) =
+                Self::loose_ref(&self.common_dir.join(&name)).unwrap_or(Some(Err(String::new())))
+            {
+                loose.push((name, said.ok()));
             }
         }
-        found.sort();
+        // Packing writes the packed line before it removes the file, so these are read last.
+        let mut found = self.packed_refs(prefix)?;
+        if loose.is_empty() {
+            return Ok(found);
+        }
+        loose.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        let is_loose = |name: &String| loose.binary_search_by(|(known, _)| known.cmp(name)).is_ok();
+        found.retain(|(name, _)| !is_loose(name));
+        found.extend(loose.into_iter().filter_map(|(name, oid)| Some((name, oid?))));
+        found.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        Ok(found)
+    }
+
+    /// Returns the names of all refs that begin with `prefix`, as [`Self::refs`] takes it, in any
+    /// order, without looking into them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if the refs cannot be listed.
+    pub fn ref_names(&self, prefix: &str) -> Result<HashSet<String>, Error> {
+        let mut names: HashSet<String> = self.loose_names(prefix)?.into_iter().collect();
+        names.extend(self.packed_refs(prefix)?.into_iter().map(|(name, _)| name));
+        Ok(names)
+    }
+
+    fn loose_names(&self, prefix: &str) -> Result<Vec<String>, Error> {
+        let failed = |source| Error::Io { action: format!("list {prefix}"), source };
+        let mut names = Vec::new();
+        let mut folders = vec![prefix.to_owned()];
+        while let Some(folder) = folders.pop() {
+            let entries = match std::fs::read_dir(self.common_dir.join(&folder)) {
+                Ok(entries) => entries,
+                // Git removes the folders of refs that are gone.
+                Err(err) if matches!(err.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                    continue;
+                }
+                Err(err) => return Err(failed(err)),
+            };
+            for entry in entries {
+                let entry = entry.map_err(failed)?;
+                let (Ok(kind), Ok(name)) = (entry.file_type(), entry.file_name().into_string()) else {
+                    continue;
+                };
+                let name = format!("{folder}{name}");
+                if kind.is_dir() {
+                    folders.push(name + "/");
+                } else if kind.is_file() && gix::refs::FullName::try_from(name.as_str()).is_ok() {
+                    names.push(name);
+                }
+            }
+        }
+        Ok(names)
+    }
+
+    /// Returns the packed refs whose name begins with `prefix`, sorted by name.
+    fn packed_refs(&self, prefix: &str) -> Result<Vec<(String, Oid)>, Error> {
+        let fail = || Error::gix(format!("list {prefix}"));
+        let Some(packed) = self.gix.refs.cached_packed_buffer().map_err(fail())? else {
+            return Ok(Vec::new());
+        };
+        let mut found = Vec::new();
+        for line in packed.iter_prefixed(prefix.into()).map_err(fail())?.flatten() {
+            if let (Ok(name), Some(oid)) =
+                (line.name.as_bstr().to_str(), Oid::from_bytes(line.target().as_bytes()))
+            {
+                found.push((name.to_owned(), oid));
+            }
+        }
         Ok(found)
     }
 
     /// Returns what the loose file of a ref says, without gix's caches.
-    pub(super) fn loose_ref(path: &Path) -> std::io::Result<Option<Result<Oid, String>>> {
-        Ok(crate::platform::fs::read_if_there(path)?.map(|bytes| {
+    pub(super) fn loose_ref(path: &Path) -> io::Result<Option<Result<Oid, String>>> {
+        Ok(crate::platform::fs::read_short(path)?.map(|bytes| {
             let text = String::from_utf8_lossy(&bytes);
             text.trim_end().parse().map_err(|_| text.trim_end().chars().take(100).collect())
         }))
