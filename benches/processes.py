@@ -296,16 +296,14 @@ class NewCommits:
         return self.area.run(args, self.repo, input=text.encode()).stdout.decode().strip()
 
     def push(self):
-        self.area.run(["git", "push", "-q", "origin", f"{self.made}:refs/bench/{self.count}"], self.repo)
+        self.area.run(["git", "push", "-q", "origin", f"{self.made}:refs/bench/{time.time_ns()}"], self.repo)
 
 
 def ci_row(area, rounds, title, work):
     new = NewCommits(area, work)
-    counter = [0]
 
     def known():
-        counter[0] += 1
-        area.run(["git", "push", "-q", "origin", f"HEAD:refs/known/{counter[0]}"], work)
+        area.run(["git", "push", "-q", "origin", f"HEAD:refs/known/{time.time_ns()}"], work)
 
     measure(f"ci-report, {title}", {
         "git push of one ref with a new commit": (new.make, new.push),
@@ -391,7 +389,6 @@ def smart_http(area):
 def requests_of_each(area, url):
     work = ci_checkout(area, url, "ci-checkout-http")
     new = NewCommits(area, work)
-    new.count = 1000000
     new.make()
     counts = {}
     for name, run in (("git push", new.push),

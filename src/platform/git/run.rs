@@ -54,11 +54,11 @@ impl Repo {
     /// Returns a `git` that works on this repository, whatever the current folder is.
     pub fn git(&self) -> Command {
         let mut git = clean_git();
+        // Not as the folder of the process: that would have to be forked, which costs more than to spawn.
+        git.arg("-C").arg(self.work_dir().unwrap_or(&self.git_dir));
         git.arg("--git-dir").arg(&self.git_dir);
         if let Some(dir) = self.work_dir() {
-            git.arg("--work-tree").arg(dir).current_dir(dir);
-        } else {
-            git.current_dir(&self.git_dir);
+            git.arg("--work-tree").arg(dir);
         }
         git
     }
