@@ -58,29 +58,39 @@ const MAX_PATIENCE: u8 = 4;
 /// What is kept of the objects that were read: at most this many of at most this size.
 const MAX_KEPT: (usize, usize) = (256, 4096);
 
+/// What a look for a file tells.
+pub(super) enum Looked {
+    Found(Kind, Vec<u8>),
+    /// It may be packed, or packs are to be asked first.
+    NoFile,
+    /// The file cannot be read, is no object, or is too large; a pack may hold it whole.
+    Damaged,
+}
+
 impl Repo {
-    /// Returns a loose object of at most `max` bytes. `None` says nothing: it may be packed, damaged,
-    /// larger or nowhere.
-    pub(super) fn read_loose(&self, id: &gix::oid, max: u64) -> Option<(Kind, Vec<u8>)> {
+    /// Looks for a loose object of at most `max` bytes.
+    pub(super) fn read_loose(&self, id: &gix::oid, max: u64) -> Looked {
         let Loose { read, patience, .. } = &self.loose;
         if let Some((kind, bytes)) = read.borrow().get(id) {
-            return Some((*kind, bytes.to_vec()));
+            return Looked::Found(*kind, bytes.to_vec());
         }
         let left = patience.get();
         if left == 0 {
-            return None;
+            return Looked::NoFile;
         }
         let Ok(file) = File::open(self.loose_path(id)) else {
             patience.set(left - 1);
-            return None;
+            return Looked::NoFile;
         };
         patience.set(MAX_PATIENCE);
-        let (kind, bytes) = self.inflate(&read_whole(file).ok()?, max)?;
+        let Some((kind, bytes)) = read_whole(file).ok().and_then(|stream| self.inflate(&stream, max)) else {
+            return Looked::Damaged;
+        };
         let mut read = read.borrow_mut();
         if bytes.len() <= MAX_KEPT.1 && read.len() < MAX_KEPT.0 {
             read.insert(id.to_owned(), (kind, bytes.as_slice().into()));
         }
-        Some((kind, bytes))
+        Looked::Found(kind, bytes)
     }
 
     fn loose_path(&self, id: &gix::oid) -> PathBuf {

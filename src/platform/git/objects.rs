@@ -4,6 +4,7 @@ use gix::bstr::{BString, ByteSlice as _};
 use gix::objs::tree::EntryKind;
 use gix::objs::{Exists as _, Find as _, Kind, WriteTo as _};
 
+use super::loose::Looked;
 use super::{Error, Identity, Repo, from_gix, to_gix};
 use crate::domain::id::Oid;
 use crate::platform::{clock, env, fail};
@@ -68,22 +69,23 @@ impl Repo {
 
     fn read(&self, oid: Oid, kind: Kind) -> Result<Vec<u8>, Error> {
         let wrong = |found: Kind| Error::Damaged(format!("object {oid} is a {found}, not a {kind}"));
-        match self.read_loose(&to_gix(oid), MAX_OBJECT) {
-            Some((found, bytes)) if found == kind => return Ok(bytes),
-            Some((found, _)) => return Err(wrong(found)),
-            None => (),
-        }
+        let unreadable =
+            |why: &dyn std::fmt::Display| Error::Damaged(format!("object {oid} cannot be read: {why}"));
+        let id = to_gix(oid);
+        let is_damaged = match self.read_loose(&id, MAX_OBJECT) {
+            Looked::Found(found, bytes) if found == kind => return Ok(bytes),
+            Looked::Found(found, _) => return Err(wrong(found)),
+            Looked::NoFile => false,
+            Looked::Damaged => true,
+        };
         let mut buf = Vec::new();
-        let found = self
-            .gix
-            .objects
-            .try_find(&to_gix(oid), &mut buf)
-            .map_err(|err| Error::Damaged(format!("object {oid} cannot be read: {err}")))?;
-        match found {
-            Some(data) if data.kind == kind => Ok(buf),
-            Some(data) => Err(wrong(data.kind)),
-            None => Err(Error::Missing(oid)),
+        let found = self.gix.objects.try_find(&id, &mut buf).map_err(|err| unreadable(&err))?;
+        let Some(found) = found.map(|data| data.kind) else { return Err(Error::Missing(oid)) };
+        // gix may have read the same file, without a look at its checksum.
+        if is_damaged && gix::objs::compute_hash(id.kind(), found, &buf).ok() != Some(id) {
+            return Err(unreadable(&"its file is damaged"));
         }
+        if found == kind { Ok(buf) } else { Err(wrong(found)) }
     }
 
     /// Returns the bytes of a blob.
