@@ -185,3 +185,34 @@ fn what_is_added_is_exact() {
         );
     });
 }
+
+/// A plain commit is left to commit-msg alone, but only if that is really called.
+#[test]
+fn either_of_the_two_hooks_is_enough() {
+    with_each_git(|world| {
+        for (gone, by_alias) in [("commit-msg", false), ("prepare-commit-msg", false), ("", true)] {
+            let life = Life::begin(world);
+            life.home.git(&["config", "alias.ci", "commit --quiet"]);
+            if !gone.is_empty() {
+                std::fs::remove_file(life.home.path.join(".git/hooks").join(gone)).unwrap();
+            }
+            let verb: &[&str] = if by_alias { &["ci"] } else { &["commit", "--quiet"] };
+            let before = life.head();
+            life.work.write("code.txt", gone);
+            life.work.git(&["add", "--all"]);
+            life.work.git(&[verb, &["-m", "fix: x"]].concat());
+            let said = message(&life.work, "HEAD");
+            assert_eq!(
+                said.trim_end(),
+                "fix: x [protocol-0001/01]\n\nGodzilla-Step: 0001-add-a-login-page/01-one",
+                "without {gone}"
+            );
+            // A copied commit runs prepare-commit-msg alone.
+            let copied = life.head();
+            life.work.git(&["reset", "--quiet", "--hard", &before]);
+            life.work.git(&["cherry-pick", &copied]);
+            assert_eq!(message(&life.work, "HEAD"), said);
+            std::fs::remove_dir_all(&life.home.path).unwrap();
+        }
+    });
+}
