@@ -19,7 +19,9 @@ const TYPICAL_MEMBERS: usize = 12;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value<'a> {
     Null,
-    Bool(bool),
+    // Not one variant with a `bool`: then every copy of a value would go byte by byte.
+    False,
+    True,
     Int(i64),
     /// Only what does not fit [`Value::Int`].
     UInt(u64),
@@ -30,6 +32,8 @@ pub enum Value<'a> {
 
 /// Why a text has no canonical form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+// As large as a word, so that results are copied word by word.
+#[repr(usize)]
 pub enum Error {
     #[error("not JSON")]
     Syntax,
@@ -65,7 +69,8 @@ pub fn parse(text: &[u8]) -> Result<Parsed<'_>, Error> {
     let special = text.bytes().fold(0, |n, byte| n | u8::from(byte < b' ') | u8::from(byte == b'\\')) != 0;
     let mut parser = Parser { text, at: 0, canonical: true, n_values: 0, special };
     parser.skip_space();
-    let value = parser.value(0)?;
+    let mut value = Value::Null;
+    parser.value(0, &mut value)?;
     parser.skip_space();
     if parser.at == text.len() {
         Ok(Parsed { value, canonical: parser.canonical })
@@ -73,6 +78,8 @@ pub fn parse(text: &[u8]) -> Result<Parsed<'_>, Error> {
         Err(Error::Syntax)
     }
 }
+
+type Member<'a> = (Cow<'a, str>, Value<'a>);
 
 struct Parser<'a> {
     text: &'a str,
@@ -105,33 +112,41 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn word(&mut self, word: &str, value: Value<'a>) -> Result<Value<'a>, Error> {
+    fn word(&mut self, word: &str) -> Result<(), Error> {
         if self.text[self.at..].starts_with(word) {
             self.at += word.len();
-            Ok(value)
+            Ok(())
         } else {
             Err(Error::Syntax)
         }
     }
 
-    fn value(&mut self, depth: usize) -> Result<Value<'a>, Error> {
+    /// Reads a value into its place: there are too many to carry each there.
+    fn value(&mut self, depth: usize, out: &mut Value<'a>) -> Result<(), Error> {
         self.n_values += 1;
         if self.n_values > MAX_VALUES {
             return Err(Error::TooMany);
         }
         match self.peek().ok_or(Error::Syntax)? {
-            b'"' => self.string().map(Value::Str),
-            b'{' => self.object(depth + 1),
-            b'[' => self.array(depth + 1),
-            b'n' => self.word("null", Value::Null),
-            b't' => self.word("true", Value::Bool(true)),
-            b'f' => self.word("false", Value::Bool(false)),
-            b'-' | b'0'..=b'9' => self.number(),
-            _ => Err(Error::Syntax),
+            b'"' => *out = Value::Str(self.string()?),
+            b'{' => *out = Value::Obj(self.object(depth + 1)?),
+            b'[' => *out = Value::Arr(self.array(depth + 1)?),
+            b'n' => self.word("null")?,
+            b't' => {
+                self.word("true")?;
+                *out = Value::True;
+            }
+            b'f' => {
+                self.word("false")?;
+                *out = Value::False;
+            }
+            b'-' | b'0'..=b'9' => *out = self.number()?,
+            _ => return Err(Error::Syntax),
         }
+        Ok(())
     }
 
-    fn array(&mut self, depth: usize) -> Result<Value<'a>, Error> {
+    fn array(&mut self, depth: usize) -> Result<Vec<Value<'a>>, Error> {
         if depth > MAX_DEPTH {
             return Err(Error::Depth);
         }
@@ -140,33 +155,36 @@ impl<'a> Parser<'a> {
         let mut items = Vec::new();
         if self.peek() == Some(b']') {
             self.at += 1;
-            return Ok(Value::Arr(items));
+            return Ok(items);
         }
         loop {
             self.skip_space();
-            items.push(self.value(depth)?);
+            items.push(Value::Null);
+            if let Some(item) = items.last_mut() {
+                self.value(depth, item)?;
+            }
             self.skip_space();
             match self.peek() {
                 Some(b',') => self.at += 1,
                 Some(b']') => {
                     self.at += 1;
-                    return Ok(Value::Arr(items));
+                    return Ok(items);
                 }
                 _ => return Err(Error::Syntax),
             }
         }
     }
 
-    fn object(&mut self, depth: usize) -> Result<Value<'a>, Error> {
+    fn object(&mut self, depth: usize) -> Result<Vec<Member<'a>>, Error> {
         if depth > MAX_DEPTH {
             return Err(Error::Depth);
         }
         self.at += 1;
         self.skip_space();
-        let mut members: Vec<(Cow<'a, str>, Value<'a>)> = Vec::with_capacity(TYPICAL_MEMBERS);
+        let mut members: Vec<Member<'a>> = Vec::with_capacity(TYPICAL_MEMBERS);
         if self.peek() == Some(b'}') {
             self.at += 1;
-            return Ok(Value::Obj(members));
+            return Ok(members);
         }
         let mut sorted = true;
         loop {
@@ -175,8 +193,11 @@ impl<'a> Parser<'a> {
             self.skip_space();
             self.expect(b':')?;
             self.skip_space();
-            let value = self.value(depth)?;
-            if let Some((last, _)) = members.last() {
+            members.push((key, Value::Null));
+            if let Some((_, value)) = members.last_mut() {
+                self.value(depth, value)?;
+            }
+            if let [.., (last, _), (key, _)] = members.as_slice() {
                 let (last, key) = (last.as_bytes(), key.as_bytes());
                 match last.first().cmp(&key.first()).then_with(|| last.cmp(key)) {
                     std::cmp::Ordering::Less => (),
@@ -184,7 +205,6 @@ impl<'a> Parser<'a> {
                     std::cmp::Ordering::Greater => sorted = false,
                 }
             }
-            members.push((key, value));
             self.skip_space();
             match self.peek() {
                 Some(b',') => self.at += 1,
@@ -202,7 +222,7 @@ impl<'a> Parser<'a> {
                 return Err(Error::RepeatedKey);
             }
         }
-        Ok(Value::Obj(members))
+        Ok(members)
     }
 
     fn number(&mut self) -> Result<Value<'a>, Error> {
@@ -323,6 +343,10 @@ impl<'a> Value<'a> {
         Self::Str(text.into())
     }
 
+    pub fn bool(value: bool) -> Self {
+        if value { Self::True } else { Self::False }
+    }
+
     pub fn uint(int: u64) -> Self {
         i64::try_from(int).map_or(Self::UInt(int), Self::Int)
     }
@@ -372,7 +396,8 @@ impl<'a> Value<'a> {
 
     pub fn as_bool(&self) -> Option<bool> {
         match self {
-            Self::Bool(value) => Some(*value),
+            Self::True => Some(true),
+            Self::False => Some(false),
             _ => None,
         }
     }
@@ -394,8 +419,8 @@ impl<'a> Value<'a> {
     fn write(&self, out: &mut String) {
         match self {
             Self::Null => out.push_str("null"),
-            Self::Bool(true) => out.push_str("true"),
-            Self::Bool(false) => out.push_str("false"),
+            Self::True => out.push_str("true"),
+            Self::False => out.push_str("false"),
             Self::Int(int) => out.push_str(&int.to_string()),
             Self::UInt(int) => out.push_str(&int.to_string()),
             Self::Str(text) => write_str(out, text),
@@ -460,7 +485,7 @@ mod tests {
     fn any_value() -> impl Strategy<Value = Value<'static>> {
         let leaf = prop_oneof![
             Just(Value::Null),
-            any::<bool>().prop_map(Value::Bool),
+            any::<bool>().prop_map(Value::bool),
             any::<i64>().prop_map(Value::Int),
             (u64::MAX / 2 + 1..).prop_map(Value::UInt),
             any::<String>().prop_map(|text| Value::Str(text.into())),

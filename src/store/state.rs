@@ -86,7 +86,7 @@ fn step(step: &Step) -> Value<'_> {
         Value::object([
             ("id", Some(Value::str(shown.id.to_string()))),
             ("result", Some(Value::str(shown.verdict.result.as_str()))),
-            ("stale", Some(Value::Bool(shown.stale))),
+            ("stale", Some(Value::bool(shown.stale))),
         ])
     });
     Value::object([

@@ -109,7 +109,7 @@ pub fn encode(event: &Event) -> String {
         ("body", Some(body::encode(&event.body))),
         ("cause", event.cause.as_ref().map(|cause| Value::str(cause.0.as_str()))),
         ("clock", Some(Value::uint(event.clock))),
-        ("critical", event.critical.then_some(Value::Bool(true))),
+        ("critical", event.critical.then_some(Value::True)),
         ("from", event.from.as_deref().map(Value::str)),
         ("id", Some(ulid(event.id))),
         ("op", event.op.map(ulid)),

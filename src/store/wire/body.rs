@@ -271,7 +271,7 @@ fn encode_step_change(change: &StepChange) -> Value<'_> {
         ("ci", ci.map(|ids| ulids(ids))),
         ("content_tree", evidence.and_then(|e| e.content_tree).map(|oid| Value::str(oid.to_string()))),
         ("mode", evidence.and_then(|e| e.mode.as_deref()).map(Value::str)),
-        ("no_commit", change.no_commit.then_some(Value::Bool(true))),
+        ("no_commit", change.no_commit.then_some(Value::True)),
         ("pushed", pushed),
         ("reason", change.reason.as_deref().map(Value::str)),
         ("verdict", evidence.and_then(|e| e.verdict).map(|id| Value::str(id.to_string()))),
@@ -286,7 +286,7 @@ fn encode_commit(seen: &CommitSeen) -> Value<'_> {
     Value::object([
         ("commit", Some(Value::str(seen.commit.to_string()))),
         ("content_tree", Some(Value::str(seen.content_tree.to_string()))),
-        ("done", seen.done.then_some(Value::Bool(true))),
+        ("done", seen.done.then_some(Value::True)),
         ("parents", Some(oids(&seen.parents))),
         ("step", seen.step.as_ref().map(|step| Value::str(step.as_str()))),
         ("subject", Some(Value::str(seen.subject.as_str()))),
@@ -324,7 +324,7 @@ fn encode_verdict(verdict: &Verdict) -> Value<'_> {
     Value::object([
         ("commit", verdict.commit.map(|oid| Value::str(oid.to_string()))),
         ("content_tree", Some(Value::str(verdict.content_tree.to_string()))),
-        ("dirty", Some(Value::Bool(verdict.dirty))),
+        ("dirty", Some(Value::bool(verdict.dirty))),
         ("gates", Some(gates)),
         ("result", Some(Value::str(verdict.result.as_str()))),
         ("step", verdict.step.as_ref().map(|step| Value::str(step.as_str()))),
