@@ -1,5 +1,6 @@
 //! Names and identifiers, parsed once and valid ever after.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -49,6 +50,12 @@ impl Name {
 
     pub fn slug(&self) -> &str {
         self.0.split_once('-').map_or("", |(_, slug)| slug)
+    }
+}
+
+impl Borrow<str> for Name {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 

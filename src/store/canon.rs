@@ -367,8 +367,10 @@ impl<'a> Value<'a> {
     /// Returns the member `key`, unless it is absent, null, or this is no object.
     pub fn get(&self, key: &str) -> Option<&Self> {
         let Self::Obj(members) = self else { return None };
-        // Objects are small: one look at each length is quicker than a search by order.
-        let (_, value) = members.iter().find(|(name, _)| name.len() == key.len() && name == key)?;
+        // Objects are small: one look at the length and the first byte of each is quicker than a search
+        // by order.
+        let may_be = |name: &str| name.len() == key.len() && name.bytes().next() == key.bytes().next();
+        let (_, value) = members.iter().find(|(name, _)| may_be(name) && name == key)?;
         Some(value).filter(|value| !matches!(value, Self::Null))
     }
 
