@@ -12,7 +12,7 @@ use crate::domain::state::Protocol;
 use crate::domain::status::StepStatus;
 use crate::store::cache::{self, Cache, Merged, Reason, Row};
 use crate::store::content::Content;
-use crate::store::inventory::Tips;
+use crate::store::inventory::{Inventory, Tips};
 use crate::store::tip;
 
 /// What `list` found.
@@ -24,8 +24,8 @@ pub struct Listing {
     pub set_aside: Vec<(Name, String)>,
     /// CI reports that name no protocol known here.
     pub unmatched_ci_reports: usize,
-    /// The remotes that state goes to, the home remote first.
-    pub remotes: Vec<String>,
+    /// The refs that it is computed from, as they were before it took anything over.
+    pub inventory: Inventory,
 }
 
 impl Listing {
@@ -45,7 +45,7 @@ impl Listing {
 pub fn list(ctx: &Context) -> Result<Listing, Error> {
     let streams = Streams::read(ctx)?;
     let mut cache = Cache::load(&ctx.repo);
-    let mut listing = Listing { remotes: streams.inventory.remotes.clone(), ..Listing::default() };
+    let mut listing = Listing::default();
     let mut names: Vec<&Name> = streams.inventory.streams.keys().collect();
     names.sort_by_key(|name| (name.number(), name.as_str().to_owned()));
     let mut moved = Vec::new();
@@ -71,6 +71,7 @@ pub fn list(ctx: &Context) -> Result<Listing, Error> {
     listing.unmatched_ci_reports =
         unmatched(&streams) + listing.rows.iter().map(|row| row.unmatched_ci_reports).sum::<usize>();
     cache.save(|name| streams.inventory.streams.contains_key(name));
+    listing.inventory = streams.inventory;
     Ok(listing)
 }
 

@@ -2,7 +2,9 @@
 
 use super::context::Context;
 use super::error::Error;
+use super::streams::Streams;
 use super::{initialised, list, share};
+use crate::domain::id::Name;
 use crate::platform::git::{Transport, TransportError};
 use crate::platform::{clock, fail};
 use crate::store::inventory::Inventory;
@@ -71,12 +73,14 @@ pub fn sync(
     progress(Progress::Reading);
     let listing = list::list(ctx)?;
     let mut n_known = listing.n_events();
+    // What remotes were seen to hold so far.
+    let before = listing.inventory;
     let remotes = match remote {
-        Some(name) if listing.remotes.iter().any(|known| known == name) => vec![name.to_owned()],
+        Some(name) if before.remotes.iter().any(|known| known == name) => vec![name.to_owned()],
         Some(name) => {
             let known = ctx.repo.remotes().into_iter().any(|remote| remote.name == name);
             if !known {
-                return Err(Error::Unknown { what: "remote", text: name.to_owned(), near: listing.remotes });
+                return Err(Error::Unknown { what: "remote", text: name.to_owned(), near: before.remotes });
             }
             let hint = format!("git godzilla init --remote {name}");
             return Err(Error::state(
@@ -85,7 +89,7 @@ pub fn sync(
                 hint,
             ));
         }
-        None => listing.remotes,
+        None => before.remotes.clone(),
     };
     if remotes.is_empty() {
         return Err(Error::state(
@@ -94,7 +98,6 @@ pub fn sync(
             "add one with `git remote add origin URL`, then `git godzilla init`",
         ));
     }
-    let before = Inventory::read(&ctx.repo)?;
     let mut all: Vec<Synced> = remotes.iter().map(|remote| Synced::of(remote)).collect();
     // What one remote brings goes to the others in the same run.
     for synced in &mut all {
@@ -171,7 +174,7 @@ fn push(
                 synced.say(format!("{} had lost events there, which are back", streams(n_rewound)));
             }
             synced.say_set_aside(&plan);
-            return follow_home(ctx, &inventory, &remote);
+            return follow_home(ctx, &inventory, &remote, &result.accepted);
         }
         if round == MAX_ROUNDS {
             return send_as_boxes(ctx, &inventory, &plan, &lost, synced);
@@ -185,10 +188,23 @@ fn push(
     Ok(())
 }
 
-/// After a push to the home remote the local refs follow what is there now.
-fn follow_home(ctx: &Context, inventory: &Inventory, remote: &str) -> Result<(), Error> {
-    if inventory.home() == Some(remote) {
-        list::list(ctx)?;
+/// After a push to the home remote the local refs of what was pushed follow what is there now.
+fn follow_home(ctx: &Context, inventory: &Inventory, remote: &str, pushed: &[String]) -> Result<(), Error> {
+    /// More are looked at sooner with all others, whose rows are remembered.
+    const FEW: usize = 8;
+
+    if inventory.home() != Some(remote) {
+        return Ok(());
+    }
+    if pushed.len() > FEW || pushed.iter().any(|name| name == refs::PROJECT) {
+        return list::list(ctx).map(drop);
+    }
+    for name in pushed.iter().filter_map(|name| name.strip_prefix(refs::PROTOCOLS)?.parse::<Name>().ok()) {
+        let streams = Streams::for_target(ctx, Some(name.as_str()))?;
+        // One that cannot be read stays as it is, as in a list.
+        if let Err(err) = streams.look(&name) {
+            tracing::warn!(%name, err = super::error_chain(&err), "is left as it is");
+        }
     }
     Ok(())
 }
