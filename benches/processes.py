@@ -197,9 +197,44 @@ def list_rows(area, rounds):
                          "import resource,subprocess,sys;subprocess.run(sys.argv[1:],stdout=subprocess.DEVNULL,check=True);"
                          "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)", BIN, "list", "--json"], repo)
         print(f"\npeak memory: warm {int(peak.stdout) / 1024:.0f} MiB, cold {int(cold.stdout) / 1024:.0f} MiB")
-    for tool, args in (("br", ["list", "--json"]), ("backlog", ["task", "list", "--plain"])):
+
+
+def others(area, rounds):
+    """Tools for the same purpose with as many items; each is measured where it is on PATH."""
+    repo = area.many(1000, packed=True)
+    ours = [BIN, "list", "--json"]
+    area.run(ours, repo)
+    variants = {"git godzilla list --json": (None, lambda: area.run(ours, repo))}
+    for tool, fill, args in (("br", fill_br, ["br", "list", "--json", "--limit", "0"]),
+                             ("backlog", fill_backlog, ["backlog", "task", "list", "--plain"])):
         if not shutil.which(tool):
             print(f"\n{tool} is not on PATH: not measured")
+            continue
+        place = area.root / f"others-{tool}"
+        if not place.exists():
+            place.mkdir()
+            area.run(["git", "init", "-q"], place)
+            fill(area, place)
+        n_listed = area.run(args, place).stdout.count(b"Task ")
+        assert n_listed >= 1000, f"{tool} lists {n_listed} of 1,000"
+        variants[" ".join(args)] = (None, lambda args=args, place=place: area.run(args, place))
+    measure("list of 1,000 items, warm", variants, rounds)
+
+
+def fill_br(area, place):
+    area.run(["br", "init"], place)
+    for number in range(1, 1001):
+        area.run(["br", "create", f"Task {number}"], place)
+
+
+def fill_backlog(area, place):
+    area.run(["backlog", "init", "bench", "--defaults"], place)
+    area.run(["backlog", "task", "create", "Task 1"], place)
+    first = place / "backlog/tasks/task-1 - Task-1.md"
+    text = first.read_text()
+    for number in range(2, 1001):
+        mine = text.replace("TASK-1", f"TASK-{number}").replace("Task 1", f"Task {number}")
+        (first.parent / f"task-{number} - Task-{number}.md").write_text(mine)
 
 
 def batch_input(area, repo):
@@ -436,7 +471,7 @@ def writers(area, rounds):
           f"{96 / wall:.0f} events/s")
 
 
-ROWS = {"hooks": hooks, "append": append, "plan": plan, "list": list_rows, "ci": ci, "sync": sync, "fold": fold,
+ROWS = {"hooks": hooks, "append": append, "plan": plan, "list": list_rows, "others": others, "ci": ci, "sync": sync, "fold": fold,
         "writers": writers}
 
 
