@@ -3,6 +3,10 @@
 //! Each function pushes events to the [`Ledger`] or refuses. Asking for what is already so pushes
 //! nothing and is no error, so that a command that was interrupted can be run again.
 
+mod refusal;
+
+pub use refusal::{Refusal, RefusalKind};
+
 use super::ci::JobResult;
 use super::event::{Body, Cause, Draft, Evidence, StepChange};
 use super::id::{Oid, StepId};
@@ -10,38 +14,6 @@ use super::ledger::Ledger;
 use super::spec::QaPolicy;
 use super::state::{Protocol, Step};
 use super::status::{ProtocolMove, ProtocolStatus, StepMove, StepStatus};
-
-/// Why a verb does nothing in the present state, and what would help.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct Refusal {
-    pub kind: RefusalKind,
-    pub code: &'static str,
-    pub message: String,
-    pub hint: Option<String>,
-}
-
-/// What kind of no it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RefusalKind {
-    /// No such protocol or step.
-    Unknown,
-    /// The state does not allow it.
-    State,
-    /// A policy or a gate does not allow it.
-    Policy,
-}
-
-impl Refusal {
-    pub fn state(code: &'static str, message: impl Into<String>, hint: impl Into<String>) -> Self {
-        let hint = Some(hint.into()).filter(|hint| !hint.is_empty());
-        Self { kind: RefusalKind::State, code, message: message.into(), hint }
-    }
-
-    pub fn unknown(code: &'static str, message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { kind: RefusalKind::Unknown, ..Self::state(code, message, hint) }
-    }
-}
 
 /// Tells which remote holds a commit of the protocol's branch, if any does.
 pub type Pushed<'a> = &'a dyn Fn(Oid) -> Option<String>;
