@@ -122,14 +122,16 @@ fn trace_if_asked() {
 fn usage(err: &clap::Error, wants_json: bool) -> ExitCode {
     if wants_json && err.use_stderr() {
         let text = err.to_string();
-        let first = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        let said: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+        let first = said.join(" ").trim_start_matches("error: ").to_owned();
         Ui::new(true, Color::Auto)
             .error(&CliError::new(error::Exit::Usage, "usage", first).hint("git godzilla -h"));
         return ExitCode::from(2);
     }
     if err.use_stderr() {
         // It repeats what was typed, or pasted.
-        let said = err.render().ansi().to_string();
+        // Git answers `git godzilla --help` itself, with a manual page.
+        let said = err.render().ansi().to_string().replace("--help", "-h");
         Ui::new(false, Color::Auto).note(said.trim_end());
         return ExitCode::from(2);
     }

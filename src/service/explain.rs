@@ -8,6 +8,7 @@ use crate::domain::decide;
 use crate::domain::sentence::short_ref;
 use crate::domain::state::{Protocol, Step};
 use crate::domain::status::{ProtocolStatus, StepStatus};
+use crate::platform::git::Repo;
 
 /// One explanation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +24,7 @@ pub struct Explained {
 /// # Errors
 ///
 /// [`Error::Unknown`] if there is no such step.
-pub fn explain(shown: &Shown, step: Option<&str>) -> Result<Explained, Error> {
+pub fn explain(repo: &Repo, shown: &Shown, step: Option<&str>) -> Result<Explained, Error> {
     let protocol = &shown.protocol;
     let name = shown.name.clone();
     let step = match step {
@@ -37,7 +38,7 @@ pub fn explain(shown: &Shown, step: Option<&str>) -> Result<Explained, Error> {
         }
         None => match shown.row.merged_here.as_ref().filter(|_| !protocol.shown.is_final()) {
             Some(remote) => of_merge_here(protocol, remote),
-            None => of_protocol(protocol, &name),
+            None => of_protocol(repo, protocol, &name),
         },
     };
     Ok(Explained { name, step, why, next_command })
@@ -52,7 +53,7 @@ fn of_merge_here(protocol: &Protocol, remote: &str) -> Said {
     (None, why, Some(format!("git push {remote} {base}")))
 }
 
-fn of_protocol(protocol: &Protocol, name: &str) -> Said {
+fn of_protocol(repo: &Repo, protocol: &Protocol, name: &str) -> Said {
     if let Some(merged) = &protocol.merged {
         let into = short_ref(&merged.into);
         let open = protocol.steps.iter().filter(|step| !step.is_settled()).count();
@@ -75,7 +76,7 @@ fn of_protocol(protocol: &Protocol, name: &str) -> Said {
         _ if protocol.is_ready_to_merge() => {
             let base = &protocol.created.base;
             let why = format!("every step is settled: the branch is ready to be merged into {base}");
-            (None, why, Some(format!("git switch {base} && git merge --no-ff {}", protocol.created.branch)))
+            (None, why, Some(merge_command(repo, base, &protocol.created.branch)))
         }
         _ => match protocol.current_step() {
             Some(step) => {
@@ -85,6 +86,29 @@ fn of_protocol(protocol: &Protocol, name: &str) -> Said {
             None => (None, "the protocol has no plan yet".to_owned(), None),
         },
     }
+}
+
+/// Returns the command that merges the branch here: where the base is checked out, and under the
+/// name that the branch has in this clone.
+fn merge_command(repo: &Repo, base: &str, branch: &str) -> String {
+    let is_here = |name: &str| matches!(repo.find_ref(name), Ok(Some(_)));
+    let tracked = || {
+        let remotes = repo.remotes().into_iter().map(|remote| format!("{}/{branch}", remote.name));
+        remotes.into_iter().find(|tracked| is_here(&format!("refs/remotes/{tracked}")))
+    };
+    let here = is_here(&format!("refs/heads/{branch}"));
+    let source = if here { None } else { tracked() }.unwrap_or_else(|| branch.to_owned());
+    match repo.worktrees().into_iter().find(|(_, checked_out)| checked_out == base) {
+        Some((path, _)) if repo.work_dir() == Some(&path) => format!("git merge --no-ff {source}"),
+        Some((path, _)) => format!("git -C {} merge --no-ff {source}", quoted(&path.to_string_lossy())),
+        None => format!("git switch {base} && git merge --no-ff {source}"),
+    }
+}
+
+/// Returns a text as one word of a shell.
+fn quoted(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@%".contains(c);
+    if text.chars().all(is_plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 fn of_step(protocol: &Protocol, step: &Step, name: &str) -> (String, Option<String>) {

@@ -129,7 +129,7 @@ fn record(
 fn record_pairs(ctx: &Context, ledger: &mut Ledger<'_>, pairs: &[(Oid, Oid)], kind: &str) -> BTreeSet<Oid> {
     let named = named_commits(ledger.events());
     let mut quiet = BTreeSet::new();
-    for (old, new) in pairs.iter().filter(|(old, _)| named.contains(old)) {
+    for (old, new) in pairs.iter().filter(|(old, new)| old != new && named.contains(old)) {
         if kind == "rebase" {
             quiet.insert(*new);
         }

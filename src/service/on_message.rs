@@ -7,7 +7,7 @@ use super::context::Context;
 use super::error::Error;
 use super::observe::{self, Scope};
 use super::on_commit::HookBranch;
-use crate::domain::id::Oid;
+use crate::domain::id::{Oid, StepId};
 use crate::domain::ledger::Ledger;
 use crate::domain::message::{self, Comment, Decoration, Rules};
 use crate::domain::state::{Protocol, Step};
@@ -80,6 +80,16 @@ fn is_amend(args: &[String]) -> bool {
     args.first().is_some_and(|program| process::is_git(program)) && options.any(is_option)
 }
 
+/// Whether this is the command line of a `git commit` with `-m` or `-F`.
+fn gives_a_message(args: &[String]) -> bool {
+    let mut options = args.iter().skip_while(|arg| *arg != "commit").take_while(|arg| *arg != "--");
+    let is_option = |arg: &String| match arg.strip_prefix("--") {
+        Some(long) => long.starts_with("me") || long.starts_with("fil"),
+        None => arg.starts_with('-') && arg.contains(['m', 'F']),
+    };
+    args.first().is_some_and(|program| process::is_git(program)) && options.any(is_option)
+}
+
 /// Adds what is still missing and returns what the contract does not want.
 ///
 /// # Errors
@@ -91,7 +101,9 @@ pub fn check(ctx: &Context, branch: &HookBranch, file: &Path) -> Result<Vec<Find
     }
     let Some(protocol) = peek(ctx, branch)? else { return Ok(Vec::new()) };
     let raw = read(file)?;
-    if is_untouched_template(ctx, &raw) {
+    // A text that is given on the command line takes the template's place, even if it says the same.
+    let is_given = || env::var("GIT_EDITOR").as_deref() == Some(":") && process::ancestor_is(gives_a_message);
+    if is_untouched_template(ctx, &raw) && !is_given() {
         return Ok(Vec::new());
     }
     decorate(ctx, &protocol, protocol.current_step(), file)?;
@@ -100,8 +112,12 @@ pub fn check(ctx: &Context, branch: &HookBranch, file: &Path) -> Result<Vec<Find
     if !message::has_content(&raw, &rules) {
         return Ok(Vec::new());
     }
+    let state = state_findings(ctx, &protocol, &raw, &rules)?;
+    // Who may not commit here at all need not be told how.
+    let is_over = state.iter().any(|finding| finding.code == "protocol.over");
     let mut findings: Vec<Finding> = message::check_contract(&raw, &rules)
         .into_iter()
+        .filter(|_| !is_over)
         .filter(|finding| ctx.settings.commit_tag || finding.code != "message.tag")
         .map(|finding| Finding {
             code: finding.code,
@@ -109,7 +125,7 @@ pub fn check(ctx: &Context, branch: &HookBranch, file: &Path) -> Result<Vec<Find
             remedy: format!("write `type(scope): subject {}`", tag_of(&protocol)),
         })
         .collect();
-    findings.extend(state_findings(&protocol, &raw, &rules));
+    findings.extend(state);
     Ok(findings)
 }
 
@@ -119,37 +135,44 @@ fn tag_of(protocol: &Protocol) -> String {
 }
 
 /// Whether the step that the message names exists and may take commits.
-fn state_findings(protocol: &Protocol, raw: &[u8], rules: &Rules) -> Vec<Finding> {
+fn state_findings(
+    ctx: &Context,
+    protocol: &Protocol,
+    raw: &[u8],
+    rules: &Rules,
+) -> Result<Vec<Finding>, Error> {
     let name = protocol.name();
     let finding = |code, message: String, remedy: String| Finding { code, message, remedy };
     match protocol.recorded {
         ProtocolStatus::Paused => {
             let remedy = format!("git godzilla resume {name}");
-            return vec![finding("protocol.paused", format!("protocol {name} is paused"), remedy)];
+            return Ok(vec![finding("protocol.paused", format!("protocol {name} is paused"), remedy)]);
         }
         status if status.is_final() => {
             let remedy = format!("git godzilla show {name}");
-            return vec![finding("protocol.over", format!("protocol {name} is {status}"), remedy)];
+            return Ok(vec![finding("protocol.over", format!("protocol {name} is {status}"), remedy)]);
         }
         _ => (),
     }
     let parsed = message::parse_draft(raw, rules, &name);
-    let Ok(parsed_name) = name.parse() else { return Vec::new() };
+    let Ok(parsed_name) = name.parse() else { return Ok(Vec::new()) };
     let (id, _) = observe::step_of(&parsed, &parsed_name, Some(protocol));
     let step: Option<&Step> = match id {
         Some(id) => {
             let Some(step) = protocol.step(&id) else {
                 let remedy = format!("git godzilla show {name}");
-                return vec![finding("step.unknown", format!("the plan has no step {id}"), remedy)];
+                return Ok(vec![finding("step.unknown", format!("the plan has no step {id}"), remedy)]);
             };
             Some(step)
         }
         None => protocol.current_step(),
     };
-    let Some(step) = step else { return Vec::new() };
+    let Some(step) = step else { return Ok(Vec::new()) };
     let id = &step.id;
     let open: Vec<String> = protocol.open_dependencies(step).map(|dep| dep.id.to_string()).collect();
-    match step.recorded {
+    Ok(match step.recorded {
+        // The commit that ended it may be amended.
+        StepStatus::Completed if is_amend_of(ctx, protocol, id)? => Vec::new(),
         StepStatus::Completed | StepStatus::Cancelled => {
             let remedy = "name another step in the `Godzilla-Step` trailer".to_owned();
             vec![finding("step.over", format!("step {id} is {}", step.recorded), remedy)]
@@ -163,7 +186,14 @@ fn state_findings(protocol: &Protocol, raw: &[u8], rules: &Rules) -> Vec<Finding
             vec![finding("step.order", format!("step {id} waits for {}", open.join(", ")), remedy)]
         }
         _ => Vec::new(),
-    }
+    })
+}
+
+/// Whether the commit that is being made takes the place of one of this step.
+fn is_amend_of(ctx: &Context, protocol: &Protocol, id: &StepId) -> Result<bool, Error> {
+    let head = ctx.repo.head()?.commit();
+    let replaced = head.and_then(|head| protocol.commits.get(&head)).and_then(|commit| commit.step.as_ref());
+    Ok(replaced == Some(id) && process::ancestor_is(is_amend))
 }
 
 fn decorate(ctx: &Context, protocol: &Protocol, step: Option<&Step>, file: &Path) -> Result<(), Error> {

@@ -91,13 +91,20 @@ pub fn key(inputs: &impl Hash) -> u64 {
     hasher.finish()
 }
 
+/// The first bytes of the file, since a flipped bit would be shown as truth.
+fn checksum(bytes: &[u8]) -> [u8; 4] {
+    zlib_rs::crc32::crc32(0, bytes).to_be_bytes()
+}
+
 impl Cache {
     /// Reads the cache; what cannot be read is empty.
     pub fn load(repo: &Repo) -> Self {
         let path = repo.state_dir().join("cache").join("list");
         let version = format!("{}+fold{FOLD_VERSION}", env!("CARGO_PKG_VERSION"));
         let bytes = crate::platform::fs::read_if_there(&path).ok().flatten().unwrap_or_default();
-        let file = postcard::from_bytes::<File>(&bytes).ok().filter(|file| file.version == version);
+        let whole = bytes.split_first_chunk().filter(|(sum, rest)| **sum == checksum(rest));
+        let file = whole.and_then(|(_, rest)| postcard::from_bytes::<File>(rest).ok());
+        let file = file.filter(|file| file.version == version);
         Self { path, file: file.unwrap_or(File { version, entries: HashMap::new() }), changed: false }
     }
 
@@ -121,6 +128,7 @@ impl Cache {
         if (self.changed || self.file.entries.len() != n_before)
             && let Ok(bytes) = postcard::to_stdvec(&self.file)
         {
+            let bytes = [checksum(&bytes).as_slice(), &bytes].concat();
             drop(crate::platform::fs::replace_file(&self.path, &bytes, false));
         }
     }

@@ -360,7 +360,7 @@ fn block_unblock_skip() {
 
     Usage: git godzilla skip --reason <TEXT> [STEP]
 
-    For more information, try '--help'.
+    For more information, try '-h'.
     [exit code: 2]
     ");
     assert_snapshot!(work.godzilla(&["skip", "--reason", "not needed"]), @r"
@@ -410,7 +410,7 @@ fn approve_and_retry() {
       ✓ 01-the-form  completed  The form  1 commit
 
     every step is settled: the branch is ready to be merged into main
-    next: git switch main && git merge --no-ff 0001-add-a-login-page
+    next: git -C [WORLD]/a merge --no-ff 0001-add-a-login-page
     ");
 }
 
@@ -549,7 +549,7 @@ fn mistakes_on_the_command_line() {
 
     Usage: git godzilla [OPTIONS] <COMMAND>
 
-    For more information, try '--help'.
+    For more information, try '-h'.
     [exit code: 2]
     ");
     assert_snapshot!(a.godzilla(&["plan", "x", "--qa", "much"]), @r"
@@ -557,7 +557,7 @@ fn mistakes_on_the_command_line() {
     error: invalid value 'much' for '--qa <POLICY>'
       [possible values: skip, light, full]
 
-    For more information, try '--help'.
+    For more information, try '-h'.
     [exit code: 2]
     ");
     assert_snapshot!(a.godzilla(&["show", "7", "--json"]), @r#"

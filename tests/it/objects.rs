@@ -109,6 +109,26 @@ fn damage_is_said_and_never_taken_for_content() {
 }
 
 #[test]
+fn a_damaged_file_among_packs_is_not_believed_either() {
+    let world = World::new();
+    let place = world.bare_clone_of("a");
+    place.git(&["gc", "--quiet", "--prune=now"]);
+    let packed: Oid = place.git(&["rev-parse", "HEAD"]).trim().parse().unwrap();
+    let (whole, wrong) = (b"what it says\n", b"what it lies\n");
+    let oid: Oid = hash_of(&place, whole, &[]).parse().unwrap();
+    let lie: Oid = hash_of(&place, wrong, &[]).parse().unwrap();
+    let path = loose(&place, oid);
+    std::fs::remove_file(&path).unwrap();
+    std::fs::copy(loose(&place, lie), &path).unwrap();
+    let repo = Repo::open(&place.path.join(".git")).unwrap();
+    // After enough packed ones, files are no longer looked for first.
+    for _ in 0..8 {
+        repo.commit(packed).unwrap();
+    }
+    assert!(matches!(repo.blob(oid), Err(Error::Damaged(_))));
+}
+
+#[test]
 fn an_object_beyond_belief_is_not_inflated() {
     let world = World::new();
     let place = world.bare_clone_of("a");

@@ -62,6 +62,49 @@ fn refs_are_what_git_lists_wherever_they_lie() {
 }
 
 #[test]
+fn refs_in_spellings_that_git_accepts_are_found() {
+    let world = World::new();
+    let place = world.bare_clone_of("a");
+    let oid = place.git(&["rev-parse", "HEAD"]).trim().to_owned();
+    place.write(".git/refs/heads/loud", &format!("{}\n", oid.to_uppercase()));
+    place.write(".git/refs/heads/chatty", &format!("{oid} and more\n"));
+    place.git(&["-c", "core.preferSymlinkRefs=true", "symbolic-ref", "refs/heads/link", "refs/heads/main"]);
+    check(&place);
+    assert_eq!(repo(&place).find_ref("refs/heads/link").unwrap().unwrap().to_string(), oid);
+    // A folder of refs may lie elsewhere.
+    place.git(&["update-ref", "refs/heads/topic/x", &oid]);
+    std::fs::rename(place.path.join(".git/refs/heads/topic"), place.path.join(".git/topic")).unwrap();
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("../../topic", place.path.join(".git/refs/heads/topic")).unwrap();
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("..", place.path.join(".git/refs/heads/circle")).unwrap();
+    let found = repo(&place).refs("refs/heads/topic/").unwrap();
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(repo(&place).refs("refs/heads/").unwrap().iter().any(|(name, _)| name == "refs/heads/topic/x"));
+}
+
+#[test]
+fn damaged_packed_refs_are_said() {
+    let world = World::new();
+    let place = world.bare_clone_of("a");
+    place.git(&["pack-refs", "--all"]);
+    let text = place.read(".git/packed-refs");
+    place.write(".git/packed-refs", &text[..text.find("refs/heads").unwrap() - 20]);
+    assert!(repo(&place).refs("refs/").is_err());
+}
+
+#[test]
+fn an_empty_folder_in_the_place_of_a_packed_ref_is_in_nobodys_way() {
+    let world = World::new();
+    let place = world.clone("a");
+    place.plan("Task", &["One"]);
+    place.git(&["pack-refs", "--all"]);
+    std::fs::create_dir_all(place.path.join(".git/refs/godzilla/protocols/0001-task")).unwrap();
+    place.godzilla_ok(&["comment", "hello", "-p", "1"]);
+    assert_eq!(place.json(&["list"])["protocols"].as_array().unwrap().len(), 1);
+}
+
+#[test]
 fn a_linked_worktree_has_the_refs_of_all() {
     let world = World::new();
     let place = world.bare_clone_of("a");

@@ -23,7 +23,7 @@ pub(in crate::cli) struct Args {
 pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError> {
     let ctx = crate::cli::context(ui)?;
     let shown = show::load(&ctx, "explain", args.name.as_deref())?;
-    let explained = explain::explain(&shown, args.step.as_deref())?;
+    let explained = explain::explain(&ctx.repo, &shown, args.step.as_deref())?;
     if ui.json {
         ui.json(&json!({
             "schema": "git-godzilla/explain@1",

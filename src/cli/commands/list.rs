@@ -29,12 +29,21 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
     }
     if listing.rows.is_empty() {
         ui.line("no protocols yet")?;
-        ui.note("plan one with `git godzilla plan \"what is to be done\"`");
+        if ctx.repo.clone_label().is_some() {
+            ui.note("plan one with `git godzilla plan \"what is to be done\"`");
+        } else {
+            not_set_up(ui);
+        }
     }
     for line in table(&listing) {
         ui.line(line)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A clone that nobody set up may know nothing of what the remote holds.
+pub(super) fn not_set_up(ui: &mut Ui) {
+    ui.note("this clone is not set up: `git godzilla init` takes over what the remote holds");
 }
 
 /// Says which streams could not be read; all others go on.
@@ -54,7 +63,9 @@ pub(super) fn table(listing: &Listing) -> Vec<String> {
             (Some(step), _) => step.clone(),
             _ if row.merged.is_some() => "merged".to_owned(),
             _ if row.status == "completed" => "not merged".to_owned(),
-            _ if row.steps_settled == row.steps_total && row.status == "running" => {
+            _ if row.steps_settled == row.steps_total
+                && matches!(row.status.as_str(), "running" | "planned") =>
+            {
                 "ready to merge".to_owned()
             }
             _ => String::new(),

@@ -75,7 +75,7 @@ pub(super) fn print(ui: &mut Ui, ctx: &Context, shown: &Shown) -> Result<(), Cli
         ui.line(line)?;
     }
     if !protocol.shown.is_final() {
-        let explained = explain::explain(shown, None)?;
+        let explained = explain::explain(&ctx.repo, shown, None)?;
         ui.line("")?;
         ui.line(explained.why)?;
         if let Some(next) = explained.next_command {

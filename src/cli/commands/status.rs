@@ -62,6 +62,9 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
     listing.rows.sort_by_key(|row| !needs_you(row));
     if listing.rows.is_empty() {
         ui.line("nothing is going on")?;
+        if ctx.repo.clone_label().is_none() {
+            list_command::not_set_up(ui);
+        }
     }
     for line in list_command::table(&listing) {
         ui.line(line)?;

@@ -61,10 +61,8 @@ const MAX_KEPT: (usize, usize) = (256, 4096);
 /// What a look for a file tells.
 pub(super) enum Looked {
     Found(Kind, Vec<u8>),
-    /// It may be packed, or packs are to be asked first.
-    NoFile,
-    /// The file cannot be read, is no object, or is too large; a pack may hold it whole.
-    Damaged,
+    /// There is no file, it is damaged or too large, or packs are to be asked first.
+    Elsewhere,
 }
 
 impl Repo {
@@ -76,15 +74,15 @@ impl Repo {
         }
         let left = patience.get();
         if left == 0 {
-            return Looked::NoFile;
+            return Looked::Elsewhere;
         }
         let Ok(file) = File::open(self.loose_path(id)) else {
             patience.set(left - 1);
-            return Looked::NoFile;
+            return Looked::Elsewhere;
         };
         patience.set(MAX_PATIENCE);
         let Some((kind, bytes)) = read_whole(file).ok().and_then(|stream| self.inflate(&stream, max)) else {
-            return Looked::Damaged;
+            return Looked::Elsewhere;
         };
         let mut read = read.borrow_mut();
         if bytes.len() <= MAX_KEPT.1 && read.len() < MAX_KEPT.0 {

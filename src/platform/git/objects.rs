@@ -2,7 +2,7 @@
 
 use gix::bstr::{BString, ByteSlice as _};
 use gix::objs::tree::EntryKind;
-use gix::objs::{Exists as _, Find as _, Kind, WriteTo as _};
+use gix::objs::{Exists as _, Kind, WriteTo as _};
 
 use super::loose::Looked;
 use super::{Error, Identity, Repo, from_gix, to_gix};
@@ -72,17 +72,19 @@ impl Repo {
         let unreadable =
             |why: &dyn std::fmt::Display| Error::Damaged(format!("object {oid} cannot be read: {why}"));
         let id = to_gix(oid);
-        let is_damaged = match self.read_loose(&id, MAX_OBJECT) {
+        match self.read_loose(&id, MAX_OBJECT) {
             Looked::Found(found, bytes) if found == kind => return Ok(bytes),
             Looked::Found(found, _) => return Err(wrong(found)),
-            Looked::NoFile => false,
-            Looked::Damaged => true,
-        };
+            Looked::Elsewhere => (),
+        }
         let mut buf = Vec::new();
-        let found = self.gix.objects.try_find(&id, &mut buf).map_err(|err| unreadable(&err))?;
-        let Some(found) = found.map(|data| data.kind) else { return Err(Error::Missing(oid)) };
-        // gix may have read the same file, without a look at its checksum.
-        if is_damaged && gix::objs::compute_hash(id.kind(), found, &buf).ok() != Some(id) {
+        let found = gix::odb::pack::Find::try_find(&*self.gix.objects, &id, &mut buf);
+        let found = found.map_err(|err| unreadable(&err))?;
+        let Some((found, place)) = found.map(|(data, place)| (data.kind, place)) else {
+            return Err(Error::Missing(oid));
+        };
+        // Outside a pack gix may have read a damaged file: it does not look at the checksum.
+        if place.is_none() && gix::objs::compute_hash(id.kind(), found, &buf).ok() != Some(id) {
             return Err(unreadable(&"its file is damaged"));
         }
         if found == kind { Ok(buf) } else { Err(wrong(found)) }

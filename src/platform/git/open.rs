@@ -33,6 +33,9 @@ impl Repo {
     ///
     /// [`OpenError`]; nothing was written.
     pub fn discover(dir: &Path) -> Result<Self, OpenError> {
+        // From `.` in a git folder gix would look for another one in it.
+        let absolute = if dir.join("objects").is_dir() { std::path::absolute(dir).ok() } else { None };
+        let dir = absolute.as_deref().unwrap_or(dir);
         let trust = gix::sec::trust::Mapping { full: options(), reduced: options() };
         let discovery =
             gix::discover::upwards::Options { match_ceiling_dir_or_error: false, ..Default::default() };

@@ -68,7 +68,7 @@ impl Repo {
     /// [`Error`] if the ref is damaged.
     pub fn find_ref(&self, name: &str) -> Result<Option<Oid>, Error> {
         let fail = || Error::gix(format!("read {name}"));
-        match self.plain_ref(name) {
+        match self.plain_ref(name, true) {
             Plain::Is(oid) => return Ok(Some(oid)),
             Plain::Missing => return Ok(None),
             Plain::Other => (),
@@ -86,15 +86,23 @@ impl Repo {
 
     /// Returns what the file or the packed line of a shared ref says, if it says no more than an id.
     /// gix looks in seven places for a ref that is not there.
-    fn plain_ref(&self, name: &str) -> Plain {
+    fn plain_ref(&self, name: &str, may_follow: bool) -> Plain {
         const SHARED: [&str; 4] = ["refs/heads/", "refs/remotes/", "refs/notes/", "refs/godzilla"];
 
         let is_shared = SHARED.iter().any(|prefix| name.starts_with(prefix));
         let Some(name) = gix::refs::FullName::try_from(name).ok().filter(|_| is_shared) else {
             return Plain::Other;
         };
-        match Self::loose_ref(&self.common_dir.join(name.as_bstr().to_str_lossy().as_ref())) {
+        let path = self.common_dir.join(name.as_bstr().to_str_lossy().as_ref());
+        match Self::loose_ref(&path) {
             Ok(Some(Ok(oid))) => return Plain::Is(oid),
+            // A symbolic ref as `core.preferSymlinkRefs` makes it: it names a ref, not a file.
+            Ok(None) if path.is_symlink() => {
+                let target =
+                    std::fs::read_link(&path).ok().and_then(|target| target.to_str().map(str::to_owned));
+                let target = target.filter(|target| may_follow && target.starts_with("refs/"));
+                return target.map_or(Plain::Missing, |target| self.plain_ref(&target, false));
+            }
             Ok(None) => (),
             Ok(Some(Err(_))) | Err(_) => return Plain::Other,
         }
@@ -149,10 +157,13 @@ impl Repo {
     }
 
     fn loose_names(&self, prefix: &str) -> Result<Vec<String>, Error> {
+        /// Folders may be links, as git has it; two that lead into each other have an end.
+        const MAX_LINKS: usize = 2;
+
         let failed = |source| Error::Io { action: format!("list {prefix}"), source };
         let mut names = Vec::new();
-        let mut folders = vec![prefix.to_owned()];
-        while let Some(folder) = folders.pop() {
+        let mut folders = vec![(prefix.to_owned(), 0)];
+        while let Some((folder, n_links)) = folders.pop() {
             let entries = match std::fs::read_dir(self.common_dir.join(&folder)) {
                 Ok(entries) => entries,
                 // Git removes the folders of refs that are gone.
@@ -167,8 +178,9 @@ impl Repo {
                     continue;
                 };
                 let name = format!("{folder}{name}");
-                if kind.is_dir() {
-                    folders.push(name + "/");
+                let is_link = kind.is_symlink();
+                if kind.is_dir() || (is_link && n_links < MAX_LINKS && entry.path().is_dir()) {
+                    folders.push((name + "/", n_links + usize::from(is_link)));
                 } else if kind.is_file() && gix::refs::FullName::try_from(name.as_str()).is_ok() {
                     names.push(name);
                 }
@@ -184,7 +196,8 @@ impl Repo {
             return Ok(Vec::new());
         };
         let mut found = Vec::new();
-        for line in packed.iter_prefixed(prefix.into()).map_err(fail())?.flatten() {
+        for line in packed.iter_prefixed(prefix.into()).map_err(fail())? {
+            let line = line.map_err(|_| Error::Damaged("`packed-refs` is damaged".to_owned()))?;
             if let (Ok(name), Some(oid)) =
                 (line.name.as_bstr().to_str(), Oid::from_bytes(line.target().as_bytes()))
             {
@@ -196,9 +209,16 @@ impl Repo {
 
     /// Returns what the loose file of a ref says, without gix's caches.
     pub(super) fn loose_ref(path: &Path) -> io::Result<Option<Result<Oid, String>>> {
-        Ok(crate::platform::fs::read_short(path)?.map(|bytes| {
+        let bytes = match crate::platform::fs::read_short(path) {
+            // An empty folder may lie where a packed ref has its file.
+            Err(err) if err.kind() == io::ErrorKind::IsADirectory => None,
+            read => read?,
+        };
+        Ok(bytes.map(|bytes| {
             let text = String::from_utf8_lossy(&bytes);
-            text.trim_end().parse().map_err(|_| text.trim_end().chars().take(100).collect())
+            // As git has it: what follows the id after a space does not count.
+            let id = text.split(|c: char| c.is_ascii_whitespace()).next().unwrap_or_default();
+            id.to_ascii_lowercase().parse().map_err(|_| text.trim_end().chars().take(100).collect())
         }))
     }
 

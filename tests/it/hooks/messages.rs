@@ -133,6 +133,9 @@ fn what_git_aborts_on_is_still_aborted() {
         ] {
             compare(world, &life, case);
         }
+        // On the command line git takes the same words.
+        let said = Case { args: &["-m", "fix: say what"], config: &[&from_template], ..OURS };
+        compare(world, &life, said);
         // A template that somebody did edit is a message as any other.
         let edited =
             Case { editor: Some("sed -i 's/say what/it works/' \"$1\""), config: &[&from_template], ..OURS };
