@@ -72,6 +72,13 @@ impl World {
         let access = Access::Exactly(fs::Permissions::from_mode(mode));
         let content = content::Content::File(bytes.to_vec());
         content.put(path, access).unwrap();
+        if mode & 0o111 != 0 {
+            // A program that this process has written cannot be started while a child of another
+            // thread still holds its file. What a child has written can.
+            let copy = "cp -p \"$1\" \"$1.copy\" && mv -f \"$1.copy\" \"$1\"";
+            let copied = Command::new("sh").args(["-c", copy, "sh"]).arg(path).status().unwrap();
+            assert!(copied.success());
+        }
     }
 
     fn append(&self, name: &str, text: &str) {
