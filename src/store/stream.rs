@@ -472,6 +472,15 @@ fn take_guard(repo: &Repo, name: &str, limit: Duration) -> Result<Lock, Error> {
     }
 }
 
+/// Removes the git lock that a writer of `name` left when it died.
+///
+/// # Errors
+///
+/// [`Error::Busy`] if a writer is at work for longer than `limit`.
+pub fn bury_dead_writer(repo: &Repo, name: &Name, limit: Duration) -> Result<(), Error> {
+    take_guard(repo, name.as_str(), limit).map(drop)
+}
+
 /// Lets a test act between the read and the move: touches one file and waits for another.
 fn pause_for_test(point: &str) {
     let Some(dir) = crate::platform::env::var_os("GODZILLA_PAUSE_DIR").filter(|_| cfg!(debug_assertions))

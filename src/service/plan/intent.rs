@@ -11,6 +11,7 @@ use crate::platform::{fail, fs};
 use crate::service::context::Context;
 use crate::service::error::Error;
 use crate::service::streams::{Streams, folded};
+use crate::store::stream;
 
 /// The version of the intent file.
 const VERSION: u64 = 1;
@@ -109,8 +110,10 @@ pub(super) fn recover_locked(ctx: &Context) -> Result<Vec<Planned>, Error> {
     Ok(completed)
 }
 
-/// Removes the branch, unless somebody has gone on from it or has it checked out.
+/// Removes the branch, unless somebody has gone on from it or has it checked out, and the lock of a
+/// stream that did not come to be: nobody would write to that name again.
 fn roll_back(ctx: &Context, intent: &Intent) -> Result<(), Error> {
+    stream::bury_dead_writer(&ctx.repo, &intent.name, ctx.limit)?;
     let branch = format!("refs/heads/{}", intent.name);
     let is_checked_out = ctx.repo.worktrees().iter().any(|(_, name)| *name == intent.name.as_str());
     if !is_checked_out && ctx.repo.find_ref(&branch)? == Some(intent.commit) {

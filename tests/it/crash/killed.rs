@@ -111,6 +111,20 @@ fn the_lock_of_a_dead_writer_of_ours_goes_with_packed_refs_too() {
 }
 
 #[test]
+fn a_plan_that_is_rolled_back_takes_the_lock_of_its_stream_along() {
+    let world = World::in_memory();
+    let a = world.clone("a");
+    for point in ["ref.draft", "ref.locked", "ref.reflog"] {
+        let killed =
+            run(a.command(BIN).args(["plan", "Add a login"]).env("GODZILLA_FAIL_POINT", point));
+        assert_eq!(killed.code, None, "{killed}");
+        a.godzilla_ok(&["list"]);
+        assert_eq!(branches(&a), Vec::<String>::new());
+        assert_eq!(leftovers(&a.path.join(".git")), Vec::<String>::new(), "{point}");
+    }
+}
+
+#[test]
 fn the_lock_of_somebody_else_is_respected_and_named() {
     let world = World::in_memory();
     let a = world.clone("a");
