@@ -23,7 +23,12 @@ fn oid() -> Oid {
 /// A stream with one creation and reports of a CI job.
 fn content(n_events: usize) -> Content {
     let actor = Actor { kind: ActorKind::Ci, name: "bench".into(), host: None };
-    let author = Author { actor, op: clock::new_id(), now_ms: 1_700_000_000_000, next_id: &clock::new_id };
+    let author = Author {
+        actor: actor.into(),
+        op: clock::new_id(),
+        now_ms: 1_700_000_000_000,
+        next_id: &clock::new_id,
+    };
     let name = "0001-bench".parse().expect("it is a name");
     let mut ledger = Ledger::new(name, Vec::new(), Specs::new(), author.clone());
     ledger.push(Draft::new(Body::Created(Created {

@@ -6,10 +6,12 @@ use std::error::Error;
 use std::path::Path;
 
 use git_godzilla::platform::git::Repo;
+use git_godzilla::platform::memory;
 use git_godzilla::service::streams::folded;
 use git_godzilla::store::{refs, tip};
 
 fn main() -> Result<(), Box<dyn Error>> {
+    memory::keep_freed();
     let dir = std::env::args().nth(1).ok_or("usage: fold DIR")?;
     let repo = Repo::discover(Path::new(&dir))?;
     let (mut n_events, mut n_accepted) = (0, 0);

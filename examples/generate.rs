@@ -84,7 +84,8 @@ fn content(repo: &Repo, name: &Name, base: Oid, plan: Oid, work: Oid, n_events: 
     };
     let (digest, text) = spec::encode(&spec);
     let actor = Actor { kind: ActorKind::Human, name: "Bench".into(), host: None };
-    let author = Author { actor, op: clock::new_id(), now_ms: clock::now_ms(), next_id: &clock::new_id };
+    let author =
+        Author { actor: actor.into(), op: clock::new_id(), now_ms: clock::now_ms(), next_id: &clock::new_id };
     let mut ledger = Ledger::new(name.clone(), Vec::new(), Specs::new(), author.clone());
     ledger.add_spec(digest, spec.clone());
     ledger.push(Draft::new(Body::Created(Created {
@@ -120,8 +121,12 @@ fn content(repo: &Repo, name: &Name, base: Oid, plan: Oid, work: Oid, n_events: 
     ledger
         .push(Draft::new(Body::CommitSeen(seen(plan, base, "00-step")?)).caused_by(Cause::commit(plan), now));
     let evidence = Evidence { by: "setup".into(), ..Evidence::default() };
-    let change =
-        StepChange { to: StepMove::Completed, reason: None, no_commit: false, evidence: Some(evidence) };
+    let change = StepChange {
+        to: StepMove::Completed,
+        reason: None,
+        no_commit: false,
+        evidence: Some(evidence.into()),
+    };
     let setup: StepId = "00-step".parse()?;
     ledger.push(Draft { step: Some(setup), ..Draft::new(Body::Step(change)) });
     observe::commit(&mut ledger, seen(work, plan, "01-step")?, now, false, &|_| None);
@@ -144,7 +149,7 @@ fn content(repo: &Repo, name: &Name, base: Oid, plan: Oid, work: Oid, n_events: 
             result: JobResult::Success,
             commit: work,
             tree: None,
-            branch: Some(name.to_string()),
+            branch: Some(name.as_str().into()),
             url: Some(format!("https://ci.example.com/runs/{run}")),
         }));
         let mut event = author.event(draft, run + 1);

@@ -1,6 +1,7 @@
 //! What CI says about a commit, and which of many reports counts.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::event::CiReport;
 use super::id::{Oid, Ulid};
@@ -41,15 +42,15 @@ impl JobResult {
 /// A job is its provider, its workflow and its name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct JobKey {
-    pub provider: String,
-    pub workflow: String,
-    pub job: String,
+    pub provider: Arc<str>,
+    pub workflow: Arc<str>,
+    pub job: Arc<str>,
 }
 
 /// The newest report of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Job {
-    pub name: String,
+    pub name: Arc<str>,
     pub result: JobResult,
     pub sha: Oid,
     pub url: Option<String>,
@@ -115,11 +116,11 @@ impl Jobs {
         let counting = self
             .0
             .values()
-            .filter(|job| required.is_empty() || required.contains(&job.name))
+            .filter(|job| required.is_empty() || required.iter().any(|name| **name == *job.name))
             .map(|job| job.result);
         let missing = required
             .iter()
-            .any(|name| !self.0.values().any(|job| job.name == *name))
+            .any(|name| !self.0.values().any(|job| *job.name == **name))
             .then_some(JobResult::Pending);
         counting
             .chain(missing)
@@ -142,7 +143,7 @@ mod tests {
     fn report(job: &str, run: u64, attempt: u64, result: JobResult) -> CiReport {
         CiReport {
             provider: "plain".into(),
-            workflow: String::new(),
+            workflow: "".into(),
             job: job.into(),
             run,
             attempt,

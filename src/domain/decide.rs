@@ -180,7 +180,8 @@ pub fn approve(
         mode: Some(mode.to_owned()),
         ..Evidence::default()
     };
-    let change = StepChange { to: StepMove::Approved, reason, no_commit: false, evidence: Some(evidence) };
+    let change =
+        StepChange { to: StepMove::Approved, reason, no_commit: false, evidence: Some(evidence.into()) };
     let draft = step_draft(step, change);
     ledger.push(draft);
     Ok(())
@@ -354,7 +355,7 @@ fn completed_by_policy(protocol: &Protocol, step: &Step, pushed: Pushed<'_>) -> 
         pushed: newest.filter(|_| protocol.push_gate).and_then(|oid| Some((pushed(oid)?, oid))),
         ..Evidence::default()
     };
-    StepChange { to: StepMove::Completed, reason: None, no_commit: false, evidence: Some(evidence) }
+    StepChange { to: StepMove::Completed, reason: None, no_commit: false, evidence: Some(evidence.into()) }
 }
 
 /// Makes a planned protocol running: its first work begins.

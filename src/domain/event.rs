@@ -4,6 +4,8 @@
 //! is joined by key wherever it stands and is never rejected. How events are stored is the business
 //! of the store; which of them count is the business of the [fold](super::fold).
 
+use std::sync::Arc;
+
 use super::ci::JobResult;
 use super::id::{Digest, Name, Oid, StepId, Ulid};
 use super::status::{ProtocolMove, StepMove, status};
@@ -22,7 +24,7 @@ pub struct Event {
     pub protocol: Option<Name>,
     /// The id of the `protocol.created` event it belongs to; `None` for writers without state.
     pub root: Option<Ulid>,
-    pub actor: Actor,
+    pub actor: Arc<Actor>,
     pub step: Option<StepId>,
     /// The attempt of the step that the writer saw.
     pub attempt: Option<u64>,
@@ -163,7 +165,7 @@ pub struct StepChange {
     pub reason: Option<String>,
     /// For `submitted`: the step has no commit, and that is meant.
     pub no_commit: bool,
-    pub evidence: Option<Evidence>,
+    pub evidence: Option<Box<Evidence>>,
 }
 
 /// What a completion rests on.
@@ -219,15 +221,15 @@ pub struct MergeDetected {
 /// The result of one CI job for one commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CiReport {
-    pub provider: String,
-    pub workflow: String,
-    pub job: String,
+    pub provider: Arc<str>,
+    pub workflow: Arc<str>,
+    pub job: Arc<str>,
     pub run: u64,
     pub attempt: u64,
     pub result: JobResult,
     pub commit: Oid,
     pub tree: Option<Oid>,
-    pub branch: Option<String>,
+    pub branch: Option<Arc<str>>,
     pub url: Option<String>,
 }
 

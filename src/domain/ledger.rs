@@ -3,6 +3,8 @@
 //! A decision reads the [state](Ledger::protocol) and [pushes](Ledger::push) drafts; the state it
 //! reads next already contains them. Nothing is written here.
 
+use std::sync::Arc;
+
 use super::event::{Actor, Draft, Event};
 use super::fold::{Folded, Outcome, fold};
 use super::id::{Digest, Name, Ulid};
@@ -12,7 +14,7 @@ use super::state::Protocol;
 /// Who writes, when, and where new ids come from.
 #[derive(Clone)]
 pub struct Author<'a> {
-    pub actor: Actor,
+    pub actor: Arc<Actor>,
     /// The command that writes.
     pub op: Ulid,
     pub now_ms: u64,

@@ -58,7 +58,7 @@ pub struct Step {
     /// Where [`StepStatus::Blocked`] leads back to.
     pub before_block: StepStatus,
     pub reason: Option<String>,
-    pub evidence: Option<Evidence>,
+    pub evidence: Option<Box<Evidence>>,
     /// Oldest first; rewritten ones replaced, vanished ones left out.
     pub commits: Vec<Oid>,
     pub verdict: Option<ShownVerdict>,

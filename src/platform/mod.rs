@@ -8,4 +8,5 @@ pub mod fs;
 pub mod git;
 pub mod hook_files;
 pub mod lock;
+pub mod memory;
 pub mod process;

@@ -11,6 +11,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::Arc;
 
 use self::delivery::Way;
 use self::facts::Facts;
@@ -50,12 +51,12 @@ pub struct Reported {
     pub id: Ulid,
     /// `None` if nothing here could tell.
     pub protocol: Option<Name>,
-    pub branch: Option<String>,
+    pub branch: Option<Arc<str>>,
     pub commit: Oid,
-    pub provider: String,
+    pub provider: Arc<str>,
     /// Empty where the provider has none.
-    pub workflow: String,
-    pub job: String,
+    pub workflow: Arc<str>,
+    pub job: Arc<str>,
     /// The time of the report in milliseconds since 1970 where the provider has no number, so that
     /// of two reports the later one counts.
     pub run: u64,

@@ -43,7 +43,8 @@ impl Context {
         let identity = self.repo.committer();
         let name = identity.as_ref().map(|who| text::one_line(&who.name)).unwrap_or_default();
         let actor = Actor { kind: self.actor, name, host: self.repo.clone_label() };
-        let author = Author { actor, op: self.op, now_ms: clock::now_ms(), next_id: &clock::new_id };
+        let author =
+            Author { actor: actor.into(), op: self.op, now_ms: clock::now_ms(), next_id: &clock::new_id };
         Writer { author, identity, limit: self.limit }
     }
 }

@@ -131,7 +131,7 @@ fn of_step(protocol: &Protocol, step: &Step, name: &str) -> (String, Option<Stri
         }
         _ if step.ci == JobResult::Failure => {
             let red = step.jobs.0.values().find(|job| job.result == JobResult::Failure);
-            let job = red.map(|job| job.name.as_str()).unwrap_or_default();
+            let job = red.map(|job| &*job.name).unwrap_or_default();
             let url = red.and_then(|job| job.url.as_ref()).map(|url| format!(" ({url})")).unwrap_or_default();
             (
                 format!("CI job {job} is red on the newest commit of step {id}{url}"),

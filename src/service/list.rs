@@ -10,6 +10,7 @@ use crate::domain::fold::Folded;
 use crate::domain::id::{Name, Ulid};
 use crate::domain::state::Protocol;
 use crate::domain::status::StepStatus;
+use crate::platform::memory;
 use crate::store::cache::{self, Cache, Merged, Reason, Row};
 use crate::store::content::Content;
 use crate::store::inventory::{Inventory, Tips};
@@ -49,12 +50,17 @@ pub fn list(ctx: &Context) -> Result<Listing, Error> {
     let mut names: Vec<&Name> = streams.inventory.streams.keys().collect();
     names.sort_by_key(|name| (name.number(), name.as_str().to_owned()));
     let mut moved = Vec::new();
+    let mut is_cold = false;
     for name in names {
         let tips = &streams.inventory.streams[name];
         let key = input_key(&streams, name, tips);
         if let Some(rows) = cache.get(name.as_str(), key) {
             listing.rows.extend_from_slice(rows);
             continue;
+        }
+        if !is_cold {
+            memory::keep_freed();
+            is_cold = true;
         }
         match rows_of(&streams, name, &mut moved) {
             Ok(Computed { rows, key, set_aside }) => {

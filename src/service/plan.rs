@@ -237,8 +237,12 @@ fn record(
     let cause = Cause::commit(commit);
     ledger.push(Draft::new(Body::CommitSeen(seen)).caused_by(cause.clone(), at_ms));
     let evidence = Evidence { by: "setup".to_owned(), content_tree, ..Evidence::default() };
-    let change =
-        StepChange { to: StepMove::Completed, reason: None, no_commit: false, evidence: Some(evidence) };
+    let change = StepChange {
+        to: StepMove::Completed,
+        reason: None,
+        no_commit: false,
+        evidence: Some(evidence.into()),
+    };
     let completed =
         Draft { step, attempt: Some(0), from: Some("pending".to_owned()), ..Draft::new(Body::Step(change)) };
     ledger.push(completed.caused_by(cause, at_ms));

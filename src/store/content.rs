@@ -1,16 +1,23 @@
 //! The content of a ref: a set of event lines, in fold order, with specs and unknown files.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::ops::Range;
+use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
-use super::wire;
+use super::canon::{self, Value};
+use super::text::Text;
+use super::wire::{self, Common, Decoded, Decoder};
 use crate::domain::event::Event;
 use crate::domain::id::{Digest, Name, Oid, Ulid};
 use crate::domain::spec::Specs;
 
 /// A segment ends after a line whose SHA-256 ends in six zero bits, or after this many lines.
 const MAX_SEGMENT: usize = 256;
+
+/// What that comes to.
+const AVERAGE_SEGMENT: usize = 64;
 
 /// The versions of a tip tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +48,7 @@ impl Format {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
     /// Canonical, without its line feed.
-    pub text: Box<str>,
+    pub text: Text,
     pub event: Event,
 }
 
@@ -70,6 +77,12 @@ impl Line {
 /// Returns the SHA-256 of `bytes`.
 pub fn sha256(bytes: &[u8]) -> Digest {
     Digest(Sha256::digest(bytes).into())
+}
+
+fn line_ranges(bytes: &[u8]) -> impl Iterator<Item = Range<usize>> {
+    let mut start = 0;
+    let ends = memchr::memchr_iter(b'\n', bytes).chain([bytes.len()]);
+    ends.map(move |end| std::mem::replace(&mut start, end + 1)..end).filter(|range| !range.is_empty())
 }
 
 /// A file that a newer tool keeps in the tip tree: its mode and its object.
@@ -135,22 +148,59 @@ impl Content {
         self.format.min_read <= FORMAT.format
     }
 
-    /// Takes in one line as it was found. What has no canonical form becomes a marker.
-    pub fn add_raw(&mut self, raw: &[u8]) {
-        match wire::decode(raw) {
-            Ok(decoded) => {
-                let text =
-                    decoded.canonical.or_else(|| String::from_utf8(raw.to_vec()).ok()).unwrap_or_default();
-                self.lines.push(Line { text: text.into(), event: decoded.event });
+    /// Makes room for as many lines as segments have on average, but not for as many as a tree could
+    /// claim. A single one may be far from full.
+    pub fn expect_segments(&mut self, n_segments: usize) {
+        self.lines.reserve(n_segments.saturating_sub(1).min(MAX_SEGMENT) * AVERAGE_SEGMENT);
+    }
+
+    /// Takes in one line as it was found, as [`Self::add_segment`] does.
+    pub fn add_raw(&mut self, line: &[u8]) {
+        self.add_segment(line.to_vec(), &mut Common::default());
+    }
+
+    /// Takes in lines as they were found, each ended by a line feed but perhaps the last. What has no
+    /// canonical form becomes a marker. The caller ends with [`Self::normalize`].
+    pub fn add_segment(&mut self, bytes: Vec<u8>, common: &mut Common) {
+        match String::from_utf8(bytes) {
+            Ok(text) => {
+                let whole = Arc::new(text);
+                let mut decoder = Decoder::new(common);
+                for range in line_ranges(whole.as_bytes()) {
+                    let decoded = decoder.decode(&whole[range.clone()]);
+                    self.add_decoded(Text { whole: Arc::clone(&whole), range }, decoded);
+                }
             }
             Err(err) => {
-                let marker = super::canon::Value::object([
-                    ("reason", Some(super::canon::Value::str(err.to_string()))),
-                    ("size", Some(super::canon::Value::uint(u64::try_from(raw.len()).unwrap_or(u64::MAX)))),
-                ]);
-                self.rejects.insert(sha256(raw), marker.to_text());
+                let bytes = err.as_bytes();
+                for range in line_ranges(bytes) {
+                    match String::from_utf8(bytes[range].to_vec()) {
+                        Ok(line) => {
+                            let decoded = Decoder::new(common).decode(&line);
+                            self.add_decoded(line.into(), decoded);
+                        }
+                        Err(err) => self.reject(err.as_bytes(), &canon::Error::Utf8.into()),
+                    }
+                }
             }
         }
+    }
+
+    fn add_decoded(&mut self, text: Text, decoded: Result<Decoded, wire::Error>) {
+        match decoded {
+            Ok(Decoded { event, canonical }) => {
+                self.lines.push(Line { text: canonical.map_or(text, Text::from), event });
+            }
+            Err(err) => self.reject(text.as_bytes(), &err),
+        }
+    }
+
+    fn reject(&mut self, line: &[u8], why: &wire::Error) {
+        let marker = Value::object([
+            ("reason", Some(Value::str(why.to_string()))),
+            ("size", Some(Value::uint(u64::try_from(line.len()).unwrap_or(u64::MAX)))),
+        ]);
+        self.rejects.insert(sha256(line), marker.to_text());
     }
 
     /// Adds a line; the caller ends with [`Self::normalize`].

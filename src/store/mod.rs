@@ -13,5 +13,6 @@ pub mod spec;
 pub mod spool;
 pub mod state;
 pub mod stream;
+pub mod text;
 pub mod tip;
 pub mod wire;

@@ -1,6 +1,8 @@
 //! The stored form of a plan (`schemas/protocol-spec.schema.json`), version 1.
 
-use super::canon::{self, Value};
+use std::borrow::Cow;
+
+use super::canon::{self, Tape, Value, View};
 use super::content::sha256;
 use crate::domain::id::{Digest, StepId};
 use crate::domain::spec::{QaPolicy, Spec, SpecStep, StepKind};
@@ -24,18 +26,17 @@ pub enum Error {
 ///
 /// [`Error`] if a step has no valid id, or the steps cannot be put in order.
 pub fn decode(text: &[u8]) -> Result<Spec, Error> {
-    let parsed = canon::parse(text)?;
-    let spec = &parsed.value;
+    let mut tape = Tape::default();
+    let spec = tape.parse(text)?.value;
     let string =
-        |value: &Value<'_>, key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        |value: View<'_>, key: &str| value.get(key).and_then(View::as_str).unwrap_or_default().into_owned();
     let mut steps: Vec<SpecStep> = Vec::new();
-    for (idx, step) in spec.get("steps").and_then(Value::items).unwrap_or_default().iter().enumerate() {
+    for (idx, step) in spec.get("steps").and_then(View::items).into_iter().flatten().enumerate() {
         let id: StepId =
             string(step, "id").parse().map_err(|err| Error::Shape(format!("step {}: {err}", idx + 1)))?;
-        let ids = step.get("depends_on").and_then(Value::items);
+        let ids = step.get("depends_on").and_then(View::items);
         let depends_on = match ids {
             Some(ids) => ids
-                .iter()
                 .map(|id| id.as_str().unwrap_or_default().parse())
                 .collect::<Result<_, _>>()
                 .map_err(|err| Error::Shape(format!("step {id}: {err}")))?,
@@ -45,8 +46,8 @@ pub fn decode(text: &[u8]) -> Result<Spec, Error> {
         let qa = step
             .get("qa")
             .and_then(|qa| qa.get("policy"))
-            .and_then(Value::as_str)
-            .and_then(QaPolicy::from_word);
+            .and_then(View::as_str)
+            .and_then(|word| QaPolicy::from_word(&word));
         steps.push(SpecStep {
             title: harmless_line(&string(step, "title")),
             file: string(step, "file"),
@@ -61,13 +62,13 @@ pub fn decode(text: &[u8]) -> Result<Spec, Error> {
     let planner = spec.get("planner").map(|planner| planner.get("name").unwrap_or(planner));
     let metadata = spec.get("metadata");
     let setting = |key: &str| metadata.and_then(|metadata| metadata.get(key));
-    let required = setting("ci_required").and_then(Value::items).unwrap_or_default();
+    let required = setting("ci_required").and_then(View::items).into_iter().flatten();
     let spec = Spec {
         title: harmless_line(&string(spec, "title")),
         description: harmless(&string(spec, "description")),
-        planner: planner.and_then(Value::as_str).unwrap_or_default().to_owned(),
-        required_ci: required.iter().filter_map(|name| name.as_str().map(str::to_owned)).collect(),
-        push_gate: setting("qa_when").and_then(Value::as_str) == Some("push"),
+        planner: planner.and_then(View::as_str).unwrap_or_default().into_owned(),
+        required_ci: required.filter_map(|name| name.as_str().map(Cow::into_owned)).collect(),
+        push_gate: setting("qa_when").and_then(View::as_str).is_some_and(|when| when == "push"),
         steps,
     };
     spec.check().map_err(|err| Error::Shape(err.to_string()))?;

@@ -104,7 +104,7 @@ fn step(step: &Step) -> Value<'_> {
 fn ci<'a>(jobs: &'a Jobs, result: &'static str) -> Value<'a> {
     let jobs = Value::array(jobs.0.values(), |job| {
         Value::object([
-            ("name", Some(Value::str(job.name.as_str()))),
+            ("name", Some(Value::str(&*job.name))),
             ("result", Some(Value::str(job.result.as_str()))),
             ("sha", Some(Value::str(job.sha.to_string()))),
         ])

@@ -10,9 +10,10 @@
 
 use std::collections::BTreeMap;
 
-use super::canon::{self, Value};
+use super::canon::{Tape, View};
 use super::content::{Content, FORMAT, Format, UnknownFile, sha256};
 use super::state;
+use super::wire::Common;
 use crate::domain::id::{Digest, Oid};
 use crate::domain::state::Protocol;
 use crate::platform::git::{Error, Repo, TreeEntry};
@@ -61,9 +62,12 @@ pub fn read(repo: &Repo, tree: Oid) -> Result<Content, Error> {
         match (entry.name.as_slice(), entry.is_tree()) {
             (b"format", false) => content.format = parse_format(&repo.blob(entry.oid)?)?,
             (b"events", true) => {
-                for below in repo.tree(entry.oid)? {
+                let mut common = Common::default();
+                let below = repo.tree(entry.oid)?;
+                content.expect_segments(below.len());
+                for below in below {
                     match (is_segment(&below.name), below.is_tree()) {
-                        (true, false) => add_lines(&mut content, &repo.blob(below.oid)?),
+                        (true, false) => content.add_segment(repo.blob(below.oid)?, &mut common),
                         (true, true) => (),
                         (false, _) => collect_unknown(repo, &below, b"events/", &mut content.unknown, 1)?,
                     }
@@ -85,20 +89,11 @@ fn is_segment(name: &[u8]) -> bool {
     name.len() >= 6 && name.iter().all(u8::is_ascii_digit)
 }
 
-fn add_lines(content: &mut Content, segment: &[u8]) {
-    let mut start = 0;
-    for end in memchr::memchr_iter(b'\n', segment).chain([segment.len()]) {
-        if start < end {
-            content.add_raw(&segment[start..end]);
-        }
-        start = end + 1;
-    }
-}
-
 fn parse_format(bytes: &[u8]) -> Result<Format, Error> {
     let damaged = || Error::Damaged("the format of a stream cannot be read".to_owned());
-    let parsed = canon::parse(bytes.trim_ascii()).map_err(|_| damaged())?;
-    let number = |key| parsed.value.get(key).and_then(Value::as_u64).ok_or_else(damaged);
+    let mut tape = Tape::default();
+    let format = tape.parse(bytes.trim_ascii()).map_err(|_| damaged())?.value;
+    let number = |key| format.get(key).and_then(View::as_u64).ok_or_else(damaged);
     Ok(Format { format: number("format")?, min_read: number("min_read")?, min_write: number("min_write")? })
 }
 

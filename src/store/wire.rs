@@ -4,10 +4,15 @@
 //! does not know stays in the line and is not lost by reading, uniting or writing it again.
 
 mod body;
+mod recent;
 
-use super::canon::{self, Value};
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use self::recent::Recent;
+use super::canon::{self, Tape, Value, View};
 use crate::domain::event::{Actor, ActorKind, Cause, Event};
-use crate::domain::id::{Digest, Ulid};
+use crate::domain::id::{Digest, Name, StepId, Ulid};
 use crate::domain::text::harmless_line;
 
 /// The version that this release writes into each line.
@@ -45,53 +50,119 @@ pub fn decode(line: &[u8]) -> Result<Decoded, Error> {
     if line.len() > MAX_LINE {
         return Err(Error::TooLong(line.len()));
     }
-    let parsed = canon::parse(line)?;
-    let canonical = (!parsed.canonical).then(|| parsed.value.to_text());
-    if let Some(text) = canonical.as_ref().filter(|text| text.len() > MAX_LINE) {
-        return Err(Error::TooLong(text.len()));
+    let line = std::str::from_utf8(line).map_err(|_| canon::Error::Utf8)?;
+    Decoder::new(&mut Common::default()).decode(line)
+}
+
+/// What lines have in common is held once.
+#[derive(Debug, Default)]
+pub struct Common {
+    actors: Recent<Arc<Actor>>,
+    protocols: Recent<Option<Name>>,
+    roots: Recent<Option<Ulid>>,
+    steps: Recent<Option<StepId>>,
+    words: Recent<Arc<str>>,
+}
+
+/// Reads many lines.
+#[derive(Debug)]
+pub struct Decoder<'c, 'a> {
+    tape: Tape<'a>,
+    common: &'c mut Common,
+}
+
+impl<'c, 'a> Decoder<'c, 'a> {
+    pub fn new(common: &'c mut Common) -> Self {
+        Self { tape: Tape::default(), common }
     }
-    let event = decode_value(&parsed.value)?;
-    Ok(Decoded { event, canonical })
+
+    /// Reads a line, without its line feed.
+    ///
+    /// # Errors
+    ///
+    /// As [`decode`].
+    pub fn decode(&mut self, line: &'a str) -> Result<Decoded, Error> {
+        if line.len() > MAX_LINE {
+            return Err(Error::TooLong(line.len()));
+        }
+        let parsed = self.tape.parse_str(line)?;
+        let canonical = (!parsed.canonical).then(|| parsed.value.to_value().to_text());
+        if let Some(text) = canonical.as_ref().filter(|text| text.len() > MAX_LINE) {
+            return Err(Error::TooLong(text.len()));
+        }
+        let event = self.common.event(parsed.value)?;
+        Ok(Decoded { event, canonical })
+    }
 }
 
-fn decode_value(line: &Value<'_>) -> Result<Event, Error> {
-    let text = |key| line.get(key).and_then(Value::as_str);
-    let number = |key| line.get(key).and_then(Value::as_u64);
-    let ulid = |key| text(key).and_then(parse_ulid);
-    let kind = text("type").ok_or(Error::Field("type"))?;
-    let null = Value::Null;
-    Ok(Event {
-        id: ulid("id").ok_or(Error::Field("id"))?,
-        clock: number("clock").ok_or(Error::Field("clock"))?,
-        at_ms: number("at").unwrap_or(0),
-        op: ulid("op"),
-        protocol: text("protocol").and_then(|name| name.parse().ok()),
-        root: ulid("root"),
-        actor: decode_actor(line.get("actor").unwrap_or(&null)),
-        step: text("step").and_then(|step| step.parse().ok()),
-        attempt: number("attempt"),
-        from: text("from").map(str::to_owned),
-        cause: text("cause").map(|cause| Cause(cause.to_owned())),
-        critical: line.get("critical").and_then(Value::as_bool).unwrap_or(false),
-        redacts: text("redacts").and_then(|digest| digest.parse::<Digest>().ok()),
-        body: body::decode(kind, line.get("body").unwrap_or(&null)),
-    })
+impl Common {
+    fn event(&mut self, line: View<'_>) -> Result<Event, Error> {
+        let null = View::NULL;
+        let (mut actor, mut at, mut attempt, mut body, mut cause, mut clock, mut critical) =
+            (null, null, null, null, null, null, null);
+        let (mut from, mut id, mut kind, mut op, mut protocol, mut redacts, mut root, mut step) =
+            (null, null, null, null, null, null, null, null);
+        for (key, value) in line.members() {
+            let place = match key.as_bytes() {
+                b"actor" => &mut actor,
+                b"at" => &mut at,
+                b"attempt" => &mut attempt,
+                b"body" => &mut body,
+                b"cause" => &mut cause,
+                b"clock" => &mut clock,
+                b"critical" => &mut critical,
+                b"from" => &mut from,
+                b"id" => &mut id,
+                b"op" => &mut op,
+                b"protocol" => &mut protocol,
+                b"redacts" => &mut redacts,
+                b"root" => &mut root,
+                b"step" => &mut step,
+                b"type" => &mut kind,
+                _ => continue,
+            };
+            *place = value;
+        }
+        let ulid = |view: View<'_>| view.as_str().and_then(|text| parse_ulid(&text));
+        let kind = kind.as_str().ok_or(Error::Field("type"))?;
+        Ok(Event {
+            id: ulid(id).ok_or(Error::Field("id"))?,
+            clock: clock.as_u64().ok_or(Error::Field("clock"))?,
+            at_ms: at.as_u64().unwrap_or(0),
+            op: ulid(op),
+            protocol: protocol
+                .as_str()
+                .and_then(|name| self.protocols.shared(&name, |name| name.parse().ok())),
+            root: root.as_str().and_then(|root| self.roots.shared(&root, parse_ulid)),
+            actor: self
+                .actors
+                .shared(actor.object_text().unwrap_or_default(), |_| decode_actor(actor).into()),
+            step: step.as_str().and_then(|step| self.steps.shared(&step, |step| step.parse().ok())),
+            attempt: attempt.as_u64(),
+            from: from.as_str().map(Cow::into_owned),
+            cause: cause.as_str().map(|cause| Cause(cause.into_owned())),
+            critical: critical.as_bool().unwrap_or(false),
+            redacts: redacts.as_str().and_then(|digest| digest.parse::<Digest>().ok()),
+            body: body::decode(&kind, body, &mut self.words),
+        })
+    }
 }
 
-fn decode_actor(actor: &Value<'_>) -> Actor {
-    let text = |key| actor.get(key).and_then(Value::as_str);
+fn decode_actor(actor: View<'_>) -> Actor {
+    let text = |key| actor.get(key).and_then(View::as_str);
     Actor {
-        kind: text("kind").and_then(ActorKind::from_word).unwrap_or(ActorKind::Human),
-        name: text("name").map(harmless_line).unwrap_or_default(),
-        host: text("host").map(harmless_line),
+        kind: text("kind").and_then(|word| ActorKind::from_word(&word)).unwrap_or(ActorKind::Human),
+        name: text("name").map(|name| harmless_line(&name)).unwrap_or_default(),
+        host: text("host").map(|host| harmless_line(&host)),
     }
 }
 
 /// Reads a ULID in its one canonical spelling: 26 upper-case Crockford digits.
 pub fn parse_ulid(text: &str) -> Option<Ulid> {
-    let id = Ulid::from_string(text).ok()?;
-    let mut spelled = [0; ulid::ULID_LEN];
-    (id.array_to_str(&mut spelled) == text).then_some(id)
+    // Twenty-six digits of five bits hold two bits more than there are, and lower case is read too.
+    let fits = text.bytes().next().is_some_and(|first| first <= b'7');
+    let has_lower_case = text.bytes().fold(0, |n, byte| n | u8::from(byte >= b'a')) != 0;
+    if fits && !has_lower_case { Ulid::from_string(text).ok() } else { None }
 }
 
 /// Returns the canonical line of `event`, without a line feed.

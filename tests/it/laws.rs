@@ -99,7 +99,7 @@ fn appending_equals_folding_all() {
         let next_id = || Ulid(next.replace(next.get() + 1));
         let actor =
             git_godzilla::domain::event::Actor { kind: ActorKind::Human, name: "A".into(), host: None };
-        let author = Author { actor, op: Ulid(7), now_ms: 5, next_id: &next_id };
+        let author = Author { actor: actor.into(), op: Ulid(7), now_ms: 5, next_id: &next_id };
         let name = "0007-x".parse().unwrap();
         let mut ledger = Ledger::new(name, content.events(), content.decoded_specs(), author);
         for event in new {

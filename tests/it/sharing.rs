@@ -205,17 +205,17 @@ impl Report<'_> {
     /// Returns its line, with a new id.
     fn line(&self) -> String {
         let actor = Actor { kind: ActorKind::Ci, name: "ci".to_owned(), host: None };
-        let author = Author { actor, op: new_id(), now_ms: self.at_ms, next_id: &new_id };
+        let author = Author { actor: actor.into(), op: new_id(), now_ms: self.at_ms, next_id: &new_id };
         let body = Body::CiReported(CiReport {
-            provider: "generic".to_owned(),
-            workflow: String::new(),
-            job: self.job.to_owned(),
+            provider: "generic".into(),
+            workflow: "".into(),
+            job: self.job.into(),
             run: self.run,
             attempt: 1,
             result: JobResult::from_word(self.result).unwrap(),
             commit: self.commit.parse().unwrap(),
             tree: None,
-            branch: Some(self.protocol.to_owned()),
+            branch: Some(self.protocol.into()),
             url: None,
         });
         let mut event = author.event(Draft::new(body), 0);

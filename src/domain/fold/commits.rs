@@ -1,6 +1,6 @@
 //! Commits: which step each belongs to, and which of them count.
 
-use std::collections::{HashMap, HashSet};
+use foldhash::{HashMap, HashSet, HashSetExt as _};
 
 use crate::domain::event::CommitSeen;
 use crate::domain::id::{Oid, StepId};

@@ -1,6 +1,6 @@
 //! What follows from facts, once all decisions are in: which commits count, CI, merge, what is shown.
 
-use std::collections::{HashMap, HashSet};
+use foldhash::{HashMap, HashMapExt as _, HashSet};
 
 use super::commits::{self, Placed, Rewrites};
 use super::{Outcome, accepted};

@@ -1,6 +1,6 @@
 //! What is set aside before the state machine runs: quarantine, repeated ids, undo, repeated causes.
 
-use std::collections::{HashMap, HashSet};
+use foldhash::{HashMap, HashSet, HashSetExt as _};
 
 use super::{MAX_CLOCK, MAX_CLOCK_JUMP, Outcome};
 use crate::domain::event::{Body, Event};

@@ -55,7 +55,7 @@ fn event(n: u64, body: Body) -> Event {
         op: None,
         protocol: None,
         root: Some(ROOT),
-        actor: Actor { kind: ActorKind::Human, name: "Ada".to_owned(), host: None },
+        actor: Actor { kind: ActorKind::Human, name: "Ada".to_owned(), host: None }.into(),
         step: None,
         attempt: None,
         from: None,
@@ -150,9 +150,9 @@ fn merge(n: u64) -> Event {
 
 fn ci(n: u64, commit: u8, run: u64, result: JobResult) -> Event {
     let report = CiReport {
-        provider: "plain".to_owned(),
-        workflow: String::new(),
-        job: "test".to_owned(),
+        provider: "plain".into(),
+        workflow: "".into(),
+        job: "test".into(),
         run,
         attempt: 1,
         result,

@@ -2,6 +2,31 @@ use proptest::prelude::*;
 
 use super::*;
 
+/// Reads a text into a value, and tells whether the text was canonical.
+fn parse(text: &[u8]) -> Result<(Value<'static>, bool), Error> {
+    let mut tape = Tape::default();
+    let parsed = tape.parse(text)?;
+    Ok((owned(parsed.value.to_value()), parsed.canonical))
+}
+
+fn owned(value: Value<'_>) -> Value<'static> {
+    match value {
+        Value::Null => Value::Null,
+        Value::False => Value::False,
+        Value::True => Value::True,
+        Value::Int(int) => Value::Int(int),
+        Value::UInt(int) => Value::UInt(int),
+        Value::Str(text) => Value::Str(text.into_owned().into()),
+        Value::Arr(items) => Value::Arr(items.into_iter().map(owned).collect()),
+        Value::Obj(members) => {
+            Value::Obj(members.into_iter().map(|(k, v)| (k.into_owned().into(), owned(v))).collect())
+        }
+    }
+}
+
+/// Texts of which some are JSON.
+const JSON_LIKE: &str = r#"[{\[]([{}\[\],: ]|"([abé]|\\([nrtu"/\\bfx]|u(d83d|DE00|00e9|0041|001f|000a)))*"|-?[01]0?|null|true){0,12}[\]}]"#;
+
 fn any_value() -> impl Strategy<Value = Value<'static>> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -23,18 +48,24 @@ proptest! {
     #[test]
     fn what_is_written_is_canonical_and_reads_back(value in any_value()) {
         let text = value.to_text();
-        let parsed = parse(text.as_bytes()).unwrap();
-        prop_assert!(parsed.canonical);
-        prop_assert_eq!(parsed.value, value);
+        prop_assert_eq!(parse(text.as_bytes()).unwrap(), (value, true));
     }
 
     #[test]
     fn any_bytes_are_read_or_refused(text in prop::collection::vec(any::<u8>(), 0..60)) {
-        if let Ok(parsed) = parse(&text) {
-            let canonical = parsed.value.to_text();
-            prop_assert_eq!(parsed.canonical, canonical.as_bytes() == text.as_slice());
-            prop_assert_eq!(parse(canonical.as_bytes()).unwrap().value, parsed.value);
-        }
+        check(&text)?;
+    }
+
+    #[test]
+    fn any_json_is_read_or_refused(text in JSON_LIKE) {
+        check(text.as_bytes())?;
+    }
+
+    #[test]
+    fn a_pretty_spelling_says_the_same(value in any_value()) {
+        let theirs: serde_json::Value = serde_json::from_str(&value.to_text()).unwrap();
+        let pretty = format!(" {}\n", serde_json::to_string_pretty(&theirs).unwrap());
+        prop_assert_eq!(parse(pretty.as_bytes()).unwrap(), (value, false));
     }
 
     #[test]
@@ -43,6 +74,22 @@ proptest! {
         let theirs: serde_json::Value = serde_json::from_str(&text).unwrap();
         prop_assert_eq!(serde_json::to_string(&theirs).unwrap(), text);
     }
+}
+
+/// What is read is what `serde_json` reads, and it is called canonical if its bytes are.
+fn check(text: &[u8]) -> Result<(), TestCaseError> {
+    let theirs = serde_json::from_slice::<serde_json::Value>(text);
+    match parse(text) {
+        Ok((value, canonical)) => {
+            let spelled = value.to_text();
+            prop_assert_eq!(canonical, spelled.as_bytes() == text);
+            prop_assert_eq!(serde_json::from_str::<serde_json::Value>(&spelled).unwrap(), theirs.unwrap());
+            prop_assert_eq!(parse(spelled.as_bytes()).unwrap(), (value, true));
+        }
+        Err(Error::Syntax | Error::Utf8 | Error::Surrogate) => prop_assert!(theirs.is_err()),
+        Err(_) => (),
+    }
+    Ok(())
 }
 
 #[test]
@@ -80,9 +127,9 @@ fn other_spellings_are_read_and_known_as_such() {
         (r#""\u000a\u001F""#, "\"\\n\\u001f\""),
         (" 7 ", "7"),
     ] {
-        let parsed = parse(text.as_bytes()).unwrap();
-        assert!(!parsed.canonical, "{text}");
-        assert_eq!(parsed.value.to_text(), canonical);
+        let (value, is_canonical) = parse(text.as_bytes()).unwrap();
+        assert!(!is_canonical, "{text}");
+        assert_eq!(value.to_text(), canonical);
     }
-    assert!(parse("\"\u{7f}é\"".as_bytes()).unwrap().canonical);
+    assert!(parse("\"\u{7f}é\"".as_bytes()).unwrap().1);
 }

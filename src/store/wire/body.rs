@@ -1,8 +1,12 @@
 //! The bodies of events, by type.
 
+use std::borrow::Cow;
+use std::cell::Cell;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use super::parse_ulid;
+use super::recent::Recent;
 use crate::domain::ci::JobResult;
 use crate::domain::event::{
     Body, CiReport, CommitSeen, Created, Evidence, GateResult, MergeDetected, StepChange, Verdict, Via,
@@ -10,11 +14,11 @@ use crate::domain::event::{
 use crate::domain::id::{Oid, Ulid};
 use crate::domain::status::{ProtocolMove, StepMove};
 use crate::domain::text;
-use crate::store::canon::Value;
+use crate::store::canon::{Value, View};
 
 /// Reads the body of a type; one that is not what it must be is kept as malformed.
-pub(super) fn decode(kind: &str, body: &Value<'_>) -> Body {
-    let read = Reader(body);
+pub(super) fn decode(kind: &str, body: View<'_>, words: &mut Recent<Arc<str>>) -> Body {
+    let read = Reader::new(body);
     let decoded = match kind {
         "protocol.created" => created(&read),
         "protocol.planned" => planned(&read),
@@ -29,9 +33,9 @@ pub(super) fn decode(kind: &str, body: &Value<'_>) -> Body {
         "commit.rewritten" => commit_rewritten(&read),
         "branch.tip" => branch_tip(&read),
         "merge.detected" => merge_detected(&read),
-        "ci.reported" => ci_reported(&read),
+        "ci.reported" => ci_reported(&read, words),
         "verdict.recorded" => verdict(&read),
-        "note.added" => read.str("text").map(|said| Body::NoteAdded { text: text::harmless(said) }),
+        "note.added" => read.str("text").map(|said| Body::NoteAdded { text: text::harmless(&said) }),
         "project.created" => read.text("base_branch").map(|base_branch| Body::ProjectCreated { base_branch }),
         kind => Ok(if let Some(to) = ProtocolMove::from_word(kind) {
             Body::Protocol { to, reason: read.said("reason").ok() }
@@ -48,22 +52,33 @@ pub(super) fn decode(kind: &str, body: &Value<'_>) -> Body {
 }
 
 /// Reads members of a body; the error is the name of the member.
-struct Reader<'v, 'a>(&'v Value<'a>);
+struct Reader<'a> {
+    object: View<'a>,
+    at: Cell<usize>,
+}
 
 type Read<T> = Result<T, &'static str>;
 
-impl Reader<'_, '_> {
-    fn str(&self, key: &'static str) -> Read<&str> {
-        self.0.get(key).and_then(Value::as_str).ok_or(key)
+impl<'a> Reader<'a> {
+    fn new(object: View<'a>) -> Self {
+        Self { object, at: Cell::new(0) }
+    }
+
+    fn get(&self, key: &str) -> Option<View<'a>> {
+        self.object.get_near(&self.at, key)
+    }
+
+    fn str(&self, key: &'static str) -> Read<Cow<'a, str>> {
+        self.get(key).and_then(View::as_str).ok_or(key)
     }
 
     fn text(&self, key: &'static str) -> Read<String> {
-        self.str(key).map(str::to_owned)
+        self.str(key).map(Cow::into_owned)
     }
 
     /// Text for people only; what a terminal would obey is left out. The line keeps it.
     fn said(&self, key: &'static str) -> Read<String> {
-        self.str(key).map(text::harmless_line)
+        self.str(key).map(|said| text::harmless_line(&said))
     }
 
     fn parsed<T: FromStr>(&self, key: &'static str) -> Read<T> {
@@ -71,16 +86,16 @@ impl Reader<'_, '_> {
     }
 
     fn number(&self, key: &'static str) -> Read<u64> {
-        self.0.get(key).and_then(Value::as_u64).ok_or(key)
+        self.get(key).and_then(View::as_u64).ok_or(key)
     }
 
     fn flag(&self, key: &'static str) -> bool {
-        self.0.get(key).and_then(Value::as_bool).unwrap_or(false)
+        self.get(key).and_then(View::as_bool).unwrap_or(false)
     }
 
     fn list<T>(&self, key: &'static str, parse: impl Fn(&str) -> Option<T>) -> Read<Vec<T>> {
-        let items = self.0.get(key).and_then(Value::items).ok_or(key)?;
-        items.iter().map(|item| item.as_str().and_then(&parse)).collect::<Option<_>>().ok_or(key)
+        let mut items = self.get(key).and_then(View::items).ok_or(key)?;
+        items.by_ref().map(|item| parse(&item.as_str()?)).collect::<Option<_>>().ok_or(key)
     }
 }
 
@@ -88,61 +103,66 @@ fn oid(text: &str) -> Option<Oid> {
     text.parse().ok()
 }
 
-fn created(read: &Reader<'_, '_>) -> Read<Body> {
+fn created(read: &Reader<'_>) -> Read<Body> {
     Ok(Body::Created(Created {
         number: read.number("number")?,
         slug: read.text("slug")?,
         title: read.said("title")?,
-        description: read.str("description").map(text::harmless).unwrap_or_default(),
+        description: read.str("description").map(|said| text::harmless(&said)).unwrap_or_default(),
         branch: read.text("branch")?,
         base: read.text("base")?,
         base_commit: read.parsed("base_commit")?,
     }))
 }
 
-fn planned(read: &Reader<'_, '_>) -> Read<Body> {
-    let planner = read.0.get("planner").and_then(|planner| planner.get("name")).and_then(Value::as_str);
+fn planned(read: &Reader<'_>) -> Read<Body> {
+    let planner = read.get("planner").and_then(|planner| planner.get("name")).and_then(View::as_str);
     Ok(Body::Planned {
         spec: read.parsed("spec")?,
         plan_commit: read.parsed("plan_commit").ok(),
-        planner: planner.unwrap_or_default().to_owned(),
+        planner: planner.unwrap_or_default().into_owned(),
     })
 }
 
-fn step_change(to: StepMove, read: &Reader<'_, '_>) -> StepChange {
+fn step_change(to: StepMove, read: &Reader<'_>) -> StepChange {
     let by = read.text("by").ok().filter(|_| matches!(to, StepMove::Completed | StepMove::Approved));
     let evidence = by.map(|by| Evidence {
         by,
         content_tree: read.parsed("content_tree").ok(),
-        verdict: read.str("verdict").ok().and_then(parse_ulid),
+        verdict: read.str("verdict").ok().and_then(|id| parse_ulid(&id)),
         ci: read.list("ci", parse_ulid).unwrap_or_default(),
-        pushed: read.0.get("pushed").and_then(|pushed| {
-            let pushed = Reader(pushed);
+        pushed: read.get("pushed").and_then(|pushed| {
+            let pushed = Reader::new(pushed);
             Some((pushed.text("remote").ok()?, pushed.parsed("oid").ok()?))
         }),
         mode: read.text("mode").ok(),
     });
-    StepChange { to, reason: read.said("reason").ok(), no_commit: read.flag("no_commit"), evidence }
+    StepChange {
+        to,
+        reason: read.said("reason").ok(),
+        no_commit: read.flag("no_commit"),
+        evidence: evidence.map(Box::new),
+    }
 }
 
-fn commit_seen(read: &Reader<'_, '_>) -> Read<Body> {
-    let ticks = Value::Null;
-    let ticks = Reader(read.0.get("ticks").unwrap_or(&ticks));
+fn commit_seen(read: &Reader<'_>) -> Read<Body> {
+    let ticks = Reader::new(read.get("ticks").unwrap_or(View::NULL));
+    // In the order of the line.
     Ok(Body::CommitSeen(CommitSeen {
         commit: read.parsed("commit")?,
-        tree: read.parsed("tree")?,
         content_tree: read.parsed("content_tree")?,
+        done: read.flag("done"),
         parents: read.list("parents", oid)?,
         step: read.parsed("step").ok(),
-        via: read.str("via").ok().and_then(Via::from_word).unwrap_or(Via::None),
+        subject: read.said("subject").unwrap_or_default(),
         open_boxes: ticks.number("open").unwrap_or(0),
         done_boxes: ticks.number("done").unwrap_or(0),
-        done: read.flag("done"),
-        subject: read.said("subject").unwrap_or_default(),
+        tree: read.parsed("tree")?,
+        via: read.str("via").ok().and_then(|word| Via::from_word(&word)).unwrap_or(Via::None),
     }))
 }
 
-fn commit_rewritten(read: &Reader<'_, '_>) -> Read<Body> {
+fn commit_rewritten(read: &Reader<'_>) -> Read<Body> {
     Ok(Body::CommitRewritten {
         old: read.parsed("old")?,
         new: read.parsed("new")?,
@@ -150,11 +170,11 @@ fn commit_rewritten(read: &Reader<'_, '_>) -> Read<Body> {
     })
 }
 
-fn branch_tip(read: &Reader<'_, '_>) -> Read<Body> {
+fn branch_tip(read: &Reader<'_>) -> Read<Body> {
     Ok(Body::BranchTip { tip: read.parsed("tip")?, gone: read.list("gone", oid)? })
 }
 
-fn merge_detected(read: &Reader<'_, '_>) -> Read<Body> {
+fn merge_detected(read: &Reader<'_>) -> Read<Body> {
     Ok(Body::MergeDetected(MergeDetected {
         rule: read.text("rule")?,
         into: read.text("into")?,
@@ -163,23 +183,25 @@ fn merge_detected(read: &Reader<'_, '_>) -> Read<Body> {
     }))
 }
 
-fn ci_reported(read: &Reader<'_, '_>) -> Read<Body> {
+fn ci_reported(read: &Reader<'_>, words: &mut Recent<Arc<str>>) -> Read<Body> {
+    let mut word = |key| read.str(key).map(|word| words.shared(&word, |word| word.into()));
+    // In the order of the line.
     Ok(Body::CiReported(CiReport {
-        provider: read.text("provider")?,
-        workflow: read.text("workflow").unwrap_or_default(),
-        job: read.text("job")?,
-        run: read.number("run")?,
         attempt: read.number("attempt")?,
-        result: read.str("result").ok().and_then(JobResult::from_word).ok_or("result")?,
+        branch: word("branch").ok(),
         commit: read.parsed("commit")?,
+        job: word("job")?,
+        provider: word("provider")?,
+        result: read.str("result").ok().and_then(|word| JobResult::from_word(&word)).ok_or("result")?,
+        run: read.number("run")?,
         tree: read.parsed("tree").ok(),
-        branch: read.text("branch").ok(),
         url: read.said("url").ok(),
+        workflow: word("workflow").unwrap_or_default(),
     }))
 }
 
-fn verdict(read: &Reader<'_, '_>) -> Read<Body> {
-    let gates = read.0.get("gates").and_then(Value::items).unwrap_or_default();
+fn verdict(read: &Reader<'_>) -> Read<Body> {
+    let gates = read.get("gates").and_then(View::items).into_iter().flatten();
     Ok(Body::VerdictRecorded(Verdict {
         step: read.parsed("step").ok(),
         commit: read.parsed("commit").ok(),
@@ -187,13 +209,12 @@ fn verdict(read: &Reader<'_, '_>) -> Read<Body> {
         dirty: read.flag("dirty"),
         result: read.text("result")?,
         gates: gates
-            .iter()
             .map(|gate| {
-                let gate = Reader(gate);
+                let gate = Reader::new(gate);
                 Ok(GateResult {
                     name: gate.text("name")?,
                     command: gate.text("command").unwrap_or_default(),
-                    exit: gate.0.get("exit").and_then(Value::as_i64),
+                    exit: gate.get("exit").and_then(View::as_i64),
                     duration_ms: gate.number("duration_ms").unwrap_or(0),
                     digest: gate.text("digest").unwrap_or_default(),
                 })
@@ -301,13 +322,13 @@ fn encode_report(report: &CiReport) -> Value<'_> {
         ("attempt", Some(Value::uint(report.attempt))),
         ("branch", report.branch.as_deref().map(Value::str)),
         ("commit", Some(Value::str(report.commit.to_string()))),
-        ("job", Some(Value::str(report.job.as_str()))),
-        ("provider", Some(Value::str(report.provider.as_str()))),
+        ("job", Some(Value::str(&*report.job))),
+        ("provider", Some(Value::str(&*report.provider))),
         ("result", Some(Value::str(report.result.as_str()))),
         ("run", Some(Value::uint(report.run))),
         ("tree", report.tree.map(|oid| Value::str(oid.to_string()))),
         ("url", report.url.as_deref().map(Value::str)),
-        ("workflow", Some(Value::str(report.workflow.as_str()))),
+        ("workflow", Some(Value::str(&*report.workflow))),
     ])
 }
 

@@ -115,8 +115,7 @@ fn a_plan_that_is_rolled_back_takes_the_lock_of_its_stream_along() {
     let world = World::in_memory();
     let a = world.clone("a");
     for point in ["ref.draft", "ref.locked", "ref.reflog"] {
-        let killed =
-            run(a.command(BIN).args(["plan", "Add a login"]).env("GODZILLA_FAIL_POINT", point));
+        let killed = run(a.command(BIN).args(["plan", "Add a login"]).env("GODZILLA_FAIL_POINT", point));
         assert_eq!(killed.code, None, "{killed}");
         a.godzilla_ok(&["list"]);
         assert_eq!(branches(&a), Vec::<String>::new());

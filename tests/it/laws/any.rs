@@ -55,7 +55,7 @@ pub(super) fn event_of(id: Ulid, clock: u64, body: Body) -> Event {
         op: None,
         protocol: Some("0007-x".parse().unwrap()),
         root: Some(ROOT),
-        actor: Actor { kind: ActorKind::Human, name: "Ada".to_owned(), host: None },
+        actor: Actor { kind: ActorKind::Human, name: "Ada".to_owned(), host: None }.into(),
         step: None,
         attempt: None,
         from: None,
@@ -120,9 +120,9 @@ fn ci_report() -> impl Strategy<Value = Body> {
     let result = select(JobResult::ALL);
     (commit(), prop::option::of(1_u8..4), 0_u64..3, result).prop_map(|(commit, tree, run, result)| {
         Body::CiReported(CiReport {
-            provider: "plain".to_owned(),
-            workflow: String::new(),
-            job: "test".to_owned(),
+            provider: "plain".into(),
+            workflow: "".into(),
+            job: "test".into(),
             run,
             attempt: 1,
             result,
