@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::ci::{JobResult, Jobs};
-use super::event::{Created, Evidence, MergeDetected, Verdict};
+use super::event::{AcceptedGates, Created, Evidence, MergeDetected, Verdict};
 use super::id::{Digest, Name, Oid, StepId, Ulid};
 use super::spec::{QaPolicy, StepKind};
 use super::status::{ProtocolStatus, StepStatus};
@@ -27,6 +27,8 @@ pub struct Protocol {
     pub plan_commit: Option<Oid>,
     pub required_ci: Vec<String>,
     pub push_gate: bool,
+    /// What judges its steps in place of the base's gates.
+    pub gates: Option<AcceptedGates>,
     /// By number.
     pub steps: Vec<Step>,
     /// Every commit that an event names, with what became of it.

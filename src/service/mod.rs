@@ -4,11 +4,13 @@ pub mod act;
 pub mod base;
 pub mod branch;
 pub mod ci_report;
+pub mod consent;
 pub mod context;
 pub mod demo;
 pub mod error;
 pub mod exclude;
 pub mod explain;
+pub mod gates;
 pub mod init;
 pub mod list;
 pub mod notes;
@@ -18,11 +20,13 @@ pub mod on_merge;
 pub mod on_message;
 pub mod on_push;
 pub mod plan;
+pub mod qa;
 pub mod resolve;
 pub mod settings;
 pub mod share;
 pub mod streams;
 pub mod sync;
+pub mod trust;
 
 use std::time::Duration;
 

@@ -36,6 +36,8 @@ pub struct Settings {
     /// `None`: full where the base has gates, else skip.
     pub qa_policy: Option<QaPolicy>,
     pub qa_when: QaWhen,
+    /// Names of gates beside the usual ones.
+    pub qa_extra_gates: Vec<String>,
     /// The folder of the gates as a path in a tree, without a slash at either end.
     pub qa_gates: String,
     pub qa_timeout: Duration,

@@ -98,6 +98,7 @@ fn every_key_with_a_default_sets_it() {
             commit_tag: true,
             qa_policy: None,
             qa_when: QaWhen::Manual,
+            qa_extra_gates: Vec::new(),
             qa_gates: "scripts/ci".to_owned(),
             qa_timeout: Duration::from_mins(10),
             qa_output_cap: 1024 * 1024,
