@@ -1,6 +1,6 @@
 //! One human sentence about what a command recorded: the subject of its commit.
 
-use super::event::{Body, Event};
+use super::event::{Body, Event, Verdict};
 use super::state::Protocol;
 use super::status::{ProtocolMove, ProtocolStatus, StepMove, StepStatus};
 use super::text;
@@ -26,6 +26,8 @@ pub fn sentence(events: &[Event], protocol: Option<&Protocol>) -> String {
             format!("ci {}: {} on {}", report.job, report.result, report.commit.short())
         }
         Body::NoteAdded { text } => format!("note: {text}"),
+        Body::VerdictRecorded(verdict) => verdict_sentence(verdict),
+        Body::GatesAccepted(gates) => format!("gates {} judge from now on", gates.tree.short()),
         body => body.kind().to_owned(),
     };
     let more = events.len() - 1;
@@ -52,6 +54,15 @@ pub fn line(event: &Event) -> String {
     let from = event.from.as_deref().map(|from| format!("{from} -> ")).unwrap_or_default();
     let because = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
     text::clip(&text::one_line(&format!("{subject}: {from}{to}{because}")), 100)
+}
+
+fn verdict_sentence(verdict: &Verdict) -> String {
+    let of = verdict.step.as_ref().map(|step| format!(" of step {step}")).unwrap_or_default();
+    let dirty = if verdict.dirty { ", with what is not committed" } else { "" };
+    let failed: Vec<&str> =
+        verdict.gates.iter().filter(|gate| gate.exit != Some(0)).map(|gate| gate.name.as_str()).collect();
+    let which = if failed.is_empty() { String::new() } else { format!(" ({})", failed.join(", ")) };
+    format!("QA{of}: {}{which}{dirty}", verdict.result.replace('_', " "))
 }
 
 fn weight(body: &Body) -> u8 {

@@ -113,6 +113,14 @@ impl Step {
         self.commits.last().copied()
     }
 
+    /// Returns the gates that failed the content that the step has now, for people.
+    pub fn failed_gates(&self) -> Option<String> {
+        let verdict = self.verdict.as_ref().filter(|verdict| !verdict.stale)?;
+        let failed = verdict.verdict.gates.iter().filter(|gate| gate.exit != Some(0));
+        let names: Vec<String> = failed.map(|gate| format!("gate {}", gate.name)).collect();
+        (!names.is_empty()).then(|| names.join(", "))
+    }
+
     /// Whether later steps may go on.
     pub fn is_settled(&self) -> bool {
         self.recorded.is_final()

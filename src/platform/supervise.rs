@@ -219,12 +219,12 @@ fn exit_code(status: ExitStatus) -> i32 {
     status.code().unwrap_or(1)
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::platform::process;
 
-    const BOUNDS: Bounds = Bounds { time: Duration::from_secs(60), output: 1 << 16 };
+    const BOUNDS: Bounds = Bounds { time: Duration::from_mins(1), output: 1 << 16 };
 
     fn sh(script: &str) -> Command {
         let mut command = process::command("sh");
@@ -272,7 +272,7 @@ mod tests {
         let ended = run(sh("sleep 1000 & echo done"), BOUNDS, |_| ()).unwrap();
         assert_eq!((ended.end, ended.tail.as_slice()), (End::Exit(0), b"done\n".as_slice()));
         let dir = tempfile::tempdir().unwrap();
-        let bounds = Bounds { time: Duration::from_secs(60), output: 100 };
+        let bounds = Bounds { output: 100, ..BOUNDS };
         assert!(run(process::command(dir.path().join("missing")), bounds, |_| ()).is_err());
     }
 

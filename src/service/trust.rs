@@ -163,7 +163,7 @@ impl Trust {
 
     /// Changes what is agreed to; somebody else may have done so since it was read.
     fn change(&mut self, edit: impl FnOnce(&mut Vec<Entry>)) -> Result<(), Error> {
-        let _guard = Lock::acquire(&self.file.with_extension("lock"), LOCK_WAIT)?;
+        let _guard = Lock::acquire(&self.file.with_file_name("locks").join("trust"), LOCK_WAIT)?;
         *self = Self::load_file(self.file.clone())?;
         edit(&mut self.stored.gates);
         self.save()

@@ -15,6 +15,7 @@ mod hostile;
 mod laws;
 mod model;
 mod objects;
+mod qa;
 mod races;
 mod readme;
 mod refs;

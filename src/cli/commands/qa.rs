@@ -130,6 +130,10 @@ fn print(ui: &mut Ui, judged: &Judged) -> Result<(), CliError> {
     if let Some(reason) = judged.waits_for {
         ui.line(format!("  {reason}"))?;
     }
+    if stands.commits.is_empty() && verdict.result == "pass" {
+        ui.line("  the step has no commit that a verdict could be about; to complete it by hand:")?;
+        return ui.line(format!("  {}", styled(CYAN, format!("git godzilla approve {step} -p {name}"))));
+    }
     if stands.verdict.as_ref().is_some_and(|verdict| verdict.stale) && verdict.result == "pass" {
         ui.line(
             "  the verdict is about other content than the step's newest commit: commit, and run it again",
