@@ -171,10 +171,10 @@ fn of_step(protocol: &Protocol, step: &Step, name: &str) -> (String, Option<Stri
                         }
                         (result, _) => format!("the last one ended with {result}"),
                     },
-                    None => format!("its policy is {}", step.qa),
+                    None => "nothing has judged it yet".to_owned(),
                 };
                 (
-                    format!("step {id} is done and waits for QA: {qa}"),
+                    format!("step {id} is done and waits for QA ({}): {qa}", step.qa),
                     Some(format!("git godzilla qa {id} -p {name}")),
                 )
             }
