@@ -144,6 +144,13 @@ impl Settings {
         layers.own(repo)
     }
 
+    /// Returns the settings of somebody who has nothing but this file.
+    pub fn of_file(file: &[u8]) -> Self {
+        let mut layers = Layers::defaults();
+        layers.file(file, &Origin::File);
+        layers.finish()
+    }
+
     /// Returns the settings of somebody who has set nothing.
     pub fn defaults() -> Self {
         Layers::defaults().finish()

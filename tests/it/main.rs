@@ -10,6 +10,7 @@ mod compat;
 mod crash;
 mod demo;
 mod first;
+mod fuzz;
 mod hooks;
 mod hostile;
 mod laws;

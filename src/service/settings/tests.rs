@@ -7,9 +7,7 @@ use super::*;
 use crate::platform::git::ConfigLine;
 
 fn of_file(text: &str) -> Settings {
-    let mut layers = Layers::defaults();
-    layers.file(text.as_bytes(), &Origin::File);
-    layers.finish()
+    Settings::of_file(text.as_bytes())
 }
 
 fn of_git(lines: &[(&str, Option<&str>, &'static str)]) -> Settings {
