@@ -88,7 +88,7 @@ pub fn qa(
         step: Some(step.clone()),
         commit: Some(place.head),
         content_tree: seen.tree,
-        dirty: !seen.changes.is_empty(),
+        dirty: seen.dirty,
         result: "no_gate".to_owned(),
         gates: Vec::new(),
     };
@@ -147,6 +147,7 @@ struct Place {
 /// What lies in a worktree.
 struct Seen {
     tree: Oid,
+    dirty: bool,
     /// As `git status` says it.
     changes: Vec<String>,
 }
@@ -195,12 +196,13 @@ impl Place {
         let changes = self.repo.work_changes(&own)?;
         // A gate may have committed what it changed.
         let head = self.repo.head()?.commit().unwrap_or(self.head);
-        let tree = if changes.is_empty() {
-            observe::content_tree(&self.repo, self.repo.tree_of(head)?, name)?
+        let of_head = observe::content_tree(&self.repo, self.repo.tree_of(head)?, name)?;
+        let tree = if changes.is_empty() && !self.repo.hides_changes()? {
+            of_head
         } else {
             self.repo.work_tree(&own)?
         };
-        Ok(Seen { tree, changes })
+        Ok(Seen { tree, dirty: !changes.is_empty() || tree != of_head, changes })
     }
 
     fn run(&self, run: &Run<'_>, watch: &mut dyn FnMut(Watch<'_>)) -> Result<Vec<GateResult>, Error> {

@@ -340,3 +340,43 @@ fn without_a_worktree_nothing_is_judged() {
     a.godzilla_ok(&["cancel", "1"]);
     assert_eq!(qa(&a, &["1", "-p", "1"]).code, Some(4));
 }
+
+#[test]
+fn what_git_is_told_not_to_look_at_is_seen() {
+    let world = World::new();
+    let (a, work) = judged_by(&world, "#!/bin/sh\ngrep -q good form\n");
+    work.commit("form", "feat: the form");
+    work.commit("kept", "feat: more");
+    work.godzilla_ok(&["done"]);
+    for flag in ["assume-unchanged", "skip-worktree"] {
+        work.git(&["update-index", &format!("--{flag}"), "form"]);
+        work.write("form", "good\n");
+        assert_eq!(work.git(&["status", "--porcelain"]), "");
+        let judged = qa(&work, &["--json"]);
+        assert_eq!(judged.code, Some(0), "{judged}");
+        let answer: Value = serde_json::from_str(&judged.stdout).unwrap();
+        assert_eq!((&answer["dirty"], &answer["stale"]), (&true.into(), &true.into()), "{flag}");
+        assert_eq!(a.statuses(NAME)[1], "needs_qa", "{flag}");
+        work.git(&["update-index", &format!("--no-{flag}"), "form"]);
+    }
+    assert_eq!(work.git(&["status", "--porcelain"]), " M form\n");
+}
+
+#[test]
+fn a_person_who_stops_it_stops_the_gate() {
+    let world = World::new();
+    let (a, work) = judged_by(&world, "#!/bin/sh\necho $$ >\"$GODZILLA_ROOT/../../pid\"\nsleep 1000\n");
+    let mut child = work.command(BIN).arg("qa").spawn().unwrap();
+    let pid = loop {
+        let text = fs::read_to_string(a.path.join("pid")).unwrap_or_default();
+        if let Ok(pid) = text.trim().parse::<i32>() {
+            break pid;
+        }
+        std::thread::yield_now();
+    };
+    run(a.command("kill").args(["-TERM", &child.id().to_string()]));
+    assert_eq!(child.wait().unwrap().code(), Some(6));
+    let gate = run(a.command("kill").args(["-0", &pid.to_string()]));
+    assert_ne!(gate.code, Some(0), "the gate goes on");
+    assert_eq!(verdict(&a, 1), Value::Null);
+}

@@ -55,6 +55,9 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
     })
 }
 
+/// The longest line that is waited for.
+const MAX_LINE: usize = 64 * 1024;
+
 /// Whole lines of what a gate says, piece by piece.
 #[derive(Default)]
 struct Lines {
@@ -67,6 +70,10 @@ impl Lines {
         while let Some(end) = self.rest.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = self.rest.drain(..=end).collect();
             show(String::from_utf8_lossy(&line[..end]).into_owned());
+        }
+        // A line without an end is shown all the same.
+        if self.rest.len() > MAX_LINE {
+            self.end(show);
         }
     }
 

@@ -24,7 +24,7 @@ impl Repo {
         let args = ["status", "--porcelain", "-z", "--no-renames", "--untracked-files=all"];
         let mut git = self.hardened();
         git.env("GIT_OPTIONAL_LOCKS", "0").args(args).arg("--ignore-submodules=dirty");
-        let said = output(&mut git, &args)?;
+        let said = output(&mut git, &args, None)?;
         let lines = said.split(|byte| *byte == 0).filter(|line| line.len() > 3);
         let below = format!("{without}/");
         let is_outside = |line: &&[u8]| !line[3..].starts_with(below.as_bytes());
@@ -53,12 +53,21 @@ impl Repo {
             Err(err) if err.kind() == std::io::ErrorKind::NotFound => (),
             Err(err) => return Err(drafted()(err)),
         }
-        let git = |args: &[&str]| {
+        let hidden = self.hidden()?;
+        let git_with = |args: &[&str], stdin: Option<&[u8]>| {
             let mut git = self.hardened();
             git.args(args).env("GIT_INDEX_FILE", &index).env("GIT_OBJECT_DIRECTORY", &objects);
             git.env("GIT_ALTERNATE_OBJECT_DIRECTORIES", quoted(&self.common_dir().join("objects")));
-            output(&mut git, args)
+            output(&mut git, args, stdin)
         };
+        let git = |args: &[&str]| git_with(args, None);
+        for (clear, paths) in
+            [("--no-assume-unchanged", hidden.assumed), ("--no-skip-worktree", hidden.skipped)]
+        {
+            if !paths.is_empty() {
+                git_with(&["update-index", clear, "-z", "--stdin"], Some(&paths))?;
+            }
+        }
         git(&["add", "--all", "--sparse", "--", "."])?;
         git(&["rm", "-r", "--cached", "--quiet", "--force", "--ignore-unmatch", "--sparse", "--", without])?;
         let tree = git(&["write-tree"])?;
@@ -80,8 +89,43 @@ impl Repo {
         };
         let old = old.map_or_else(|| empty.to_owned(), |old| old.to_string());
         let args = ["diff", "--no-ext-diff", "--no-textconv", "--no-color", &old, &new.to_string()];
-        let said = output(self.hardened().args(args), &args)?;
+        let said = output(self.hardened().args(args), &args, None)?;
         Ok(String::from_utf8_lossy(&said).into_owned())
+    }
+
+    /// Whether the index has paths at which git does not look, though they may have changed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if the index is damaged.
+    pub fn hides_changes(&self) -> Result<bool, Error> {
+        self.hidden().map(|hidden| !hidden.assumed.is_empty() || !hidden.skipped.is_empty())
+    }
+
+    fn hidden(&self) -> Result<Hidden, Error> {
+        use gix::index::entry::Flags;
+
+        let index = match self.gix.open_index() {
+            Ok(index) => index,
+            Err(_) if !self.git_dir().join("index").exists() => return Ok(Hidden::default()),
+            Err(err) => return Err(Error::Damaged(format!("the index cannot be read: {err}"))),
+        };
+        let mut hidden = Hidden::default();
+        for entry in index.entries() {
+            let is_skipped = entry.flags.contains(Flags::SKIP_WORKTREE);
+            if !is_skipped && !entry.flags.contains(Flags::ASSUME_VALID) {
+                continue;
+            }
+            let path = entry.path(&index);
+            if !is_skipped {
+                hidden.assumed.extend_from_slice(path);
+                hidden.assumed.push(0);
+            } else if self.work_dir.as_ref().is_some_and(|dir| is_there(dir, path)) {
+                hidden.skipped.extend_from_slice(path);
+                hidden.skipped.push(0);
+            }
+        }
+        Ok(hidden)
     }
 
     /// Returns a git that runs nothing for reading files that only the repository's own configuration
@@ -89,6 +133,15 @@ impl Repo {
     fn hardened(&self) -> Command {
         let mut git = self.git();
         git.args(["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false"]);
+        // Nor may it tell git to look less closely.
+        git.args([
+            "-c",
+            "core.trustctime=true",
+            "-c",
+            "core.checkStat=default",
+            "-c",
+            "core.ignoreStat=false",
+        ]);
         for filter in self.local_filters() {
             git.args(["-c", &filter]);
         }
@@ -111,9 +164,29 @@ impl Repo {
     }
 }
 
-fn output(git: &mut Command, args: &[&str]) -> Result<Vec<u8>, Error> {
-    let output = process::run(git, None, Limits::default(), |_| ())?;
+/// Paths of the index that git does not look at in the worktree, each ended by a zero byte.
+#[derive(Default)]
+struct Hidden {
+    assumed: Vec<u8>,
+    /// Only those that are there all the same.
+    skipped: Vec<u8>,
+}
+
+fn output(git: &mut Command, args: &[&str], stdin: Option<&[u8]>) -> Result<Vec<u8>, Error> {
+    let output = process::run(git, stdin, Limits::default(), |_| ())?;
     if output.status.success() { Ok(output.stdout) } else { Err(failed(args, &output.stderr)) }
+}
+
+#[cfg(unix)]
+fn is_there(dir: &Path, path: &[u8]) -> bool {
+    use std::os::unix::ffi::OsStrExt as _;
+
+    dir.join(std::ffi::OsStr::from_bytes(path)).symlink_metadata().is_ok()
+}
+
+#[cfg(not(unix))]
+fn is_there(dir: &Path, path: &[u8]) -> bool {
+    dir.join(String::from_utf8_lossy(path).as_ref()).symlink_metadata().is_ok()
 }
 
 /// Returns a path as git reads one in a list of paths.
