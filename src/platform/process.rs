@@ -111,6 +111,35 @@ pub fn run(
     Ok(Output { status, stdout, stderr })
 }
 
+/// Gives `stdin` to `first` and what that prints to `second`, and returns what `second` prints; `None`
+/// if one of them fails.
+///
+/// # Errors
+///
+/// [`Error`] if one of them cannot be started.
+pub fn pipe(first: &mut Command, stdin: &[u8], mut second: Command) -> Result<Option<Vec<u8>>, Error> {
+    let name = |command: &Command| command.get_program().to_string_lossy().into_owned();
+    let (one, two) = (name(first), name(&second));
+    first.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut first = first.spawn().map_err(|source| Error::Start { program: one.clone(), source })?;
+    if let Some(out) = first.stdout.take() {
+        second.stdin(out);
+    }
+    let started = second.stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+    // It holds the end of the pipe that only its child may hold, or `first` never learns of its end.
+    drop(second);
+    let feeder = first.stdin.take().map(|mut pipe| {
+        let bytes = stdin.to_vec();
+        std::thread::spawn(move || drop(pipe.write_all(&bytes)))
+    });
+    let output = started.map(Child::wait_with_output);
+    let ended = first.wait().map_err(|source| Error::Pipe { program: one, source })?;
+    drop(feeder.map(std::thread::JoinHandle::join));
+    let output = output.map_err(|source| Error::Start { program: two.clone(), source })?;
+    let output = output.map_err(|source| Error::Pipe { program: two, source })?;
+    Ok((ended.success() && output.status.success()).then_some(output.stdout))
+}
+
 fn listen(
     stream: impl Read + Send + 'static,
     sender: mpsc::Sender<Said>,

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::context::Context;
 use super::error::Error;
-use super::observe;
+use super::merge;
 use super::streams::{Looked, Streams, folded};
 use crate::domain::fold::Folded;
 use crate::domain::id::{Name, Ulid};
@@ -147,7 +147,7 @@ fn rows_of(streams: &Streams<'_>, name: &Name, moved: &mut Vec<Protocol>) -> Res
 
 fn merged_here(streams: &Streams<'_>, protocol: &Protocol) -> Option<String> {
     let tips = streams.branches.of(protocol, streams.inventory.home());
-    observe::merged_here(&streams.ctx.repo, protocol, &tips)
+    merge::merged_here(&streams.ctx.repo, protocol, &tips)
 }
 
 /// Returns how a protocol is shown whose name another one holds.

@@ -13,6 +13,7 @@ pub mod explain;
 pub mod gates;
 pub mod init;
 pub mod list;
+pub mod merge;
 pub mod notes;
 pub mod observe;
 pub mod on_commit;

@@ -4,7 +4,8 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::branch::BranchTips;
-use crate::domain::event::{Body, Cause, CommitSeen, Draft, MergeDetected, Via};
+use super::merge;
+use crate::domain::event::{Body, CommitSeen, Via};
 use crate::domain::id::{Name, Oid, StepId};
 use crate::domain::ledger::Ledger;
 use crate::domain::observe::{self, Held};
@@ -77,7 +78,7 @@ pub fn reconcile(
         record_lost(repo, ledger, tips)?;
     }
     if scope != Scope::Commits {
-        observed.merged = record_merge(repo, ledger, tips, scope)?;
+        observed.merged = merge::record(repo, ledger, tips, scope)?;
     }
     decide::settle(ledger, &pushed);
     Ok(observed)
@@ -95,7 +96,7 @@ pub fn is_quiet(repo: &Repo, protocol: &Protocol, tips: &BranchTips) -> bool {
         && (protocol.merged.is_some()
             || (lost_commits(repo, protocol, tips, &[]).is_empty()
                 && !known_behind(protocol, &tips.all()).iter().any(is_back)))
-        && merge_of(repo, protocol, tips, Scope::All).is_none()
+        && merge::merge_of(repo, protocol, tips, Scope::All).is_none()
         && !decide::would_settle(protocol, &pushed)
 }
 
@@ -302,86 +303,6 @@ fn record_lost(repo: &Repo, ledger: &mut Ledger<'_>, tips: &BranchTips) -> Resul
     let at_ms = repo.commit(tip)?.time_ms;
     observe::vanished(ledger, tip, at_ms, gone.into_iter().collect());
     Ok(())
-}
-
-/// Records that the protocol's work is in its base, by the cheapest rule that shows it.
-fn record_merge(
-    repo: &Repo,
-    ledger: &mut Ledger<'_>,
-    tips: &BranchTips,
-    scope: Scope,
-) -> Result<bool, Error> {
-    let Some(protocol) = ledger.protocol() else { return Ok(false) };
-    if observe::names_merge(ledger.events()) {
-        return Ok(false);
-    }
-    let Some(merge) = merge_of(repo, protocol, tips, scope) else { return Ok(false) };
-    let at_ms = repo.commit(merge.commit)?.time_ms;
-    let cause = Cause::merge(merge.commit);
-    ledger.push(Draft::new(Body::MergeDetected(merge)).caused_by(cause, at_ms));
-    Ok(true)
-}
-
-/// Returns the merge of all of the protocol's work into its base, if it has happened since.
-fn merge_of(repo: &Repo, protocol: &Protocol, tips: &BranchTips, scope: Scope) -> Option<MergeDetected> {
-    let (into, base) = tips.deciding_base.as_ref()?;
-    if !observe::awaits_merge(protocol) || *base == protocol.created.base_commit {
-        return None;
-    }
-    detect_merge(repo, protocol, into, *base, scope)
-}
-
-/// Returns the remote that a merge has yet to reach: the base here has all of the protocol's work,
-/// and the base that decides does not.
-pub fn merged_here(repo: &Repo, protocol: &Protocol, tips: &BranchTips) -> Option<String> {
-    let (remote, base) = (tips.deciding_remote.as_ref()?, tips.local_base?);
-    if !observe::awaits_merge(protocol) || base == protocol.created.base_commit {
-        return None;
-    }
-    detect_merge(repo, protocol, &protocol.created.base, base, Scope::Merges).map(|_| remote.clone())
-}
-
-/// Returns the merge of all of the protocol's work into `base`, if there was one.
-fn detect_merge(
-    repo: &Repo,
-    protocol: &Protocol,
-    into: &str,
-    base: Oid,
-    scope: Scope,
-) -> Option<MergeDetected> {
-    let parents: HashSet<Oid> =
-        protocol.live_commits().flat_map(|(_, commit)| commit.parents.iter().copied()).collect();
-    // After a rebase the plan is another commit; after a squash it is none of its own.
-    let (plans, work): (Vec<Oid>, Vec<Oid>) =
-        protocol.live_commits().map(|(oid, _)| *oid).partition(|oid| protocol.is_plan(*oid));
-    let heads: Vec<Oid> = work.into_iter().filter(|oid| !parents.contains(oid)).collect();
-    let tip = *heads.first()?;
-    let found =
-        |rule: &str, commit| MergeDetected { rule: rule.to_owned(), into: into.to_owned(), commit, tip };
-    let brought_in = |oid: &Oid| repo.is_between(*oid, protocol.created.base_commit, base);
-    if heads.iter().chain(&plans).all(brought_in) {
-        return Some(found("ancestry", repo.brought_in_by(tip, base, MAX_COMMITS)));
-    }
-    if scope != Scope::All || heads.len() != 1 {
-        return None;
-    }
-    let plan = plans.first().copied().or(protocol.plan_commit);
-    let planned = plan.and_then(|plan| protocol.commits.get(&plan)).map(|commit| commit.content_tree);
-    let done = protocol.commits.get(&tip).map(|commit| commit.content_tree);
-    let changes_nothing = planned.is_none() || planned == done;
-    if changes_nothing || !repo.has_object(tip) {
-        return None;
-    }
-    // What a merge of everything brought would include the plan's folder.
-    let folder = format!(".protocols/{}", protocol.name());
-    let tree = repo.tree_of(base).ok()?;
-    repo.tree_path(tree, &folder).ok()??;
-    if repo.is_ancestor(base, tip) {
-        return None;
-    }
-    // The branch adds nothing to the base: its content is there already.
-    let merged = repo.git_text(&["merge-tree", "--write-tree", &base.to_string(), &tip.to_string()]).ok()?;
-    (merged.lines().next()?.parse() == Ok(tree)).then(|| found("no-op", base))
 }
 
 /// Describes a commit for its event.

@@ -1,9 +1,10 @@
 //! What a merge, a pull or a checkout brought: merged protocols, and news of remotes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::context::Context;
 use super::error::Error;
+use super::observe::Scope;
 use super::streams::Streams;
 use crate::domain::id::{Name, Oid};
 use crate::domain::message;
@@ -30,7 +31,8 @@ fn holds(ctx: &Context, local: Oid, tip: Oid) -> bool {
 }
 
 /// Looks at what lies between `old` and `new`: takes over and settles the protocols that its
-/// commits name, and the one of the current branch. The others wait for the next command.
+/// commits name, and by ancestry only the one of the current branch. The others wait for the next
+/// command.
 ///
 /// # Errors
 ///
@@ -44,18 +46,20 @@ pub fn arrived(ctx: &Context, old: Option<Oid>, new: Oid) -> Result<News, Error>
     };
     let n_changed = streams.inventory.streams.values().filter(has_news).count();
     let mut news = News { n_changed, ..News::default() };
-    let mut names: BTreeSet<Name> = super::resolve::current(&streams)?.into_iter().collect();
+    let current = super::resolve::current(&streams)?.map(|name| (name, Scope::Merges));
+    let mut names: BTreeMap<Name, Scope> = current.into_iter().collect();
     let hidden: Vec<Oid> = old.into_iter().filter(|oid| !oid.is_null()).collect();
     if !hidden.is_empty() {
         for oid in ctx.repo.commits_between(&[new], &hidden, &BTreeSet::new(), MAX_COMMITS)? {
             let info = ctx.repo.commit(oid)?;
             let hints = message::hints(&info.message);
-            names.extend(hints.into_iter().filter_map(|hint| hint.protocol.parse().ok()));
+            names
+                .extend(hints.into_iter().filter_map(|hint| Some((hint.protocol.parse().ok()?, Scope::All))));
         }
     }
-    names.retain(|name| streams.inventory.streams.contains_key(name));
-    for name in names {
-        match streams.refresh(&name) {
+    names.retain(|name, _| streams.inventory.streams.contains_key(name));
+    for (name, scope) in names {
+        match streams.refresh_within(&name, scope) {
             Ok(appended) => {
                 let is_new = appended
                     .events

@@ -129,6 +129,15 @@ impl<'a> Streams<'a> {
         name: &Name,
         decide: &mut dyn FnMut(&mut Ledger<'_>, &mut Content) -> Result<(), Error>,
     ) -> Result<Appended, Error> {
+        self.append_within(name, Scope::All, decide)
+    }
+
+    fn append_within(
+        &self,
+        name: &Name,
+        scope: Scope,
+        decide: &mut dyn FnMut(&mut Ledger<'_>, &mut Content) -> Result<(), Error>,
+    ) -> Result<Appended, Error> {
         let extra = self.routed(Some(name));
         let repo = &self.ctx.repo;
         let tips = || -> Result<Tips, git::Error> {
@@ -137,7 +146,7 @@ impl<'a> Streams<'a> {
         };
         let appended =
             stream::append(repo, name, &self.ctx.writer(), extra, &tips, &mut |ledger, content| {
-                self.reconcile(ledger)?;
+                self.reconcile(ledger, scope)?;
                 decide(ledger, content)?;
                 Ok::<_, Error>(sentence(ledger.new_events(), ledger.protocol()))
             })?;
@@ -183,10 +192,10 @@ impl<'a> Streams<'a> {
         observe::is_quiet(&self.ctx.repo, protocol, &tips)
     }
 
-    fn reconcile(&self, ledger: &mut Ledger<'_>) -> Result<(), Error> {
+    fn reconcile(&self, ledger: &mut Ledger<'_>, scope: Scope) -> Result<(), Error> {
         if let Some(protocol) = ledger.protocol() {
             let tips = self.branches.of(protocol, self.inventory.home());
-            observe::reconcile(&self.ctx.repo, ledger, &tips, Scope::All, &BTreeSet::new())?;
+            observe::reconcile(&self.ctx.repo, ledger, &tips, scope, &BTreeSet::new())?;
         }
         Ok(())
     }
@@ -197,7 +206,16 @@ impl<'a> Streams<'a> {
     ///
     /// What keeps the stream from being read or written.
     pub fn refresh(&self, name: &Name) -> Result<Appended, Error> {
-        self.append(name, &mut |_, _| Ok(()))
+        self.refresh_within(name, Scope::All)
+    }
+
+    /// As [`Self::refresh`], looking as far as `scope` says.
+    ///
+    /// # Errors
+    ///
+    /// What keeps the stream from being read or written.
+    pub fn refresh_within(&self, name: &Name, scope: Scope) -> Result<Appended, Error> {
+        self.append_within(name, scope, &mut |_, _| Ok(()))
     }
 
     /// Puts events of protocols that nobody here knows into the project's stream, so that they

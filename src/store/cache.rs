@@ -92,7 +92,7 @@ pub fn key(inputs: &impl Hash) -> u64 {
 }
 
 /// The first bytes of the file, since a flipped bit would be shown as truth.
-fn checksum(bytes: &[u8]) -> [u8; 4] {
+pub(super) fn checksum(bytes: &[u8]) -> [u8; 4] {
     zlib_rs::crc32::crc32(0, bytes).to_be_bytes()
 }
 

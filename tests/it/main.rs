@@ -14,6 +14,7 @@ mod fuzz;
 mod hooks;
 mod hostile;
 mod laws;
+mod merges;
 mod model;
 mod objects;
 mod qa;

@@ -1,0 +1,190 @@
+//! The search of a base for copies of a branch's commits, which have other parents and other ids.
+//!
+//! The folder of the protocol does not count as work: a squash may leave it out. A copy is made after
+//! what it copies, or names the protocol; so work that the branch took from its base is no copy.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::{Branch, Found, folder_of, is_no_op};
+use crate::domain::id::Oid;
+use crate::domain::message;
+use crate::platform::git::{CommitInfo, Error, Line, Paths, Repo};
+use crate::store::looked::Looked;
+
+/// How many commits of a base are looked at, newest first.
+const MAX_COMMITS: usize = 10_000;
+
+/// How many commits of a branch are looked for one by one.
+const MAX_OWN: usize = 1_000;
+
+/// How many commits a merge of the branch is tried with.
+const MAX_TRIALS: usize = 50;
+
+/// How much later than its commit the date of an author may be said to be.
+const SLACK_S: u64 = 24 * 60 * 60;
+
+/// A commit of the branch that changes more than the protocol's folder.
+struct Own {
+    oid: Oid,
+    time_ms: u64,
+    paths: Paths,
+}
+
+/// What is looked for, and where.
+pub(super) struct Search<'a> {
+    repo: &'a Repo,
+    branch: &'a Branch<'a>,
+    base: Oid,
+    /// The tip without the merges of its base that came last.
+    tip: Oid,
+    /// Where the branch left its base.
+    point: Oid,
+    /// What the whole branch changes.
+    paths: Paths,
+    own: Vec<Own>,
+    /// What need not be looked at.
+    hidden: Vec<Oid>,
+    since_s: u64,
+}
+
+impl<'a> Search<'a> {
+    /// Returns what to look for at `base` beyond what was looked through; `None` if there is nothing,
+    /// or the base ends before the work does.
+    pub(super) fn new(
+        repo: &'a Repo,
+        branch: &'a Branch<'a>,
+        base: Oid,
+        looked: &Looked,
+    ) -> Result<Option<Self>, Error> {
+        let tip = without_base(repo, branch.tip, base)?;
+        let Some(point) = repo.merge_base(base, tip).filter(|point| *point != base && *point != tip) else {
+            return Ok(None);
+        };
+        let folder = format!("{}/", folder_of(branch.protocol));
+        let is_content = |path: &Vec<u8>| !path.starts_with(folder.as_bytes());
+        let (mut own, mut since_s) = (Vec::new(), u64::MAX);
+        for (oid, mut paths) in repo.changed_by(&branch.work, &Paths::new())? {
+            paths.retain(is_content);
+            if paths.is_empty() {
+                continue;
+            }
+            let info = repo.commit(oid)?;
+            let authored_s = u64::try_from(info.authored_s).unwrap_or(0);
+            since_s = since_s.min(info.time_ms / 1000).min(authored_s);
+            own.push(Own { oid, time_ms: info.time_ms, paths });
+        }
+        let Some(newest_ms) = own.iter().map(|own| own.time_ms).max() else { return Ok(None) };
+        if repo.commit(base)?.time_ms < newest_ms {
+            return Ok(None);
+        }
+        let mut paths = repo.changed_between(point, tip)?;
+        paths.retain(is_content);
+        let searched = looked.searched.filter(|searched| repo.is_ancestor(*searched, base));
+        let hidden = [tip].into_iter().chain(searched).collect();
+        let since_s = since_s.saturating_sub(SLACK_S);
+        Ok(Some(Self { repo, branch, base, tip, point, paths, own, hidden, since_s }))
+    }
+
+    /// Looks for one copy of everything, or for a copy of each commit. Says in `looked` what was seen.
+    pub(super) fn by_patch(&self, looked: &mut Looked) -> Result<Option<Found>, Error> {
+        let own: &[Own] = if self.own.len() <= MAX_OWN { &self.own } else { &[] };
+        let all: Paths = own.iter().flat_map(|own| &own.paths).chain(&self.paths).cloned().collect();
+        let commits = self.commits(Line::Patches, &all)?;
+        let wanted: HashSet<&Paths> = own.iter().map(|own| &own.paths).chain([&self.paths]).collect();
+        let mut alike = self.repo.changed_by(&commits, &all)?;
+        alike.retain(|(_, paths)| wanted.contains(paths));
+        // Oldest first: the first copy counts.
+        let alike: Vec<Oid> = alike.into_iter().rev().map(|(oid, _)| oid).collect();
+        looked.searched = Some(self.base);
+        if alike.is_empty() {
+            return Ok(None);
+        }
+        let folder = folder_of(self.branch.protocol);
+        let ids = self.repo.patch_ids(&alike, &folder)?;
+        let mut of_id: BTreeMap<&str, Vec<(Oid, CommitInfo)>> = BTreeMap::new();
+        for oid in alike {
+            if let Some(id) = ids.get(&oid) {
+                of_id.entry(id).or_default().push((oid, self.repo.commit(oid)?));
+            }
+        }
+        let copy = |id: Option<&String>, time_ms: u64| {
+            let copies = of_id.get(id?.as_str())?;
+            copies.iter().find(|(_, info)| self.is_later(info, time_ms)).map(|(oid, _)| *oid)
+        };
+        let newest_ms = self.own.iter().map(|own| own.time_ms).max().unwrap_or(0);
+        let whole = self.repo.patch_id_between(self.point, self.tip, &folder)?;
+        if let Some(commit) = copy(whole.as_ref(), newest_ms) {
+            return Ok(Some(Found { rule: "squash", commit }));
+        }
+        let oids: Vec<Oid> = own.iter().map(|own| own.oid).collect();
+        let own_ids = self.repo.patch_ids(&oids, &folder)?;
+        let mut copies: HashMap<Oid, Oid> = looked.copies.iter().copied().collect();
+        for own in own {
+            if let Some(found) = copy(own_ids.get(&own.oid), own.time_ms) {
+                copies.entry(own.oid).or_insert(found);
+            }
+        }
+        looked.copies = copies.iter().map(|(of, copy)| (*of, *copy)).collect();
+        looked.copies.sort_unstable();
+        if own.is_empty() || !own.iter().all(|own| copies.contains_key(&own.oid)) {
+            return Ok(None);
+        }
+        let made = |oid: &Oid| self.repo.commit(*oid).map_or(0, |info| info.time_ms);
+        let last = copies.into_values().max_by_key(|oid| (made(oid), *oid));
+        Ok(last.map(|commit| Found { rule: "rebase", commit }))
+    }
+
+    /// Looks for a commit of the base at which merging the branch would have changed nothing.
+    pub(super) fn historical(&self) -> Result<Option<Found>, Error> {
+        let folder = folder_of(self.branch.protocol);
+        let mut paths = self.paths.clone();
+        paths.insert(folder.clone().into_bytes());
+        let planned = |oid: Oid| self.repo.tree_path(self.repo.tree_of(oid)?, &folder);
+        let final_plan = planned(self.branch.tip)?.map(|entry| entry.oid);
+        let mut trials = Vec::new();
+        for oid in self.commits(Line::FirstParents, &paths)?.into_iter().rev().filter(|oid| *oid != self.base)
+        {
+            if let Some(plan) = planned(oid)? {
+                let is_hinted = self.is_hinted(&self.repo.commit(oid)?);
+                trials.push((!is_hinted, Some(plan.oid) != final_plan, oid));
+            }
+        }
+        trials.sort_by_key(|(is_plain, is_unfinished, _)| (*is_plain, *is_unfinished));
+        for (_, _, oid) in trials.into_iter().take(MAX_TRIALS) {
+            if is_no_op(self.repo, self.branch.protocol, oid, self.branch.tip)? {
+                return Ok(Some(Found { rule: "historical-no-op", commit: oid }));
+            }
+        }
+        Ok(None)
+    }
+
+    fn commits(&self, line: Line, paths: &Paths) -> Result<Vec<Oid>, Error> {
+        self.repo.commits_since(self.base, &self.hidden, (self.since_s, MAX_COMMITS), line, paths)
+    }
+
+    /// Whether a commit was made after what it may be a copy of, or says whose work it is.
+    fn is_later(&self, copy: &CommitInfo, time_ms: u64) -> bool {
+        copy.time_ms >= time_ms || self.is_hinted(copy)
+    }
+
+    fn is_hinted(&self, commit: &CommitInfo) -> bool {
+        let name = self.branch.protocol.name();
+        message::hints(&commit.message).iter().any(|hint| hint.protocol == name)
+    }
+}
+
+/// Returns the tip below the merges that only brought the base in.
+fn without_base(repo: &Repo, tip: Oid, base: Oid) -> Result<Oid, Error> {
+    let mut at = tip;
+    for _ in 0..MAX_OWN {
+        let parents = repo.commit(at)?.parents;
+        let Some((first, others)) = parents.split_first().filter(|(_, others)| !others.is_empty()) else {
+            break;
+        };
+        if !others.iter().all(|other| repo.is_ancestor(*other, base)) {
+            break;
+        }
+        at = *first;
+    }
+    Ok(at)
+}
