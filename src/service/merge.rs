@@ -95,6 +95,8 @@ struct Branch<'a> {
     heads: Vec<Oid>,
     /// One of the heads.
     tip: Oid,
+    /// The protocol's own.
+    folder: String,
 }
 
 impl<'a> Branch<'a> {
@@ -106,7 +108,8 @@ impl<'a> Branch<'a> {
             protocol.live_commits().map(|(oid, _)| *oid).partition(|oid| protocol.is_plan(*oid));
         let heads: Vec<Oid> = work.iter().copied().filter(|oid| !parents.contains(oid)).collect();
         let tip = *heads.first()?;
-        Some(Self { protocol, plans, work, heads, tip })
+        let folder = format!(".protocols/{}", protocol.name());
+        Some(Self { protocol, plans, work, heads, tip, folder })
     }
 
     /// Tries every rule, unless that was in vain before.
@@ -156,7 +159,7 @@ impl<'a> Branch<'a> {
         if !repo.has_object(self.tip) {
             return Err(Error::Missing(self.tip));
         }
-        if !repo.is_ancestor(base, self.tip) && is_no_op(repo, self.protocol, base, self.tip)? {
+        if !repo.is_ancestor(base, self.tip) && self.is_no_op(repo, base)? {
             return Ok(Some(Found { rule: "no-op", commit: base }));
         }
         if let Some(missing) = self.work.iter().find(|oid| !repo.has_object(**oid)) {
@@ -172,15 +175,18 @@ impl<'a> Branch<'a> {
         let planned = plan.and_then(content);
         planned.is_none() || planned == content(self.tip)
     }
-}
 
-/// Whether merging `tip` would change nothing at `base`, which has the protocol's folder: a merge of
-/// everything brings it.
-fn is_no_op(repo: &Repo, protocol: &Protocol, base: Oid, tip: Oid) -> Result<bool, Error> {
-    let tree = repo.tree_of(base)?;
-    Ok(repo.tree_path(tree, &folder_of(protocol))?.is_some() && repo.merged_tree(base, tip)? == Some(tree))
-}
+    /// Whether merging the branch would change nothing at `commit`, which has the protocol's folder: a
+    /// merge of everything brings it.
+    fn is_no_op(&self, repo: &Repo, commit: Oid) -> Result<bool, Error> {
+        let tree = repo.tree_of(commit)?;
+        let has_plan = repo.tree_path(tree, &self.folder)?.is_some();
+        Ok(has_plan && repo.merged_tree(commit, self.tip)? == Some(tree))
+    }
 
-fn folder_of(protocol: &Protocol) -> String {
-    format!(".protocols/{}", protocol.name())
+    /// Whether a path lies outside of the protocol's folder.
+    fn is_content(&self, path: &[u8]) -> bool {
+        let inner = path.strip_prefix(self.folder.as_bytes());
+        inner.is_none_or(|inner| !inner.starts_with(b"/"))
+    }
 }

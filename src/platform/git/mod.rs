@@ -24,7 +24,7 @@ pub use moves::{Move, MoveError};
 pub use notes::NotesError;
 pub use objects::{CommitInfo, NewCommit, TreeEntry};
 pub use open::{OpenError, init_if_needed};
-pub use patches::{Line, Paths};
+pub use patches::{Changes, Paths};
 pub use refs::Head;
 pub use run::{forget_repository, git_version};
 pub use transport::{PushResult, RefPush, Transport, TransportError};
@@ -78,6 +78,8 @@ pub struct Repo {
     label: std::cell::OnceCell<String>,
     /// Commits between two others, by both.
     between: RefCell<HashMap<(Oid, Oid), HashSet<Oid>>>,
+    /// What the commits between two others change, by both.
+    changes: RefCell<HashMap<(Oid, Oid), Changes>>,
     loose: loose::Loose,
 }
 

@@ -91,6 +91,7 @@ impl Repo {
             work_dir,
             label: std::cell::OnceCell::new(),
             between: RefCell::default(),
+            changes: RefCell::default(),
             loose: super::loose::Loose::default(),
         })
     }

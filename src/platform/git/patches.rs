@@ -3,10 +3,11 @@
 //! All of it is plumbing with every option spelled out, so that neither configuration nor attributes
 //! change an answer or start a program. What is not here is not fetched.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::process::Command;
+use std::rc::Rc;
 
-use super::{Error, Repo, from_gix, run};
+use super::{Error, Repo, TreeEntry, from_gix, run};
 use crate::domain::id::Oid;
 use crate::platform::process::{self, Limits};
 
@@ -34,14 +35,8 @@ const MAX_PATHS: usize = 500;
 /// Paths as git has them: bytes.
 pub type Paths = BTreeSet<Vec<u8>>;
 
-/// Which commits of a history to list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Line {
-    /// All but merges.
-    Patches,
-    /// Those on the line of first parents.
-    FirstParents,
-}
+/// Commits, and which paths each changes.
+pub type Changes = Rc<Vec<(Oid, Paths)>>;
 
 impl Repo {
     /// Returns a `git` that reads what is here, by no attributes of the repository.
@@ -53,60 +48,91 @@ impl Repo {
         git
     }
 
-    /// Returns the commits that `tip` reaches and `hidden` do not, newest first: at most `limit`, none
-    /// older than `since_s`, and with `paths` only those that change one of them.
+    /// Returns the commits that `tip` reaches and `from` does not, newest first and at most `limit`, and
+    /// what each changes; merges are left out. What was asked before is not read again.
     ///
     /// # Errors
     ///
     /// [`Error`] if a part of the history is not here.
-    pub fn commits_since(
+    pub fn changes_since(&self, from: Oid, tip: Oid, limit: usize) -> Result<Changes, Error> {
+        if let Some(known) = self.changes.borrow().get(&(from, tip)) {
+            return Ok(Rc::clone(known));
+        }
+        let mut list = self.plumbing();
+        list.args(["rev-list", "--no-merges", &format!("--max-count={limit}")]);
+        list.args([tip.to_string(), format!("^{from}")]);
+        let mut tell = self.plumbing();
+        tell.args(["diff-tree", "--stdin", "-r", "--raw", "-z", "--no-renames", "--ignore-submodules=none"]);
+        let raw = process::pipe(&mut list, b"", tell)?.ok_or_else(|| run::failed(&["rev-list"], b""))?;
+        let changes = Rc::new(changes(&raw));
+        self.changes.borrow_mut().insert((from, tip), Rc::clone(&changes));
+        Ok(changes)
+    }
+
+    /// Returns the commits on the line of first parents from `tip` down to `from` that change one of
+    /// `paths`, newest first and at most `limit`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if a part of the history is not here.
+    pub fn first_parents_since(
         &self,
+        from: Oid,
         tip: Oid,
-        hidden: &[Oid],
-        (since_s, limit): (u64, usize),
-        line: Line,
         paths: &Paths,
+        limit: usize,
     ) -> Result<Vec<Oid>, Error> {
         let mut git = self.plumbing();
-        git.env("GIT_LITERAL_PATHSPECS", "1").arg("rev-list");
-        git.arg(format!("--max-count={limit}")).arg(format!("--max-age={since_s}"));
-        git.arg(if line == Line::Patches { "--no-merges" } else { "--first-parent" });
-        git.arg(tip.to_string()).args(hidden.iter().map(|oid| format!("^{oid}")));
-        add_paths(&mut git, paths);
-        let listed = plumb(&mut git, "rev-list", b"")?;
-        Ok(String::from_utf8_lossy(&listed).lines().filter_map(|line| line.parse().ok()).collect())
-    }
-
-    /// Returns which of `paths` each commit changes against its parent, in the order of `commits`; no
-    /// paths stand for all. Merges, and commits that change none, are left out.
-    ///
-    /// # Errors
-    ///
-    /// [`Error`] if a part of the history is not here.
-    pub fn changed_by(&self, commits: &[Oid], paths: &Paths) -> Result<Vec<(Oid, Paths)>, Error> {
-        if commits.is_empty() {
-            return Ok(Vec::new());
+        git.env("GIT_LITERAL_PATHSPECS", "1");
+        git.args(["rev-list", "--first-parent", &format!("--max-count={limit}")]);
+        git.args([tip.to_string(), format!("^{from}")]).arg("--");
+        let named: Result<Vec<_>, _> = paths.iter().map(|path| gix::path::from_byte_slice(path)).collect();
+        if let Ok(named) = named
+            && named.len() <= MAX_PATHS
+        {
+            git.args(named);
         }
-        let mut git = self.plumbing();
-        git.env("GIT_LITERAL_PATHSPECS", "1").args(["diff-tree", "--stdin", "-r", "--raw", "-z"]);
-        git.args(["--no-renames", "--ignore-submodules=none"]);
-        add_paths(&mut git, paths);
-        Ok(changes(&plumb(&mut git, "diff-tree", &lines(commits))?))
+        let output = process::run(&mut git, None, Limits::default(), |_| ())?;
+        if !output.status.success() {
+            return Err(run::failed(&["rev-list"], &output.stderr));
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).lines().filter_map(|line| line.parse().ok()).collect())
     }
 
-    /// Returns the paths that differ between two commits.
+    /// Returns the paths that differ between two trees, in full.
     ///
     /// # Errors
     ///
     /// [`Error`] if a tree is not here.
-    pub fn changed_between(&self, from: Oid, to: Oid) -> Result<Paths, Error> {
-        let mut git = self.plumbing();
-        git.args(["diff-tree", "-r", "--raw", "-z", "--no-renames", "--ignore-submodules=none"]);
-        git.args([from.to_string(), to.to_string()]);
-        let raw = plumb(&mut git, "diff-tree", b"")?;
-        Ok(changes(&[format!("{from}\0").as_bytes(), &raw].concat())
-            .pop()
-            .map_or_else(Paths::new, |all| all.1))
+    pub fn paths_changed(&self, from: Oid, to: Oid) -> Result<Paths, Error> {
+        let mut paths = Paths::new();
+        self.compare(Some(from), Some(to), b"", &mut paths)?;
+        Ok(paths)
+    }
+
+    fn compare(&self, from: Option<Oid>, to: Option<Oid>, at: &[u8], paths: &mut Paths) -> Result<(), Error> {
+        let entries = |tree: Option<Oid>| -> Result<BTreeMap<Vec<u8>, TreeEntry>, Error> {
+            let entries = tree.map_or_else(|| Ok(Vec::new()), |tree| self.tree(tree))?;
+            Ok(entries.into_iter().map(|entry| (entry.name.clone(), entry)).collect())
+        };
+        let (before, after) = (entries(from)?, entries(to)?);
+        for name in before.keys().chain(after.keys().filter(|name| !before.contains_key(*name))) {
+            let (old, new) = (before.get(name), after.get(name));
+            if old.map(|old| (old.mode, old.oid)) == new.map(|new| (new.mode, new.oid)) {
+                continue;
+            }
+            let path = [at, name].concat();
+            let tree =
+                |entry: Option<&TreeEntry>| entry.filter(|entry| entry.is_tree()).map(|entry| entry.oid);
+            if tree(old).is_some() || tree(new).is_some() {
+                self.compare(tree(old), tree(new), &[&path, b"/".as_slice()].concat(), paths)?;
+            }
+            if old.or(new).is_some_and(|entry| !entry.is_tree()) || new.is_some_and(|entry| !entry.is_tree())
+            {
+                paths.insert(path);
+            }
+        }
+        Ok(())
     }
 
     /// Returns what identifies the patch of each commit, leaving out `folder`. White space and line
@@ -162,22 +188,6 @@ impl Repo {
             Some(1) => Ok(None),
             _ => Err(run::failed(&["merge-tree"], &output.stderr)),
         }
-    }
-}
-
-fn plumb(git: &mut Command, what: &str, stdin: &[u8]) -> Result<Vec<u8>, Error> {
-    let output = process::run(git, Some(stdin), Limits::default(), |_| ())?;
-    if output.status.success() { Ok(output.stdout) } else { Err(run::failed(&[what], &output.stderr)) }
-}
-
-/// Narrows a command down to `paths`, unless they are too many to be told.
-fn add_paths(git: &mut Command, paths: &Paths) {
-    git.arg("--");
-    let named: Result<Vec<_>, _> = paths.iter().map(|path| gix::path::from_byte_slice(path)).collect();
-    if let Ok(named) = named
-        && named.len() <= MAX_PATHS
-    {
-        git.args(named);
     }
 }
 

@@ -5,10 +5,10 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::{Branch, Found, folder_of, is_no_op};
+use super::{Branch, Found};
 use crate::domain::id::Oid;
 use crate::domain::message;
-use crate::platform::git::{CommitInfo, Error, Line, Paths, Repo};
+use crate::platform::git::{Changes, CommitInfo, Error, Paths, Repo};
 use crate::store::looked::Looked;
 
 /// How many commits of a base are looked at, newest first.
@@ -19,9 +19,6 @@ const MAX_OWN: usize = 1_000;
 
 /// How many commits a merge of the branch is tried with.
 const MAX_TRIALS: usize = 50;
-
-/// How much later than its commit the date of an author may be said to be.
-const SLACK_S: u64 = 24 * 60 * 60;
 
 /// A commit of the branch that changes more than the protocol's folder.
 struct Own {
@@ -41,10 +38,11 @@ pub(super) struct Search<'a> {
     point: Oid,
     /// What the whole branch changes.
     paths: Paths,
+    /// Without those that the base has itself.
     own: Vec<Own>,
-    /// What need not be looked at.
-    hidden: Vec<Oid>,
-    since_s: u64,
+    /// What the base did since, as far as it was not looked through.
+    from: Oid,
+    changes: Changes,
 }
 
 impl<'a> Search<'a> {
@@ -60,47 +58,39 @@ impl<'a> Search<'a> {
         let Some(point) = repo.merge_base(base, tip).filter(|point| *point != base && *point != tip) else {
             return Ok(None);
         };
-        let folder = format!("{}/", folder_of(branch.protocol));
-        let is_content = |path: &Vec<u8>| !path.starts_with(folder.as_bytes());
-        let (mut own, mut since_s) = (Vec::new(), u64::MAX);
-        for (oid, mut paths) in repo.changed_by(&branch.work, &Paths::new())? {
-            paths.retain(is_content);
-            if paths.is_empty() {
-                continue;
-            }
+        let begin = branch.protocol.created.base_commit;
+        let mut own = Vec::new();
+        for oid in branch.work.iter().copied().filter(|oid| !repo.is_between(*oid, begin, base)) {
             let info = repo.commit(oid)?;
-            let authored_s = u64::try_from(info.authored_s).unwrap_or(0);
-            since_s = since_s.min(info.time_ms / 1000).min(authored_s);
-            own.push(Own { oid, time_ms: info.time_ms, paths });
+            if let [parent] = *info.parents {
+                let mut paths = repo.paths_changed(repo.tree_of(parent)?, info.tree)?;
+                paths.retain(|path| branch.is_content(path));
+                if !paths.is_empty() {
+                    own.push(Own { oid, time_ms: info.time_ms, paths });
+                }
+            }
         }
         let Some(newest_ms) = own.iter().map(|own| own.time_ms).max() else { return Ok(None) };
         if repo.commit(base)?.time_ms < newest_ms {
             return Ok(None);
         }
-        let mut paths = repo.changed_between(point, tip)?;
-        paths.retain(is_content);
-        let searched = looked.searched.filter(|searched| repo.is_ancestor(*searched, base));
-        let hidden = [tip].into_iter().chain(searched).collect();
-        let since_s = since_s.saturating_sub(SLACK_S);
-        Ok(Some(Self { repo, branch, base, tip, point, paths, own, hidden, since_s }))
+        let mut paths = repo.paths_changed(repo.tree_of(point)?, repo.tree_of(tip)?)?;
+        paths.retain(|path| branch.is_content(path));
+        let from = looked.searched.filter(|searched| repo.is_ancestor(*searched, base)).unwrap_or(point);
+        let changes = repo.changes_since(from, base, MAX_COMMITS)?;
+        Ok(Some(Self { repo, branch, base, tip, point, paths, own, from, changes }))
     }
 
     /// Looks for one copy of everything, or for a copy of each commit. Says in `looked` what was seen.
     pub(super) fn by_patch(&self, looked: &mut Looked) -> Result<Option<Found>, Error> {
-        let own: &[Own] = if self.own.len() <= MAX_OWN { &self.own } else { &[] };
-        let all: Paths = own.iter().flat_map(|own| &own.paths).chain(&self.paths).cloned().collect();
-        let commits = self.commits(Line::Patches, &all)?;
-        let wanted: HashSet<&Paths> = own.iter().map(|own| &own.paths).chain([&self.paths]).collect();
-        let mut alike = self.repo.changed_by(&commits, &all)?;
-        alike.retain(|(_, paths)| wanted.contains(paths));
-        // Oldest first: the first copy counts.
-        let alike: Vec<Oid> = alike.into_iter().rev().map(|(oid, _)| oid).collect();
         looked.searched = Some(self.base);
+        let own: &[Own] = if self.own.len() <= MAX_OWN { &self.own } else { &[] };
+        let alike = self.alike(own);
         if alike.is_empty() {
             return Ok(None);
         }
-        let folder = folder_of(self.branch.protocol);
-        let ids = self.repo.patch_ids(&alike, &folder)?;
+        let folder = &self.branch.folder;
+        let ids = self.repo.patch_ids(&alike, folder)?;
         let mut of_id: BTreeMap<&str, Vec<(Oid, CommitInfo)>> = BTreeMap::new();
         for oid in alike {
             if let Some(id) = ids.get(&oid) {
@@ -112,12 +102,12 @@ impl<'a> Search<'a> {
             copies.iter().find(|(_, info)| self.is_later(info, time_ms)).map(|(oid, _)| *oid)
         };
         let newest_ms = self.own.iter().map(|own| own.time_ms).max().unwrap_or(0);
-        let whole = self.repo.patch_id_between(self.point, self.tip, &folder)?;
+        let whole = self.repo.patch_id_between(self.point, self.tip, folder)?;
         if let Some(commit) = copy(whole.as_ref(), newest_ms) {
             return Ok(Some(Found { rule: "squash", commit }));
         }
         let oids: Vec<Oid> = own.iter().map(|own| own.oid).collect();
-        let own_ids = self.repo.patch_ids(&oids, &folder)?;
+        let own_ids = self.repo.patch_ids(&oids, folder)?;
         let mut copies: HashMap<Oid, Oid> = looked.copies.iter().copied().collect();
         for own in own {
             if let Some(found) = copy(own_ids.get(&own.oid), own.time_ms) {
@@ -134,16 +124,36 @@ impl<'a> Search<'a> {
         Ok(last.map(|commit| Found { rule: "rebase", commit }))
     }
 
+    /// Returns the commits of the base that change the very paths of the branch, or of one of its
+    /// commits; oldest first, since the first copy counts.
+    fn alike(&self, own: &[Own]) -> Vec<Oid> {
+        let wanted: HashSet<Vec<&Vec<u8>>> = own
+            .iter()
+            .map(|own| &own.paths)
+            .chain([&self.paths])
+            .map(|paths| paths.iter().collect())
+            .collect();
+        let is_alike = |paths: &Paths| {
+            let content: Vec<&Vec<u8>> = paths.iter().filter(|path| self.branch.is_content(path)).collect();
+            !content.is_empty() && wanted.contains(&content)
+        };
+        self.changes.iter().rev().filter(|(_, paths)| is_alike(paths)).map(|(oid, _)| *oid).collect()
+    }
+
     /// Looks for a commit of the base at which merging the branch would have changed nothing.
     pub(super) fn historical(&self) -> Result<Option<Found>, Error> {
-        let folder = folder_of(self.branch.protocol);
+        let is_ours = |path: &Vec<u8>| self.paths.contains(path) || !self.branch.is_content(path);
+        if !self.changes.iter().any(|(_, paths)| paths.iter().any(is_ours)) {
+            return Ok(None);
+        }
+        let folder = &self.branch.folder;
         let mut paths = self.paths.clone();
         paths.insert(folder.clone().into_bytes());
-        let planned = |oid: Oid| self.repo.tree_path(self.repo.tree_of(oid)?, &folder);
+        let planned = |oid: Oid| self.repo.tree_path(self.repo.tree_of(oid)?, folder);
         let final_plan = planned(self.branch.tip)?.map(|entry| entry.oid);
         let mut trials = Vec::new();
-        for oid in self.commits(Line::FirstParents, &paths)?.into_iter().rev().filter(|oid| *oid != self.base)
-        {
+        let line = self.repo.first_parents_since(self.from, self.base, &paths, MAX_COMMITS)?;
+        for oid in line.into_iter().rev().filter(|oid| *oid != self.base) {
             if let Some(plan) = planned(oid)? {
                 let is_hinted = self.is_hinted(&self.repo.commit(oid)?);
                 trials.push((!is_hinted, Some(plan.oid) != final_plan, oid));
@@ -151,15 +161,11 @@ impl<'a> Search<'a> {
         }
         trials.sort_by_key(|(is_plain, is_unfinished, _)| (*is_plain, *is_unfinished));
         for (_, _, oid) in trials.into_iter().take(MAX_TRIALS) {
-            if is_no_op(self.repo, self.branch.protocol, oid, self.branch.tip)? {
+            if self.branch.is_no_op(self.repo, oid)? {
                 return Ok(Some(Found { rule: "historical-no-op", commit: oid }));
             }
         }
         Ok(None)
-    }
-
-    fn commits(&self, line: Line, paths: &Paths) -> Result<Vec<Oid>, Error> {
-        self.repo.commits_since(self.base, &self.hidden, (self.since_s, MAX_COMMITS), line, paths)
     }
 
     /// Whether a commit was made after what it may be a copy of, or says whose work it is.
