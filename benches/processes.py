@@ -457,6 +457,47 @@ def sync(area, rounds):
     }, max(5, rounds // 2))
 
 
+def merge(area, rounds):
+    """A base with 10,000 commits since the branch point, each to one of 100 files, that holds no merge."""
+    repo = area.repo("merge-10000")
+    if not (repo / ".git/godzilla").exists():
+        for number in range(100):
+            (repo / f"{number}.txt").write_text("0\n")
+        area.run(["git", "add", "."], repo)
+        area.run(["git", "commit", "-qm", "files"], repo)
+        area.run([BIN, "init", "--yes", "--no-hooks"], repo)
+        work = json.loads(area.run([BIN, "plan", "A plan", "--step", "One", "--json"], repo).stdout)["worktree"]
+        for name in ("1.txt", "2.txt"):
+            (Path(work) / name).write_text("work\n")
+            area.run(["git", "commit", "-qam", f"feat: {name}"], work)
+        area.run([BIN, "list"], repo)
+        now, stream = int(time.time()), []
+        for number in range(10000):
+            text = f"{number}\n"
+            stream.append(f"commit refs/heads/main\ncommitter Bench <bench@example.com> {now + number} +0000\ndata 1\nx\n"
+                          + ("from refs/heads/main^0\n" if number == 0 else "")
+                          + f"M 100644 inline {number % 100}.txt\ndata {len(text)}\n{text}\n")
+        area.run(["git", "fast-import", "--quiet", "--force"], repo, input="".join(stream).encode())
+        area.run(["git", "gc", "-q"], repo)
+        area.run(["git", "reset", "-q", "--hard"], repo)
+    cache = repo / ".git/godzilla/cache"
+    log = ["git", "log", "-p", "main", "^0001-a-plan"]
+
+    def patches():
+        area.run(["git", "patch-id", "--stable"], repo, input=area.run(log, repo).stdout)
+
+    def forget(part):
+        return lambda: shutil.rmtree(cache, ignore_errors=True) if part is None else (cache / part).unlink(missing_ok=True)
+
+    listing = lambda: area.run([BIN, "list", "--json"], repo)
+    measure("a merge is looked for in 10,000 commits", {
+        "git log -p | git patch-id": (None, patches),
+        "list, never looked": (forget(None), listing),
+        "list, looked before, no list remembered": (forget("list"), listing),
+        "list, warm": (None, listing),
+    }, max(5, rounds // 4))
+
+
 def writers(area, rounds):
     del rounds
     repo = area.many(1)
@@ -472,7 +513,7 @@ def writers(area, rounds):
 
 
 ROWS = {"hooks": hooks, "append": append, "plan": plan, "list": list_rows, "others": others, "ci": ci, "sync": sync, "fold": fold,
-        "writers": writers}
+        "merge": merge, "writers": writers}
 
 
 def main():

@@ -2,6 +2,7 @@
 //! clone that merged, by another one, and by one that never had the branch.
 
 mod absent;
+mod patches;
 mod prompt;
 
 use serde_json::Value;
