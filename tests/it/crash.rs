@@ -15,7 +15,7 @@ use std::sync::Mutex;
 use serde_json::Value;
 
 use self::scenarios::{SCENARIOS, Scenario};
-use super::support::{Place, World, dir_in_memory};
+use super::support::{Place, World};
 
 /// How many scenarios run at once.
 const N_WORKERS: usize = 3;
@@ -76,8 +76,7 @@ impl Trial {
     fn new(scenario: &'static Scenario) -> Self {
         let world = World::in_memory();
         (scenario.set_up)(&world);
-        let saved = dir_in_memory();
-        copy(world.path(), saved.path());
+        let saved = world.save();
         let log = saved.path().with_extension("points");
         Self { scenario, world, saved, log }
     }
@@ -93,7 +92,7 @@ impl Trial {
                 continue;
             }
             for nth in occurrences(&point, n_hits) {
-                self.restore();
+                self.world.restore(&self.saved);
                 let killed = (self.scenario.run)(&self.world, &self.env(&format!("{point}:{nth}")));
                 let has_died = self.read_log().contains(&format!("died at {point}"));
                 if has_died {
@@ -147,14 +146,6 @@ impl Trial {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    fn restore(&self) {
-        for entry in std::fs::read_dir(self.world.path()).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) }.unwrap();
-        }
-        copy(self.saved.path(), self.world.path());
-    }
-
     /// Returns what must not depend on when and how often the command was run.
     fn outcome(&self) -> String {
         let a = self.world.place("a");
@@ -193,12 +184,6 @@ fn occurrences(point: &str, n_hits: usize) -> BTreeSet<usize> {
     let all =
         if point == "object.write" { vec![1, 2, n_hits / 3, n_hits / 2, n_hits] } else { vec![1, n_hits] };
     all.into_iter().filter(|nth| (1..=n_hits).contains(nth)).collect()
-}
-
-fn copy(from: &Path, to: &Path) {
-    let from = format!("{}/.", from.display());
-    let status = std::process::Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap();
-    assert!(status.success());
 }
 
 /// Writes what a person would ask for: protocols, their steps and events, branches, worktrees.

@@ -89,7 +89,8 @@ impl<'w> Stage<'w> {
 }
 
 fn numbered(n_lines: usize) -> String {
-    (1..=n_lines).map(|number| format!("line {number}\n")).collect()
+    let lines: Vec<String> = (1..=n_lines).map(|number| format!("line {number}\n")).collect();
+    lines.concat()
 }
 
 /// Changes the lines of the base that the work changed, and the files that it added.
@@ -262,10 +263,8 @@ fn merged(place: &Place<'_>) -> Value {
 
 /// Plays one case and returns what each clone takes it for: the one that merged and another one, each
 /// by itself and again from what it remembers, then all with one that only knows the events.
-fn play(init: &[&str], play: fn(&Stage<'_>)) -> Vec<Value> {
-    let world = World::in_memory();
-    let stage = Stage::set(&world, init);
-    play(&stage);
+fn play(stage: &Stage<'_>, init: &[&str], play: fn(&Stage<'_>)) -> Vec<Value> {
+    play(stage);
     stage.home.git(&["push", "--quiet", "origin", "main"]);
     let mut seen = Vec::new();
     for place in [&stage.other, &stage.home] {
@@ -278,6 +277,7 @@ fn play(init: &[&str], play: fn(&Stage<'_>)) -> Vec<Value> {
     for place in [&stage.other, &stage.home, &stage.other] {
         place.godzilla_ok(&["sync"]);
     }
+    let world = stage.home.world;
     world.place("").git(&["clone", "--quiet", "--single-branch", "srv.git", "c"]);
     let late = world.place("c");
     late.godzilla_ok(&[&["init", "--yes"], init].concat());
@@ -290,10 +290,14 @@ fn play(init: &[&str], play: fn(&Stage<'_>)) -> Vec<Value> {
 
 #[track_caller]
 fn play_all(init: &[&str]) {
+    let world = World::in_memory();
+    let stage = Stage::set(&world, init);
+    let saved = world.save();
     let mut wrong = Vec::new();
     for (what, rule, case) in TABLE {
         println!("{what}");
-        let seen = play(init, *case);
+        world.restore(&saved);
+        let seen = play(&stage, init, *case);
         let want = rule.map_or(Value::Null, Value::from);
         if seen.iter().any(|rule| *rule != want) {
             wrong.push(format!("{what}: {want} shows as {seen:?}"));

@@ -65,6 +65,22 @@ impl World {
         self.dir.path()
     }
 
+    /// Returns a copy of everything, to come back to.
+    pub(crate) fn save(&self) -> TempDir {
+        let saved = dir_in_memory();
+        copy(self.path(), saved.path());
+        saved
+    }
+
+    /// Makes everything as it was saved.
+    pub(crate) fn restore(&self, saved: &TempDir) {
+        for entry in std::fs::read_dir(self.path()).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) }.unwrap();
+        }
+        copy(saved.path(), self.path());
+    }
+
     pub(crate) fn place(&self, name: &str) -> Place<'_> {
         Place { world: self, path: self.path().join(name) }
     }
@@ -225,6 +241,12 @@ impl Place<'_> {
 /// Makes a folder in memory, where the system offers that.
 pub(crate) fn dir_in_memory() -> TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
+fn copy(from: &Path, to: &Path) {
+    let from = format!("{}/.", from.display());
+    let status = Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap();
+    assert!(status.success());
 }
 
 /// Runs a command to its end.
