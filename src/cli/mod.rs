@@ -167,6 +167,9 @@ fn context(ui: &mut Ui) -> Result<Context, CliError> {
         Ok(completed) => {
             for plan in completed {
                 ui.note(format!("completed the plan of {}, which had been interrupted", plan.name));
+                for warning in &plan.warnings {
+                    ui.warn(warning);
+                }
             }
         }
         // It can wait, as in a repository that is only read.

@@ -172,7 +172,7 @@ pub fn plan(ctx: &Context, request: &Request) -> Result<Planned, Error> {
     };
     planned.root = appended.protocol.map(|protocol| protocol.root.to_string());
     fail::point("plan.stream");
-    planned.warnings = worktree::add(ctx, &name, worktree.as_deref())?;
+    planned.warnings = worktree::add(ctx, &name, worktree.as_deref(), worktree::Wish::User)?;
     fail::point("plan.worktree");
     intent.remove(ctx)?;
     Ok(planned)

@@ -13,6 +13,7 @@ mod first;
 mod fuzz;
 mod hooks;
 mod hostile;
+mod hostile_config;
 mod laws;
 mod merges;
 mod model;

@@ -2,6 +2,7 @@
 //! worktrees through `git` itself.
 
 mod config;
+mod hardened;
 mod loose;
 mod moves;
 mod notes;

@@ -56,8 +56,15 @@ pub fn git_version() -> Result<(u32, u32), Error> {
 }
 
 impl Repo {
-    /// Returns a `git` that works on this repository, whatever the current folder is.
+    /// Returns a `git` that works on this repository, whatever the current folder is, and runs nothing
+    /// that the repository names.
     pub fn git(&self) -> Command {
+        let mut git = self.git_here(false);
+        self.keep_local(&mut git);
+        git
+    }
+
+    pub(super) fn git_here(&self, with_hooks: bool) -> Command {
         let mut git = clean_git();
         // Not as the folder of the process: that would have to be forked, which costs more than to spawn.
         git.arg("-C").arg(self.work_dir().unwrap_or(&self.git_dir));
@@ -65,7 +72,19 @@ impl Repo {
         if let Some(dir) = self.work_dir() {
             git.arg("--work-tree").arg(dir);
         }
+        self.harden(&mut git, with_hooks);
         git
+    }
+
+    /// Runs `git` with `args` as if the user had typed it: with the hooks of the repository.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Git`] if it fails.
+    pub fn git_for_user(&self, args: &[&str]) -> Result<(), Error> {
+        let mut git = self.git_here(true);
+        let output = process::run(git.args(args), None, Limits::default(), |_| ())?;
+        if output.status.success() { Ok(()) } else { Err(failed(args, &output.stderr)) }
     }
 
     /// Runs `git` with `args` and returns its output.

@@ -3,6 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
+use super::hardened::{RECEIVE, UPLOAD};
 use super::{Error, Repo};
 use crate::domain::id::Oid;
 use crate::platform::process::{self, Limits};
@@ -89,7 +90,7 @@ impl Repo {
         for batch in updates.chunks(MAX_REFS_A_PUSH) {
             let mut git = self.transport_git(how);
             git.args(["push", "--porcelain", "--no-verify", "--no-follow-tags", "--recurse-submodules=no"]);
-            git.arg("--no-signed").arg("--progress");
+            git.arg("--no-signed").arg("--progress").args(self.server_option(remote, RECEIVE));
             for update in batch {
                 let expected = update.expected.map(|oid| oid.to_string()).unwrap_or_default();
                 git.arg(format!("--force-with-lease={}:{expected}", update.name));
@@ -135,7 +136,7 @@ impl Repo {
             "--no-auto-maintenance",
             "--recurse-submodules=no",
         ]);
-        git.arg("--progress");
+        git.arg("--progress").args(self.server_option(remote, UPLOAD));
         if prune {
             git.arg("--prune");
         }
@@ -150,13 +151,13 @@ impl Repo {
     /// Whether `remote` holds a branch; one that does not answer holds none.
     pub fn remote_has_branches(&self, remote: &str, how: Transport) -> bool {
         let mut git = self.transport_git(how);
-        git.args(["ls-remote", "--heads", "--", remote]);
+        git.args(["ls-remote", "--heads"]).args(self.server_option(remote, UPLOAD)).args(["--", remote]);
         process::run(&mut git, None, how.limits(), |_| ())
             .is_ok_and(|output| output.status.success() && !output.stdout.is_empty())
     }
 
     fn transport_git(&self, how: Transport) -> Command {
-        let mut git = self.git();
+        let mut git = self.git_here(false);
         // Fetching and pushing reads no file of the work tree.
         let seconds = how.silence.as_secs().max(1).to_string();
         git.args(["-c", "http.lowSpeedLimit=1", "-c"]).arg(format!("http.lowSpeedTime={seconds}"));
@@ -164,7 +165,7 @@ impl Repo {
             git.args(["-c", "credential.interactive=false"]);
             git.env("GIT_TERMINAL_PROMPT", "0").env("GIT_ASKPASS", "").env("SSH_ASKPASS_REQUIRE", "never");
             if env::var("GIT_SSH").is_none() {
-                let ssh = env::var("GIT_SSH_COMMAND").or_else(|| self.config("core.sshCommand"));
+                let ssh = env::var("GIT_SSH_COMMAND").or_else(|| self.user_config("core.sshCommand"));
                 let ssh = ssh.unwrap_or_else(|| "ssh".to_owned());
                 git.env("GIT_SSH_COMMAND", format!("{ssh} -o BatchMode=yes -o ConnectTimeout={seconds}"));
                 git.env("GIT_SSH_VARIANT", "ssh");

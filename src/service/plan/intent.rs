@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::Planned;
+use super::worktree::Wish;
 use crate::domain::id::{Name, Oid};
 use crate::platform::lock::Lock;
 use crate::platform::{fail, fs};
@@ -87,7 +88,8 @@ pub(super) fn recover_locked(ctx: &Context) -> Result<Vec<Planned>, Error> {
         let view = streams.view(&intent.name)?;
         let protocol = folded(&view.content, None).protocol;
         if let Some(protocol) = protocol.filter(|protocol| protocol.plan_commit == Some(intent.commit)) {
-            let warnings = super::worktree::add(ctx, &intent.name, intent.worktree.as_deref())?;
+            let path = intent.worktree.as_deref();
+            let warnings = super::worktree::add(ctx, &intent.name, path, Wish::Note)?;
             completed.push(Planned {
                 name: intent.name.clone(),
                 root: Some(protocol.root.to_string()),

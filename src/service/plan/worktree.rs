@@ -43,8 +43,17 @@ fn stays_in(main: &Path, path: &Path) -> bool {
     real.is_some_and(|real| real.starts_with(main) && !real.starts_with(main.join(".git")))
 }
 
+/// Who wants a worktree.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wish {
+    /// The user, who gets what `git worktree add` gives: hooks run, and filters too.
+    User,
+    /// A note in the repository, for which no program runs that the repository names.
+    Note,
+}
+
 /// Adds the worktree and returns warnings. One that is there already is left alone.
-pub(super) fn add(ctx: &Context, name: &Name, path: Option<&Path>) -> Result<Vec<String>, Error> {
+pub(super) fn add(ctx: &Context, name: &Name, path: Option<&Path>, wish: Wish) -> Result<Vec<String>, Error> {
     let Some(path) = path else {
         let is_wanted = ctx.settings.worktree_mode == WorktreeMode::Protocol;
         let warning =
@@ -61,8 +70,21 @@ pub(super) fn add(ctx: &Context, name: &Name, path: Option<&Path>) -> Result<Vec
     };
     // A path that holds something else, or a full disk: the protocol stands, and `worktree add` can
     // be repeated by hand.
-    match ctx.repo.git_text(&["worktree", "add", "--quiet", "--", text, name.as_str()]) {
-        Ok(_) => Ok(Vec::new()),
+    if wish == Wish::Note && !ctx.repo.main_work_dir().is_some_and(|main| stays_in(&main, path)) {
+        return Ok(vec![format!("no worktree: `{text}` leads out of the repository's own folder")]);
+    }
+    let args = ["worktree", "add", "--quiet", "--", text, name.as_str()];
+    let added = match wish {
+        Wish::User => ctx.repo.git_for_user(&args),
+        Wish::Note if ctx.repo.names_filters() => {
+            return Ok(vec![format!(
+                "no worktree, since this repository's own filters would run; add it with `git worktree add {text} {name}`"
+            )]);
+        }
+        Wish::Note => ctx.repo.git_text(&args).map(drop),
+    };
+    match added {
+        Ok(()) => Ok(Vec::new()),
         Err(err) => Ok(vec![format!("no worktree: {}", crate::service::error_chain(&err))]),
     }
 }
