@@ -318,7 +318,7 @@ fn asking_server() -> String {
         for stream in listener.incoming() {
             let Ok(mut stream) = stream else { return };
             let mut bytes = [0; 4096];
-            stream.read(&mut bytes).ok();
+            drop(stream.read(&mut bytes));
             let answer = "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\"\r\n\
                           Content-Length: 0\r\nConnection: close\r\n\r\n";
             stream.write_all(answer.as_bytes()).ok();

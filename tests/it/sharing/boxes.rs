@@ -248,10 +248,10 @@ fn d2_a_box_is_deleted_with_its_exact_value() {
         "#!/bin/sh\ngit-upload-pack \"$@\"\nexec git --git-dir \"$1\" update-ref {name} {more} >&2\n"
     );
     write_hook(&wrapper, &text);
-    a.git(&["config", "remote.origin.uploadpack", wrapper.to_str().unwrap()]);
+    a.user_config("remote.origin.uploadpack", wrapper.to_str());
     sync(&a);
     assert_eq!(ref_at(&server, &name), Some(more), "the deletion was refused");
-    a.git(&["config", "--unset", "remote.origin.uploadpack"]);
+    a.user_config("remote.origin.uploadpack", None);
     settle(&[&a, &b]);
     assert_eq!((jobs(&b).len(), boxes_at(&server).len()), (2, 0));
 }

@@ -89,7 +89,7 @@ fn truth_10_a_server_that_hangs_when_state_is_pushed() {
             pid.display()
         ),
     );
-    a.git(&["config", "remote.origin.receivepack", wrapper.to_str().unwrap()]);
+    a.user_config("remote.origin.receivepack", wrapper.to_str());
     a.git(&["config", "godzilla.sync.pushTimeoutSeconds", "1"]);
     let commit = work.commit("one.txt", "feat: a part");
     let pushed = work.try_git(&["push", "--quiet"]);
@@ -97,7 +97,7 @@ fn truth_10_a_server_that_hangs_when_state_is_pushed() {
     let server = world.place("srv.git");
     assert_eq!(ref_at(&server, &format!("refs/heads/{NAME}")), Some(commit));
     assert_is_gone(std::fs::read_to_string(pid).unwrap().trim());
-    a.git(&["config", "--unset", "remote.origin.receivepack"]);
+    a.user_config("remote.origin.receivepack", None);
     recovers(&world, &a, &b);
 }
 
@@ -120,13 +120,13 @@ fn truth_10_a_read_only_server() {
         &wrapper,
         "#!/bin/sh\nif [ -n \"$GODZILLA_HOOK_DEPTH\" ]; then echo 'remote: you may not write here' >&2; exit 1; fi\nexec git-receive-pack \"$@\"\n",
     );
-    a.git(&["config", "remote.origin.receivepack", wrapper.to_str().unwrap()]);
+    a.user_config("remote.origin.receivepack", wrapper.to_str());
     work.commit("one.txt", "feat: a part");
     let pushed = work.try_git(&["push", "--quiet"]);
     said_of_push(&pushed);
     let shown = a.godzilla(&["sync", "--json"]);
     assert_eq!(shown.code, Some(7), "{shown}");
-    a.git(&["config", "--unset", "remote.origin.receivepack"]);
+    a.user_config("remote.origin.receivepack", None);
     recovers(&world, &a, &b);
 }
 

@@ -18,7 +18,7 @@ fn before_each_push(world: &World, place: &Place<'_>, command: &str) {
     let path = world.path().join("receive");
     let text = format!("#!/bin/sh\n({command}) >/dev/null 2>&1\nexec git-receive-pack \"$@\"\n");
     write_hook(&path, &text);
-    place.git(&["config", "remote.origin.receivepack", path.to_str().unwrap()]);
+    place.user_config("remote.origin.receivepack", path.to_str());
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn s3_every_update_carries_what_was_fetched_as_its_expected_value() {
     let synced = a.json(&["sync"]);
     assert_eq!(synced["remotes"][0]["result"], "ok", "{synced}");
     assert_eq!(std::fs::read_to_string(own.join("n")).unwrap().trim(), "3");
-    a.git(&["config", "--unset", "remote.origin.receivepack"]);
+    a.user_config("remote.origin.receivepack", None);
     sync(&b);
     assert_agree(&[&a, &b]);
     assert_eq!(lines_at(&a, PUSHED).iter().filter(|line| line.contains("faster")).count(), 4);

@@ -187,6 +187,19 @@ impl Place<'_> {
         serde_json::from_str(&text).unwrap_or_else(|err| panic!("{err}: {text}"))
     }
 
+    /// Sets a key of the user's own configuration that counts in this clone alone, or takes it back. Our
+    /// own git takes programs from nowhere else.
+    pub(crate) fn user_config(&self, key: &str, value: Option<&str>) {
+        let file = self.world.path().join("home/of-one-clone");
+        let file = file.to_str().unwrap();
+        match value {
+            Some(value) => self.git(&["config", "--file", file, key, value]),
+            None => self.git(&["config", "--file", file, "--unset", key]),
+        };
+        let condition = format!("includeIf.gitdir:{}/.path", self.path.display());
+        self.git(&["config", "--global", &condition, file]);
+    }
+
     /// Plans a protocol with steps `One`, `Two`, … and returns its worktree.
     #[track_caller]
     pub(crate) fn plan(&self, title: &str, steps: &[&str]) -> Place<'_> {
