@@ -199,6 +199,17 @@ def list_rows(area, rounds):
         print(f"\npeak memory: warm {int(peak.stdout) / 1024:.0f} MiB, cold {int(cold.stdout) / 1024:.0f} MiB")
 
 
+def doctor(area, rounds):
+    for n in (1000, 10000):
+        repo = area.many(n, packed=True)
+        area.run([BIN, "list"], repo)
+        measure(f"doctor --json, {n} protocols, packed, warm", {
+            "git fsck --connectivity-only": (None, lambda: area.run(["git", "fsck", "--connectivity-only"], repo)),
+            "git godzilla list --json": (None, lambda: area.run([BIN, "list", "--json"], repo)),
+            "git godzilla doctor --json": (None, lambda: area.run([BIN, "doctor", "--json"], repo)),
+        }, min(rounds, 10))
+
+
 def others(area, rounds):
     """Tools for the same purpose with as many items; each is measured where it is on PATH."""
     repo = area.many(1000, packed=True)
@@ -512,8 +523,8 @@ def writers(area, rounds):
           f"{96 / wall:.0f} events/s")
 
 
-ROWS = {"hooks": hooks, "append": append, "plan": plan, "list": list_rows, "others": others, "ci": ci, "sync": sync, "fold": fold,
-        "merge": merge, "writers": writers}
+ROWS = {"hooks": hooks, "append": append, "plan": plan, "list": list_rows, "doctor": doctor, "others": others, "ci": ci,
+        "sync": sync, "fold": fold, "merge": merge, "writers": writers}
 
 
 def main():

@@ -7,6 +7,11 @@ gz_event=@EVENT@
 gz_binary=@BINARY@
 gz_ours= gz_copied= gz_status=0 gz_answer=0
 
+# Whoever asks whether git comes this far gets an answer, and nothing else runs.
+if [ -n "${GODZILLA_PROBE-}" ]; then
+  exec "$gz_binary" hook "$gz_event"
+fi
+
 case $0 in
 */*) gz_previous=$0.godzilla-prev ;;
 *) gz_previous=./$0.godzilla-prev ;;

@@ -11,8 +11,8 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use self::commands::{
-    act, ci_report, config, demo, explain, hooks, init, list, log, notes, plan, qa, ready, show, status,
-    sync, trust,
+    act, ci_report, config, demo, doctor, explain, hooks, init, list, log, notes, plan, qa, ready, show,
+    status, sync, trust,
 };
 use self::error::{CLOSED_PIPE, CliError};
 use self::ui::{Color, Ui};
@@ -87,6 +87,7 @@ enum Command {
     Hook(hooks::HookArgs),
     Notes(notes::Args),
     Config(config::Args),
+    Doctor(doctor::Args),
     Demo(demo::Args),
 }
 
@@ -180,11 +181,16 @@ fn context(ui: &mut Ui) -> Result<Context, CliError> {
 
 /// Opens the repository with its settings, and says what of them cannot be understood.
 fn context_as_is(ui: &mut Ui) -> Result<Context, CliError> {
-    let repo = open(ui)?;
-    let settings = Settings::load(&repo);
-    for warning in &settings.warnings {
+    let ctx = context_unwarned(ui)?;
+    for warning in &ctx.settings.warnings {
         ui.warn(warning);
     }
+    Ok(ctx)
+}
+
+fn context_unwarned(ui: &Ui) -> Result<Context, CliError> {
+    let repo = open(ui)?;
+    let settings = Settings::load(&repo);
     Ok(Context::of_command(repo, settings))
 }
 
@@ -219,6 +225,7 @@ fn dispatch(ui: &mut Ui, command: Command) -> Result<ExitCode, CliError> {
         Command::Hook(args) => Ok(crate::hooks::run(&args.name, &args.args)),
         Command::Notes(args) => notes::run(ui, &args),
         Command::Config(args) => config::run(ui, &args),
+        Command::Doctor(args) => doctor::run(ui, &args),
         Command::Demo(args) => demo::run(ui, args),
     }
 }

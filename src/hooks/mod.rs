@@ -13,7 +13,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use crate::domain::id::Name;
-use crate::platform::git::Repo;
+use crate::platform::git::{self, Repo};
 use crate::platform::{env, hook_files};
 use crate::service::context::Context;
 use crate::service::error_chain;
@@ -38,7 +38,8 @@ pub fn event_of(program: &Path) -> Option<&'static str> {
 
 /// Runs the hook `event` as the link `program`, and returns its exit code.
 pub fn run_link(program: &Path, event: &str, args: &[OsString]) -> ExitCode {
-    if event == "prepare-commit-msg" && commit::is_left_to_commit_msg(program, args) {
+    let is_probe = env::var_os(git::PROBE).is_some();
+    if !is_probe && event == "prepare-commit-msg" && commit::is_left_to_commit_msg(program, args) {
         return ExitCode::SUCCESS;
     }
     run(event, args)
@@ -46,6 +47,10 @@ pub fn run_link(program: &Path, event: &str, args: &[OsString]) -> ExitCode {
 
 /// Runs the hook `event` and returns its exit code.
 pub fn run(event: &str, args: &[OsString]) -> ExitCode {
+    if let Some(token) = env::var(git::PROBE) {
+        say(&git::probe_answer(event, &token));
+        return ExitCode::SUCCESS;
+    }
     if env::hooks_are_off() || !concerns_us(event, args) {
         return ExitCode::SUCCESS;
     }

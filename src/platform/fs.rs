@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{clock, fail};
@@ -80,18 +80,32 @@ pub fn write_new_link(path: &Path, target: &[u8]) -> io::Result<()> {
 /// Removes what processes that died left unfinished in `dir`. Whatever cannot be removed stays: it
 /// does no harm.
 pub fn remove_old_drafts(dir: &Path) {
-    let Ok(entries) = fs::read_dir(dir) else { return };
-    for entry in entries.flatten() {
-        let is_draft = entry.file_name().as_encoded_bytes().starts_with(DRAFT_PREFIX.as_bytes());
-        let is_old = || {
-            let modified = entry.metadata().and_then(|meta| meta.modified()).ok()?;
-            let modified = modified.duration_since(std::time::UNIX_EPOCH).ok()?;
-            Some(modified + MAX_DRAFT_AGE < Duration::from_millis(clock::now_ms()))
-        };
-        if is_draft && is_old() == Some(true) {
-            drop(fs::remove_file(entry.path()));
-        }
+    for draft in old_drafts(dir) {
+        drop(fs::remove_file(draft));
     }
+}
+
+/// Returns what processes that died left unfinished in `dir`.
+pub fn old_drafts(dir: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(dir) else { return Vec::new() };
+    let is_draft =
+        |entry: &fs::DirEntry| entry.file_name().as_encoded_bytes().starts_with(DRAFT_PREFIX.as_bytes());
+    let drafts = entries.flatten().filter(is_draft).map(|entry| entry.path());
+    drafts.filter(|path| is_older(path, MAX_DRAFT_AGE)).collect()
+}
+
+/// Whether there is something at `path` that was last written longer ago than `age`.
+pub fn is_older(path: &Path, age: Duration) -> bool {
+    let modified = || {
+        let modified = fs::symlink_metadata(path).and_then(|meta| meta.modified()).ok()?;
+        modified.duration_since(std::time::UNIX_EPOCH).ok()
+    };
+    modified().is_some_and(|modified| modified + age < Duration::from_millis(clock::now_ms()))
+}
+
+/// Whether files can be made in `dir`.
+pub fn is_writable(dir: &Path) -> bool {
+    tempfile::Builder::new().prefix(DRAFT_PREFIX).tempfile_in(dir).is_ok()
 }
 
 /// A temporary file is private; a file in its place is not.

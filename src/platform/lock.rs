@@ -120,6 +120,16 @@ impl Lock {
     }
 }
 
+/// Returns the git lock that a dead holder of the lock at `path` announced and did not take back, there
+/// or not. `None` if somebody holds the lock.
+pub fn dead_announcement(path: &Path) -> Option<PathBuf> {
+    let file = File::open(path).ok()?;
+    file.try_lock_shared().ok()?;
+    let mut note = String::new();
+    (&file).take(64 * 1024).read_to_string(&mut note).ok()?;
+    note.split_once('\n').map(|(git_lock, _)| git_lock.into())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -124,17 +124,22 @@ pub fn init(ctx: &Context, request: &Request) -> std::result::Result<Initialised
 
 /// Removes what processes that died left unfinished in the folders that we write to.
 pub(super) fn remove_old_drafts(repo: &Repo) {
-    let state = repo.state_dir();
-    for dir in [repo.git_dir(), &state, &state.join("intents"), &state.join("cache")] {
-        fs::remove_old_drafts(dir);
-    }
-    fs::remove_old_drafts(&repo.common_dir().join("info"));
-    for folder in std::fs::read_dir(state.join("spool")).into_iter().flatten().flatten() {
-        fs::remove_old_drafts(&folder.path());
+    for folder in draft_folders(repo) {
+        fs::remove_old_drafts(&folder);
     }
 }
 
-fn choose_remote(repo: &Repo, wanted: Option<&str>) -> std::result::Result<Option<Remote>, Error> {
+/// Returns the folders that we write files to.
+pub(super) fn draft_folders(repo: &Repo) -> Vec<PathBuf> {
+    let state = repo.state_dir();
+    let mut folders = vec![repo.git_dir().to_owned(), state.clone(), repo.common_dir().join("info")];
+    folders.extend(["intents", "cache"].map(|name| state.join(name)));
+    let spools = std::fs::read_dir(state.join("spool")).into_iter().flatten().flatten();
+    folders.extend(spools.map(|folder| folder.path()));
+    folders
+}
+
+pub(super) fn choose_remote(repo: &Repo, wanted: Option<&str>) -> std::result::Result<Option<Remote>, Error> {
     let remotes = repo.remotes();
     if let Some(name) = wanted {
         let near = remotes.iter().map(|remote| remote.name.clone()).collect();
@@ -239,18 +244,9 @@ impl Setup<'_> {
     }
 
     fn refspecs(&mut self, remote: &Remote) -> std::result::Result<(), Error> {
-        let key = format!("remote.{}.fetch", remote.name);
-        let missing: Vec<String> = refs::fetch_refspecs(&remote.name)
-            .into_iter()
-            .filter(|refspec| !remote.fetch.contains(refspec))
-            .collect();
-        let result = if missing.is_empty() { Result::Unchanged } else { self.changed() };
+        let result = if missing_refspecs(remote).is_empty() { Result::Unchanged } else { self.changed() };
         if !self.dry_run {
-            // The one that the others limit comes last, so that a crash never fetches too much.
-            for refspec in missing.iter().rev() {
-                self.ctx.repo.config_edit(&["--add", &key, refspec])?;
-                fail::point("init.refspec");
-            }
+            add_refspecs(&self.ctx.repo, remote)?;
         }
         self.say("refspec", remote.name.clone(), result, "git fetch and git pull bring state from it");
         Ok(())
@@ -348,6 +344,28 @@ impl Setup<'_> {
         self.say("project", "project", Result::Done, "recorded");
         Ok(())
     }
+}
+
+/// Returns the refspecs that bring state and that `remote` does not have.
+pub(super) fn missing_refspecs(remote: &Remote) -> Vec<String> {
+    let mut missing = refs::fetch_refspecs(&remote.name);
+    missing.retain(|refspec| !remote.fetch.contains(refspec));
+    missing
+}
+
+/// Adds the refspecs that `remote` does not have.
+///
+/// # Errors
+///
+/// [`Error`] if git's configuration cannot be written.
+pub(super) fn add_refspecs(repo: &Repo, remote: &Remote) -> std::result::Result<(), Error> {
+    let key = format!("remote.{}.fetch", remote.name);
+    // The one that the others limit comes last, so that a crash never fetches too much.
+    for refspec in missing_refspecs(remote).iter().rev() {
+        repo.config_edit(&["--add", &key, refspec])?;
+        fail::point("init.refspec");
+    }
+    Ok(())
 }
 
 /// Installs our hooks into `dir`.

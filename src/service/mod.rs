@@ -7,6 +7,7 @@ pub mod ci_report;
 pub mod consent;
 pub mod context;
 pub mod demo;
+pub mod doctor;
 pub mod error;
 pub mod exclude;
 pub mod explain;

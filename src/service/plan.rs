@@ -10,7 +10,7 @@ pub mod worktree;
 
 use std::path::PathBuf;
 
-pub use intent::recover;
+pub use intent::{interrupted, recover};
 
 use self::intent::Intent;
 use super::context::Context;

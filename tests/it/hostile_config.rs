@@ -170,6 +170,8 @@ const READING: &[&[&str]] = &[
     &["init", "--dry-run"],
     &["ci-report", "success", "--job", "j", "--output", "reports"],
     &["comment", "text", "-p", "1"],
+    &["doctor"],
+    &["doctor", "--fix"],
 ];
 
 /// Settings of the repository, of its worktree, of a file that it includes, and spelled in the old way.

@@ -9,6 +9,7 @@ mod cli_snapshots;
 mod compat;
 mod crash;
 mod demo;
+mod doctor;
 mod first;
 mod fuzz;
 mod hooks;

@@ -37,6 +37,7 @@ fn an_empty_repository() {
     check(&place, "status.v1", &["status"]);
     check(&place, "ready.v1", &["ready"]);
     check(&place, "sync.v1", &["sync"]);
+    check(&place, "doctor.v1", &["doctor"]);
     check(&place, "hooks.v1", &["hooks", "status"]);
     check(&place, "notes.v1", &["notes", "rebuild"]);
     check(&place, "config.v1", &["config", "show"]);
@@ -65,6 +66,7 @@ fn a_protocol_with_everything() {
     check(&a, "sync.v1", &["sync"]);
     check(&a, "sync.v1", &["sync", "origin"]);
     work.git(&["commit", "--quiet", "--amend", "-m", "feat(login): a form"]);
+    check(&a, "doctor.v1", &["doctor", "--fix"]);
     check(&a, "list.v1", &["list"]);
     check(&a, "status.v1", &["status"]);
     let status = check(&work, "protocol.v1", &["status"]);

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use crate::cli::error::CliError;
 use crate::cli::ui::{DIM, GREEN, RED, Table, Ui};
 use crate::platform::env;
-use crate::platform::hook_files::{self, Mode};
-use crate::service::init;
+use crate::platform::hook_files::{self, HookStatus, Mode};
+use crate::service::{doctor, init};
 
 /// Install, remove or inspect the hooks that advance steps on commit and push
 #[derive(clap::Args, Debug)]
@@ -52,17 +52,22 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
         Command::Status => None,
     };
     let binary = env::current_exe().unwrap_or_default();
-    let status = hook_files::status(&dir, &binary);
+    let status: Vec<(HookStatus, Option<bool>)> = hook_files::status(&dir, &binary)
+        .into_iter()
+        .map(|hook| {
+            let called = doctor::answers(&ctx.repo, &hook);
+            (hook, called)
+        })
+        .collect();
     if ui.json {
         let hooks: Vec<Value> = status
             .iter()
-            .map(|hook| {
-                let (mode, called) = match hook.mode {
-                    Mode::Symlink => ("symlink", Some(true)),
-                    Mode::Shim => ("shim", Some(true)),
-                    Mode::Chained { .. } => ("foreign", None),
-                    Mode::Foreign => ("foreign", Some(false)),
-                    Mode::Absent | Mode::Broken(_) => ("missing", Some(false)),
+            .map(|(hook, called)| {
+                let mode = match hook.mode {
+                    Mode::Symlink => "symlink",
+                    Mode::Shim => "shim",
+                    Mode::Chained { .. } | Mode::Foreign => "foreign",
+                    Mode::Absent | Mode::Broken(_) => "missing",
                 };
                 json!({ "event": hook.event, "mode": mode, "called": called, "chain": hook.chain })
             })
@@ -80,8 +85,11 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
         return Ok(ExitCode::SUCCESS);
     }
     let mut table = Table::default();
-    for hook in &status {
+    for (hook, called) in &status {
         let (said, style) = match &hook.mode {
+            Mode::Symlink | Mode::Shim if *called == Some(false) => {
+                ("not called: git was asked to, and did not".to_owned(), RED)
+            }
             Mode::Symlink => ("called by git directly".to_owned(), GREEN),
             Mode::Shim => ("called after the hook that was there".to_owned(), GREEN),
             Mode::Chained { by } => (format!("called by {by}"), GREEN),

@@ -4,6 +4,7 @@ pub(super) mod act;
 pub(super) mod ci_report;
 pub(super) mod config;
 pub(super) mod demo;
+pub(super) mod doctor;
 pub(super) mod explain;
 pub(super) mod hooks;
 pub(super) mod init;

@@ -27,7 +27,7 @@ const LEVEL: i32 = 1;
 const WINDOW_BITS: u8 = 13;
 
 /// Files of this prefix are removed by `git prune` and `git gc` when a write was interrupted.
-const TEMPORARY: &str = "tmp_obj_";
+pub(super) const TEMPORARY: &str = "tmp_obj_";
 
 type Object = (Kind, Box<[u8]>);
 

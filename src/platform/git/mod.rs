@@ -3,12 +3,14 @@
 
 mod config;
 mod hardened;
+mod leftovers;
 mod loose;
 mod moves;
 mod notes;
 mod objects;
 mod open;
 mod patches;
+mod probe;
 mod refs;
 mod run;
 mod transport;
@@ -21,11 +23,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use config::{ConfigLine, Remote};
+pub use leftovers::DamagedRef;
 pub use moves::{Move, MoveError};
 pub use notes::NotesError;
 pub use objects::{CommitInfo, NewCommit, TreeEntry};
 pub use open::{OpenError, init_if_needed};
 pub use patches::{Changes, Paths};
+pub use probe::{PROBE, answer as probe_answer};
 pub use refs::Head;
 pub use run::{forget_repository, git_version};
 pub use transport::{PushResult, RefPush, Transport, TransportError};

@@ -156,7 +156,7 @@ impl Repo {
         Ok(names)
     }
 
-    fn loose_names(&self, prefix: &str) -> Result<Vec<String>, Error> {
+    pub(super) fn loose_names(&self, prefix: &str) -> Result<Vec<String>, Error> {
         /// Folders may be links, as git has it; two that lead into each other have an end.
         const MAX_LINKS: usize = 2;
 

@@ -80,6 +80,18 @@ pub fn recover(ctx: &Context) -> Result<Vec<Planned>, Error> {
     }
 }
 
+/// Returns the names of plans that were interrupted, while none is being made.
+pub fn interrupted(ctx: &Context) -> Vec<Name> {
+    let path = ctx.repo.state_dir().join("locks").join("number");
+    if read(ctx).is_empty() {
+        return Vec::new();
+    }
+    match Lock::acquire(&path, std::time::Duration::ZERO) {
+        Ok(_guard) => read(ctx).into_iter().map(|intent| intent.name).collect(),
+        Err(_) => Vec::new(),
+    }
+}
+
 /// As [`recover`], for who holds the lock on numbers.
 pub(super) fn recover_locked(ctx: &Context) -> Result<Vec<Planned>, Error> {
     let mut completed = Vec::new();

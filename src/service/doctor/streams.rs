@@ -1,0 +1,87 @@
+//! Refs and what they hold.
+
+use std::collections::BTreeMap;
+
+use super::{Checkup, Severity};
+use crate::platform::git::DamagedRef;
+use crate::service::list::{self, Listing};
+use crate::store::cache::Row;
+use crate::store::refs;
+
+impl Checkup<'_> {
+    pub(super) fn streams(&mut self) {
+        let mut has_damage = false;
+        for prefix in [refs::SHARED, refs::TRACKING, refs::LOCAL] {
+            match self.ctx.repo.damaged_refs(prefix) {
+                Ok(damaged) => {
+                    has_damage |= !damaged.is_empty();
+                    for damaged in damaged {
+                        self.damaged(&damaged);
+                    }
+                }
+                Err(err) => self.unlisted(&err),
+            }
+        }
+        match list::list(self.ctx) {
+            Ok(listing) => self.listed(&listing, has_damage),
+            Err(err) => self.unlisted(&err),
+        }
+    }
+
+    fn damaged(&mut self, damaged: &DamagedRef) {
+        let path = damaged.path.display();
+        let fix = match damaged.last {
+            Some(last) if !damaged.name.starts_with(refs::TRACKING) => format!("echo {last} >'{path}'"),
+            _ => format!("rm '{path}' && git godzilla sync"),
+        };
+        let message = format!("{} says nothing that is a commit", damaged.name);
+        self.say("ref.damaged", Severity::Error, message, Some(fix));
+    }
+
+    fn unlisted(&mut self, err: &dyn std::error::Error) {
+        let message = format!("refs cannot be listed: {}", crate::service::error_chain(err));
+        let is_known = self.findings.iter().any(|finding| finding.message == message);
+        if !is_known {
+            self.say("ref.damaged", Severity::Error, message, Some("git fsck".to_owned()));
+        }
+    }
+
+    fn listed(&mut self, listing: &Listing, has_damage: bool) {
+        for (name, why) in &listing.set_aside {
+            let fix = if has_damage { None } else { Some("git godzilla sync".to_owned()) };
+            self.say("stream.unreadable", Severity::Error, format!("{name}: {why}"), fix);
+        }
+        self.collisions(listing);
+        let unshared: usize = listing.rows.iter().map(|row| row.unshared_events).sum();
+        if let Some(home) = listing.inventory.home().filter(|_| unshared > 0) {
+            let events = if unshared == 1 { "event is" } else { "events are" };
+            let message = format!("{unshared} {events} not on {home} yet");
+            let fix = Some("git godzilla sync".to_owned());
+            self.say("events.unshared", Severity::Info, message, fix);
+        }
+        if listing.unmatched_ci_reports > 0 {
+            let message =
+                format!("{} CI reports name nothing that is known here", listing.unmatched_ci_reports);
+            self.say("events.unmatched", Severity::Info, message, None);
+        }
+    }
+
+    /// Two protocols with one number: the names tell them apart, people do not.
+    fn collisions(&mut self, listing: &Listing) {
+        let mut by_number: BTreeMap<u64, Vec<&Row>> = BTreeMap::new();
+        for row in &listing.rows {
+            by_number.entry(row.number).or_default().push(row);
+        }
+        let next = by_number.last_key_value().map_or(1, |(number, _)| number + 1);
+        for (number, mut rows) in by_number.into_iter().filter(|(_, rows)| rows.len() > 1) {
+            rows.sort_by_key(|row| &row.id);
+            let names: Vec<&str> = rows.iter().map(|row| row.name.as_str()).collect();
+            let message = format!("{} have the number {number}", names.join(" and "));
+            let is_live = |row: &&&Row| !matches!(row.status.as_str(), "completed" | "cancelled");
+            let live: Vec<&Row> = rows.iter().filter(is_live).copied().collect();
+            let fix = live.last().map(|last| format!("git godzilla renumber {} {next}", last.name));
+            let severity = if live.len() > 1 { Severity::Warning } else { Severity::Info };
+            self.say("number.collision", severity, message, fix.filter(|_| live.len() > 1));
+        }
+    }
+}
