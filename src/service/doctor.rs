@@ -62,7 +62,9 @@ const FIX: &str = "git godzilla doctor --fix";
 ///
 /// [`Error`] if the repository cannot be read at all.
 pub fn doctor(ctx: &Context, fix: bool) -> Result<Vec<Finding>, Error> {
-    let may_write = fix && fs::is_writable(ctx.repo.common_dir());
+    let state = ctx.repo.state_dir();
+    let may_write =
+        fix && fs::is_writable(ctx.repo.common_dir()) && (!state.exists() || fs::is_writable(&state));
     let mut checkup = Checkup { ctx, may_write, findings: Vec::new() };
     if fix && !may_write {
         checkup.say(

@@ -67,6 +67,20 @@ fn it_works_without_init_and_in_a_bare_repository() {
     assert_eq!(world.place("").godzilla(&["doctor"]).code, Some(4));
 }
 
+/// Without a place of our own nothing of ours can be written, whoever runs this.
+#[test]
+fn a_repository_that_cannot_be_written_is_only_looked_at() {
+    let world = World::new();
+    let a = planned(&world);
+    let left = ".git/objects/00/tmp_obj_x";
+    a.write(left, "half");
+    age(&a.path.join(left), 2);
+    std::fs::rename(a.path.join(".git/godzilla"), a.path.join(".git/godzilla-was")).unwrap();
+    a.write(".git/godzilla", "");
+    assert_eq!(codes(&a, &["--fix"]), ["clone.not_set_up", "files.leftover", "repository.read_only"]);
+    assert!(a.path.join(left).exists());
+}
+
 #[test]
 fn hooks_that_are_gone_come_back() {
     let world = World::new();
@@ -273,6 +287,15 @@ fn a_stream_whose_objects_are_gone_is_named() {
     std::fs::remove_dir_all(a.path.join(".git/godzilla/cache")).ok();
     let found = findings(&a, &["--fix"]);
     assert!(found.iter().any(|found| found["code"] == "stream.unreadable"), "{found:?}");
+}
+
+#[test]
+fn boxes_that_are_none_are_named() {
+    let world = World::new();
+    let a = planned(&world);
+    a.git(&["push", "--quiet", "origin", "HEAD:refs/godzilla/inbox/01"]);
+    a.git(&["fetch", "--quiet"]);
+    assert_eq!(codes(&a, &["--fix"]), ["box.unreadable"]);
 }
 
 #[test]

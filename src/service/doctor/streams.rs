@@ -6,6 +6,7 @@ use super::{Checkup, Severity};
 use crate::platform::git::DamagedRef;
 use crate::service::list::{self, Listing};
 use crate::store::cache::Row;
+use crate::store::inventory::read_box;
 use crate::store::refs;
 
 impl Checkup<'_> {
@@ -52,6 +53,7 @@ impl Checkup<'_> {
             self.say("stream.unreadable", Severity::Error, format!("{name}: {why}"), fix);
         }
         self.collisions(listing);
+        self.boxes(listing);
         let unshared: usize = listing.rows.iter().map(|row| row.unshared_events).sum();
         if let Some(home) = listing.inventory.home().filter(|_| unshared > 0) {
             let events = if unshared == 1 { "event is" } else { "events are" };
@@ -63,6 +65,21 @@ impl Checkup<'_> {
             let message =
                 format!("{} CI reports name nothing that is known here", listing.unmatched_ci_reports);
             self.say("events.unmatched", Severity::Info, message, None);
+        }
+    }
+
+    /// Drop boxes that nobody can read are passed over by everybody.
+    fn boxes(&mut self, listing: &Listing) {
+        for drop_box in &listing.inventory.boxes {
+            let why = match read_box(&self.ctx.repo, drop_box.tip) {
+                Ok(content) if content.lines().is_empty() => "it holds no event".to_owned(),
+                Ok(_) => continue,
+                Err(err) => crate::service::error_chain(&err),
+            };
+            let (name, remote) = (&drop_box.name, &drop_box.remote);
+            let message = format!("{name} at {remote} is of no use: {why}");
+            let fix = Some(format!("git push {remote} :{name}, if nobody else reads it"));
+            self.say("box.unreadable", Severity::Info, message, fix);
         }
     }
 
