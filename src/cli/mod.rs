@@ -1,18 +1,21 @@
 //! The command line: parse, call one service, show the result.
 
 mod commands;
+mod complete;
 pub mod error;
 mod json;
+mod pages;
 mod ui;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use clap::ValueHint::DirPath;
 
 use self::commands::{
-    act, ci_report, config, demo, doctor, explain, hooks, init, list, log, notes, plan, qa, ready, show,
-    status, sync, trust,
+    act, ci_report, completions, config, demo, doctor, explain, hooks, init, list, log, man, notes, plan,
+    qa, ready, show, status, sync, trust,
 };
 use self::error::{CLOSED_PIPE, CliError};
 use self::ui::{Color, Ui};
@@ -44,11 +47,11 @@ struct Global {
     json: bool,
 
     /// Run as if started in this folder
-    #[arg(short = 'C', value_name = "PATH", global = true)]
+    #[arg(short = 'C', value_name = "PATH", value_hint = DirPath, global = true)]
     directory: Option<PathBuf>,
 
     /// The repository's git folder
-    #[arg(long, value_name = "PATH", global = true)]
+    #[arg(long, value_name = "PATH", value_hint = DirPath, global = true)]
     git_dir: Option<PathBuf>,
 
     /// When to use colours; `NO_COLOR` and `CLICOLOR_FORCE` are honoured
@@ -89,6 +92,10 @@ enum Command {
     Config(config::Args),
     Doctor(doctor::Args),
     Demo(demo::Args),
+    Completions(completions::Args),
+    Man(man::Args),
+    #[command(name = "__complete", hide = true)]
+    OfferWords(completions::CompleteArgs),
 }
 
 /// Runs the command line and returns the exit code.
@@ -227,5 +234,8 @@ fn dispatch(ui: &mut Ui, command: Command) -> Result<ExitCode, CliError> {
         Command::Config(args) => config::run(ui, &args),
         Command::Doctor(args) => doctor::run(ui, &args),
         Command::Demo(args) => demo::run(ui, args),
+        Command::Completions(args) => completions::run(ui, &args),
+        Command::Man(args) => man::run(ui, &args),
+        Command::OfferWords(args) => completions::complete(ui, &args),
     }
 }

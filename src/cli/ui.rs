@@ -66,6 +66,18 @@ impl Ui {
         writeln!(self.out, "{}", harmless(&line.to_string())).map_err(Into::into)
     }
 
+    /// Writes text of our own, such as a script, byte for byte.
+    ///
+    /// # Errors
+    ///
+    /// If stdout is closed.
+    pub(super) fn verbatim(&mut self, text: &str) -> Result<(), CliError> {
+        self.end_progress();
+        let mut out = io::stdout().lock();
+        out.write_all(text.as_bytes())?;
+        out.flush().map_err(Into::into)
+    }
+
     /// Writes a JSON document in one line. What a terminal would obey is escaped, which changes nothing
     /// for a parser.
     ///

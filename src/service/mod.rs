@@ -4,6 +4,7 @@ pub mod act;
 pub mod base;
 pub mod branch;
 pub mod ci_report;
+pub mod complete;
 pub mod consent;
 pub mod context;
 pub mod demo;

@@ -115,6 +115,11 @@ impl Cache {
         (over || entry.key.bases == key.bases).then_some(&entry.rows)
     }
 
+    /// Returns the rows of a stream as they were last computed, whatever has happened since.
+    pub fn last_seen(&self, name: &str) -> &[Rc<Row>] {
+        self.file.entries.get(name).map(|entry| entry.rows.as_slice()).unwrap_or_default()
+    }
+
     pub fn put(&mut self, name: &str, key: Key, rows: Vec<Rc<Row>>) {
         self.file.entries.insert(name.to_owned(), Entry { key, rows });
         self.changed = true;

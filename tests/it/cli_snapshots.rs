@@ -580,36 +580,38 @@ fn help_of_all_and_of_one() {
     Usage: git godzilla [OPTIONS] <COMMAND>
 
     Commands:
-      init       Set this clone up: refspecs, hooks, and what the remote already knows
-      plan       Turn a description into a protocol: a branch with a plan, and a worktree
-      list       List all protocols
-      status     Show the protocol of the current branch, or what is going on in all of them
-      show       Show one protocol: its steps, commits, CI and what to do next
-      log        Show the events of one protocol, in the order in which they count
-      ready      List the steps that can be started now
-      explain    Say why a protocol stands where it does, and what to do about it
-      start      Begin a step
-      done       End the work on a step: it needs QA next, or is completed if its plan asks for none
-      next       Begin the next step whose turn it is
-      block      Say that a step cannot go on
-      unblock    Let a blocked step go on where it was
-      skip       Give a step up; the next one's turn comes
-      approve    Complete a step that needs QA, on your word
-      retry      Begin a failed or blocked step once more
-      pause      Hold a protocol; commits are still recorded, but move nothing
-      resume     Let a paused protocol go on
-      cancel     Give a protocol up, with its open steps; its branch and worktree stay
-      complete   Complete a protocol that will never be merged (a merge completes it by itself)
-      comment    Add a note for people
-      qa         Run the gates of a step and record the verdict; a step that needs QA ends on it
-      trust      Agree to run the gates that judge a protocol, exactly as they are now
-      ci-report  Report how a CI job ended, from within the job
-      sync       Share state with a remote: fetch, take over, push
-      hooks      Install, remove or inspect the hooks that advance steps on commit and push
-      notes      Notes on the commits of protocols, for `git log --notes=godzilla`
-      config     Show the settings that are in effect
-      doctor     Find what is wrong in this clone, and mend what is safe to mend
-      demo       Play the whole life of a protocol in a scratch area
+      init         Set this clone up: refspecs, hooks, and what the remote already knows
+      plan         Turn a description into a protocol: a branch with a plan, and a worktree
+      list         List all protocols
+      status       Show the protocol of the current branch, or what is going on in all of them
+      show         Show one protocol: its steps, commits, CI and what to do next
+      log          Show the events of one protocol, in the order in which they count
+      ready        List the steps that can be started now
+      explain      Say why a protocol stands where it does, and what to do about it
+      start        Begin a step
+      done         End the work on a step: it needs QA next, or is completed if its plan asks for none
+      next         Begin the next step whose turn it is
+      block        Say that a step cannot go on
+      unblock      Let a blocked step go on where it was
+      skip         Give a step up; the next one's turn comes
+      approve      Complete a step that needs QA, on your word
+      retry        Begin a failed or blocked step once more
+      pause        Hold a protocol; commits are still recorded, but move nothing
+      resume       Let a paused protocol go on
+      cancel       Give a protocol up, with its open steps; its branch and worktree stay
+      complete     Complete a protocol that will never be merged (a merge completes it by itself)
+      comment      Add a note for people
+      qa           Run the gates of a step and record the verdict; a step that needs QA ends on it
+      trust        Agree to run the gates that judge a protocol, exactly as they are now
+      ci-report    Report how a CI job ended, from within the job
+      sync         Share state with a remote: fetch, take over, push
+      hooks        Install, remove or inspect the hooks that advance steps on commit and push
+      notes        Notes on the commits of protocols, for `git log --notes=godzilla`
+      config       Show the settings that are in effect
+      doctor       Find what is wrong in this clone, and mend what is safe to mend
+      demo         Play the whole life of a protocol in a scratch area
+      completions  Complete commands, options and names in your shell, as `git godzilla <TAB>`
+      man          Show the manual, or put it where `git godzilla --help` finds it
 
     Options:
       -h, --help     Print help (see more with '--help')

@@ -7,6 +7,7 @@
 mod ci_delivery;
 mod cli_snapshots;
 mod compat;
+mod completion;
 mod crash;
 mod demo;
 mod doctor;
@@ -16,6 +17,7 @@ mod hooks;
 mod hostile;
 mod hostile_config;
 mod laws;
+mod manual;
 mod merges;
 mod model;
 mod objects;

@@ -19,7 +19,7 @@ use crate::service::demo::{self, Error, Played, Request, Told};
 #[derive(clap::Args, Debug)]
 pub(in crate::cli) struct Args {
     /// Play in this folder, which must be absent or empty, and keep it
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     keep: Option<PathBuf>,
 }
 

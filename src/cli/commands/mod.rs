@@ -2,14 +2,17 @@
 
 pub(super) mod act;
 pub(super) mod ci_report;
+pub(super) mod completions;
 pub(super) mod config;
 pub(super) mod demo;
 pub(super) mod doctor;
 pub(super) mod explain;
+mod home;
 pub(super) mod hooks;
 pub(super) mod init;
 pub(super) mod list;
 pub(super) mod log;
+pub(super) mod man;
 pub(super) mod notes;
 pub(super) mod plan;
 pub(super) mod qa;

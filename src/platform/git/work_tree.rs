@@ -128,12 +128,11 @@ impl Repo {
         Ok(hidden)
     }
 
-    /// Returns a git that runs nothing for reading files that only the repository's own configuration
-    /// names: no filters, no hooks, no file system monitor.
+    /// Returns a git that reads files without the filters that only the repository's own configuration
+    /// names.
     fn hardened(&self) -> Command {
         let mut git = self.git();
-        git.args(["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false"]);
-        // Nor may it tell git to look less closely.
+        // What the repository says may not make git look less closely either.
         git.args([
             "-c",
             "core.trustctime=true",
