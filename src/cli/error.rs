@@ -74,7 +74,7 @@ impl From<OpenError> for CliError {
 
 impl From<InvalidName> for CliError {
     fn from(err: InvalidName) -> Self {
-        Self::new(Exit::Usage, "name.invalid", err.to_string())
+        Self::new(Exit::Usage, "name.invalid", err.to_string()).hint("git godzilla list")
     }
 }
 
@@ -115,7 +115,9 @@ impl From<Error> for CliError {
             Error::Stream(err) => of_stream(&err, message),
             Error::Transport(err) => of_transport(&err, message),
             Error::Git(err) => of_git(&err, message),
-            Error::Hooks(_) => Self::new(Exit::Refused, "hooks.failed", message),
+            Error::Hooks(_) => {
+                Self::new(Exit::Refused, "hooks.failed", message).hint("git godzilla hooks status")
+            }
             Error::Lock(crate::platform::lock::Error::Busy { .. }) => {
                 Self::new(Exit::Refused, "busy", message)
                     .hint("another git godzilla is at work; run it again")
@@ -170,6 +172,7 @@ fn of_git(err: &git::Error, message: String) -> CliError {
         git::Error::Missing(_) => CliError::new(Exit::Refused, "object.missing", message).hint("git fetch"),
         git::Error::Process(_) | git::Error::Git { .. } => {
             CliError::new(Exit::Program, "git.failed", message)
+                .hint("run it again with GODZILLA_LOG=debug to see what was asked of git")
         }
         git::Error::Gix { .. } | git::Error::Io { .. } | git::Error::Damaged(_) => {
             CliError::new(Exit::Refused, "repository.damaged", message).hint("git fsck")

@@ -4,6 +4,7 @@ mod commands;
 mod complete;
 pub mod error;
 mod json;
+mod pager;
 mod pages;
 mod ui;
 
@@ -57,6 +58,10 @@ struct Global {
     /// When to use colours; `NO_COLOR` and `CLICOLOR_FORCE` are honoured
     #[arg(long, value_enum, default_value_t, value_name = "WHEN", global = true)]
     color: Color,
+
+    /// Show long text as it is, without a pager
+    #[arg(long, global = true)]
+    no_pager: bool,
 }
 
 #[derive(clap::Subcommand, Debug)]
@@ -109,7 +114,10 @@ pub fn run() -> ExitCode {
     };
     let mut ui = Ui::new(cli.global.json, cli.global.color);
     ui.git_dir.clone_from(&cli.global.git_dir);
-    match enter(&cli.global).and_then(|()| dispatch(&mut ui, cli.command)) {
+    ui.no_pager = cli.global.no_pager;
+    let done = enter(&cli.global).and_then(|()| dispatch(&mut ui, cli.command));
+    let shown = ui.finish();
+    match done.and_then(|code| shown.map(|()| code)) {
         Ok(code) => code,
         Err(err) if err.code == CLOSED_PIPE => ExitCode::SUCCESS,
         Err(err) => {

@@ -1,16 +1,20 @@
 //! The terminal: results on stdout, everything else on stderr, and nothing raw on either.
 
+use std::ffi::OsString;
 use std::fmt::Display;
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::PathBuf;
 
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
-use unicode_width::UnicodeWidthStr as _;
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use super::error::CliError;
+use super::pager;
 use crate::domain::text;
-use crate::platform::clock;
+use crate::platform::git::Repo;
+use crate::platform::terminal::{self, Size};
+use crate::platform::{clock, env};
 
 /// Whether to use colours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -22,13 +26,26 @@ pub(super) enum Color {
 }
 
 /// Where a command writes, and what was said for all commands.
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(super) struct Ui {
     pub(super) json: bool,
     /// What `--git-dir` says.
     pub(super) git_dir: Option<PathBuf>,
+    /// What `--no-pager` says.
+    pub(super) no_pager: bool,
+    /// That of the terminal which stdout is.
+    size: Option<Size>,
+    speaks_utf8: bool,
+    /// What is held back for a pager.
+    held: Option<Held>,
     out: anstream::AutoStream<io::StdoutLock<'static>>,
     err: anstream::AutoStream<io::StderrLock<'static>>,
     progress_shown: bool,
+}
+
+struct Held {
+    pager: OsString,
+    text: String,
 }
 
 pub(super) const BOLD: Style = Style::new().bold();
@@ -41,6 +58,8 @@ pub(super) const CYAN: Style = AnsiColor::Cyan.on_default();
 impl Ui {
     pub(super) fn new(json: bool, color: Color) -> Self {
         let choice = match color {
+            // Git has started a pager for us, which takes colours.
+            Color::Auto if is_paged_by_git() => anstream::ColorChoice::Always,
             Color::Auto => anstream::ColorChoice::Auto,
             Color::Always => anstream::ColorChoice::Always,
             Color::Never => anstream::ColorChoice::Never,
@@ -53,7 +72,51 @@ impl Ui {
             anstream::ColorChoice::Auto => anstream::AutoStream::auto(io::stderr().lock()),
             choice => anstream::AutoStream::new(io::stderr().lock(), choice),
         };
-        Self { json, git_dir: None, out, err, progress_shown: false }
+        Self {
+            json,
+            git_dir: None,
+            no_pager: false,
+            size: terminal::size(),
+            speaks_utf8: terminal::speaks_utf8(),
+            held: None,
+            out,
+            err,
+            progress_shown: false,
+        }
+    }
+
+    /// Lets a person page through what comes, if it turns out to be longer than the screen.
+    pub(super) fn page(&mut self, repo: &Repo) {
+        if self.size.is_some() && !self.json && !self.no_pager && self.held.is_none() {
+            self.held = pager::wanted(repo).map(|pager| Held { pager, text: String::new() });
+        }
+    }
+
+    /// Shows what was held back.
+    ///
+    /// # Errors
+    ///
+    /// If stdout is closed.
+    pub(super) fn finish(&mut self) -> Result<(), CliError> {
+        let Some(held) = self.held.take() else { return Ok(()) };
+        let is_long = self.size.is_some_and(|size| pager::is_long(&held.text, size));
+        let plain;
+        let text = if self.out.current_choice() == anstream::ColorChoice::Never {
+            plain = anstream::adapter::strip_str(&held.text).to_string();
+            &plain
+        } else {
+            &held.text
+        };
+        if is_long && pager::show(&held.pager, text) {
+            return Ok(());
+        }
+        self.out.write_all(text.as_bytes()).map_err(Into::into)
+    }
+
+    /// Returns `text` as it is shown: nothing that a terminal would obey, in signs that it can show.
+    fn shown(&self, text: &str) -> String {
+        let text = harmless(text);
+        if self.speaks_utf8 { text } else { text.chars().map(ascii).collect() }
     }
 
     /// Writes one line of results.
@@ -63,7 +126,22 @@ impl Ui {
     /// If stdout is closed.
     pub(super) fn line(&mut self, line: impl Display) -> Result<(), CliError> {
         self.end_progress();
-        writeln!(self.out, "{}", harmless(&line.to_string())).map_err(Into::into)
+        let line = self.shown(&line.to_string());
+        if let Some(held) = &mut self.held {
+            held.text.extend([line.as_str(), "\n"]);
+            return Ok(());
+        }
+        writeln!(self.out, "{line}").map_err(Into::into)
+    }
+
+    /// Writes a table, on a terminal no wider than that.
+    ///
+    /// # Errors
+    ///
+    /// If stdout is closed.
+    pub(super) fn table(&mut self, table: &Table) -> Result<(), CliError> {
+        let columns = self.size.map(|size| size.columns);
+        table.lines_within(columns).into_iter().try_for_each(|line| self.line(line))
     }
 
     /// Writes text of our own, such as a script, byte for byte.
@@ -96,8 +174,13 @@ impl Ui {
     /// Writes what is worth knowing beside the result.
     pub(super) fn note(&mut self, text: impl Display) {
         self.end_progress();
-        // A closed stderr is no reason to stop.
-        drop(writeln!(self.err, "{}", harmless(&text.to_string())));
+        let text = self.shown(&text.to_string());
+        match &mut self.held {
+            // A pager would hide it.
+            Some(held) if io::stderr().is_terminal() => held.text.extend([text.as_str(), "\n"]),
+            // A closed stderr is no reason to stop.
+            _ => drop(writeln!(self.err, "{text}")),
+        }
     }
 
     pub(super) fn warn(&mut self, text: impl Display) {
@@ -201,37 +284,99 @@ pub(super) struct Table {
 }
 
 impl Table {
+    /// What stands between columns.
+    const GAP: usize = 2;
+
     pub(super) fn row<S: Into<String>>(&mut self, cells: impl IntoIterator<Item = (S, Style)>) {
         self.rows.push(cells.into_iter().map(|(cell, style)| (cell.into(), style)).collect());
     }
 
     /// Returns the lines, without spaces at their ends.
     pub(super) fn lines(&self) -> Vec<String> {
-        let n_columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
-        let widths: Vec<usize> = (0..n_columns)
-            .map(|idx| {
-                self.rows
-                    .iter()
-                    .filter_map(|row| row.get(idx))
-                    .map(|(cell, _)| cell.width())
-                    .max()
-                    .unwrap_or(0)
-            })
-            .collect();
-        self.rows
-            .iter()
-            .map(|row| {
-                // Empty cells at the end would only leave spaces behind.
-                let n_cells = row.iter().rposition(|(cell, _)| !cell.is_empty()).map_or(0, |idx| idx + 1);
-                let cells = row.iter().take(n_cells).enumerate().map(|(idx, (cell, style))| {
-                    let is_last = idx + 1 == n_cells || widths[idx] == 0;
-                    let gap = if is_last { 0 } else { widths[idx] - cell.width() + 2 };
-                    styled(*style, cell) + &" ".repeat(gap)
-                });
-                cells.collect()
-            })
-            .collect()
+        self.lines_within(None)
     }
+
+    /// Returns the lines, whose cells are cut as far as it takes to fit into `columns`.
+    fn lines_within(&self, columns: Option<usize>) -> Vec<String> {
+        let mut widths = self.widths();
+        if let Some(columns) = columns {
+            squeeze(&mut widths, columns);
+        }
+        let line = |row: &Vec<(String, Style)>| {
+            // Empty cells at the end would only leave spaces behind.
+            let n_cells = row.iter().rposition(|(cell, _)| !cell.is_empty()).map_or(0, |idx| idx + 1);
+            let cells = row.iter().take(n_cells).enumerate().map(|(idx, (cell, style))| {
+                let cell = cut(cell, widths[idx]);
+                let is_last = idx + 1 == n_cells || widths[idx] == 0;
+                let gap = if is_last { 0 } else { widths[idx] - cell.width() + Self::GAP };
+                styled(*style, cell) + &" ".repeat(gap)
+            });
+            cells.collect()
+        };
+        self.rows.iter().map(line).collect()
+    }
+
+    fn widths(&self) -> Vec<usize> {
+        let n_columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
+        let widest = |idx: usize| {
+            let cells = self.rows.iter().filter_map(|row| row.get(idx));
+            cells.map(|(cell, _)| cell.width()).max().unwrap_or(0)
+        };
+        (0..n_columns).map(widest).collect()
+    }
+}
+
+/// Makes the widest columns narrower until they fit. The first one holds names, which are to be
+/// typed, so it may be twice as wide as the others.
+fn squeeze(widths: &mut [usize], columns: usize) {
+    const LEAST: usize = 6;
+    loop {
+        let n_filled = widths.iter().filter(|width| **width > 0).count();
+        let total = widths.iter().sum::<usize>() + Table::GAP * n_filled.saturating_sub(1);
+        let weight = |idx: &usize| if *idx == 0 { widths[0] / 2 } else { widths[*idx] };
+        let widest = (0..widths.len()).filter(|idx| widths[*idx] > LEAST).max_by_key(weight);
+        let Some(widest) = widest.filter(|_| total > columns) else { return };
+        widths[widest] -= 1;
+    }
+}
+
+/// Returns `text` in at most `width` cells of a terminal, with `…` at its end if it is cut.
+fn cut(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let mut out = String::new();
+    let mut n_left = width.saturating_sub(1);
+    for c in text.chars() {
+        let Some(rest) = n_left.checked_sub(c.width().unwrap_or(0)) else { break };
+        n_left = rest;
+        out.push(c);
+    }
+    out.truncate(out.trim_end().len());
+    out.push('…');
+    out
+}
+
+/// Returns the sign that stands for one of ours where the locale knows ASCII only.
+fn ascii(c: char) -> char {
+    match c {
+        '●' => '*',
+        '○' => 'o',
+        '✓' => '+',
+        '✗' => 'x',
+        '◐' => '?',
+        '‖' => '=',
+        '–' => '-',
+        '→' => '>',
+        '…' => '~',
+        c => c,
+    }
+}
+
+fn is_paged_by_git() -> bool {
+    let in_use = env::var("GIT_PAGER_IN_USE");
+    matches!(in_use.as_deref(), Some("true" | "1"))
+        && env::raw("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// Returns the glyph and the style of a status.
@@ -271,6 +416,30 @@ mod tests {
         ] {
             assert_eq!(harmless(text), want, "{text:?}");
         }
+    }
+
+    #[test]
+    fn tables_are_cut_by_cells_of_the_screen_names_last() {
+        let mut table = Table::default();
+        let plain = Style::new();
+        table.row([
+            ("● 0001-add-a-login-page", plain),
+            ("running", plain),
+            ("漢字のタイトルはとても長い", plain),
+        ]);
+        table.row([("○ 0002-fix", plain), ("planned", plain), ("Fix", plain)]);
+        for (columns, want) in [
+            (None, "● 0001-add-a-login-page  running  漢字のタイトルはとても長い"),
+            (Some(52), "● 0001-add-a-login-page  running  漢字のタイトルは…"),
+            (Some(44), "● 0001-add-a-login-page  running  漢字のタ…"),
+            (Some(20), "● 000…  runni…  漢字…"),
+        ] {
+            let lines = table.lines_within(columns);
+            assert_eq!(lines[0], want);
+            assert!(columns.is_none_or(|columns| lines.iter().all(|line| line.width() <= columns.max(22))));
+        }
+        assert_eq!(cut("abc", 0), "…");
+        assert_eq!(cut("a bcd", 3), "a…");
     }
 
     #[test]

@@ -15,6 +15,12 @@ pub fn var_os(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
+/// Returns a variable that is set, be it to nothing.
+#[expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
+pub fn raw(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
+}
+
 /// Returns the variables whose name begins with `prefix` and that are set, not empty and UTF-8; by
 /// name.
 pub fn vars_with_prefix(prefix: &str) -> Vec<(String, String)> {

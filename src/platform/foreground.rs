@@ -1,7 +1,7 @@
 //! A program in our place: it has our terminal, and we live until it has ended.
 
-use std::io::{self, IsTerminal as _};
-use std::process::{Child, Command, ExitStatus};
+use std::io::{self, IsTerminal as _, Write as _};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 /// How a program ended.
@@ -20,10 +20,26 @@ pub struct Ended {
 ///
 /// [`io::Error`] if it cannot be started.
 pub fn run(command: &mut Command) -> io::Result<Ended> {
+    run_with(command, &[])
+}
+
+/// As [`run`], with `input` on the program's standard input. A program that has read enough may end.
+///
+/// # Errors
+///
+/// [`io::Error`] if it cannot be started.
+pub fn feed(command: &mut Command, input: &[u8]) -> io::Result<Ended> {
+    run_with(command.stdin(Stdio::piped()), input)
+}
+
+fn run_with(command: &mut Command, input: &[u8]) -> io::Result<Ended> {
     // Without a handler the program runs all the same, and a signal ends both.
     let handler = gix::interrupt::init_handler_default(usize::MAX).ok();
     let _handler = handler.map(|handler| handler.with_reset(true).auto_deregister());
     let mut child = command.spawn()?;
+    if let Some(mut stdin) = child.stdin.take() {
+        drop(stdin.write_all(input));
+    }
     let status = wait(&mut child)?;
     let (exit_code, killed_by_ctrl_c) = explain(status);
     Ok(Ended { exit_code, interrupted: killed_by_ctrl_c || gix::interrupt::is_triggered() })

@@ -11,3 +11,4 @@ pub mod lock;
 pub mod memory;
 pub mod process;
 pub mod supervise;
+pub mod terminal;

@@ -623,6 +623,7 @@ fn help_of_all_and_of_one() {
           --git-dir <PATH>  The repository's git folder
           --color <WHEN>    When to use colours; `NO_COLOR` and `CLICOLOR_FORCE` are honoured [default:
                             auto] [possible values: auto, always, never]
+          --no-pager        Show long text as it is, without a pager
     ");
     assert_snapshot!(home.godzilla(&["start", "-h"]), @r"
     Begin a step
@@ -642,5 +643,6 @@ fn help_of_all_and_of_one() {
           --git-dir <PATH>  The repository's git folder
           --color <WHEN>    When to use colours; `NO_COLOR` and `CLICOLOR_FORCE` are honoured [default:
                             auto] [possible values: auto, always, never]
+          --no-pager        Show long text as it is, without a pager
     ");
 }

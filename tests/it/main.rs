@@ -30,4 +30,5 @@ mod schemas;
 mod settings;
 mod sharing;
 mod support;
+mod terminal;
 mod tidy;

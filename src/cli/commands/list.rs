@@ -35,9 +35,9 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
             not_set_up(ui);
         }
     }
-    for line in table(&listing) {
-        ui.line(line)?;
-    }
+    ui.page(&ctx.repo);
+    in_order_of_need(&mut listing);
+    ui.table(&table(&listing))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -53,8 +53,18 @@ pub(super) fn set_aside(ui: &mut Ui, listing: &Listing) {
     }
 }
 
+/// What needs a person comes first, what is over last.
+pub(super) fn in_order_of_need(listing: &mut Listing) {
+    listing.rows.sort_by_key(|row| match row.status.as_str() {
+        "completed" | "cancelled" => 2,
+        "blocked" | "failed" | "paused" => 0,
+        _ if row.current_status.as_deref() == Some("needs_qa") || row.merged_here.is_some() => 0,
+        _ => 1,
+    });
+}
+
 /// The protocols as a table, one a line.
-pub(super) fn table(listing: &Listing) -> Vec<String> {
+pub(super) fn table(listing: &Listing) -> Table {
     let mut table = Table::default();
     for row in &listing.rows {
         let (glyph, style) = status_look(&row.status);
@@ -80,5 +90,5 @@ pub(super) fn table(listing: &Listing) -> Vec<String> {
             (row.title.clone(), plain),
         ]);
     }
-    table.lines()
+    table
 }

@@ -24,6 +24,7 @@ pub(in crate::cli) struct Args {
 pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError> {
     let ctx = crate::cli::context(ui)?;
     let shown = show::load(&ctx, "log", args.name.as_deref())?;
+    ui.page(&ctx.repo);
     for (line, outcome) in shown.content.lines().iter().zip(&shown.folded.outcomes) {
         let reason = reason(outcome);
         if ui.json {

@@ -39,6 +39,7 @@ pub(super) fn print(ui: &mut Ui, ctx: &Context, shown: &Shown) -> Result<(), Cli
     if ui.json {
         return ui.json(&shapes::protocol(shown, &worktrees));
     }
+    ui.page(&ctx.repo);
     let protocol = &shown.protocol;
     let created = &protocol.created;
     let (glyph, style) = status_look(protocol.shown.as_str());
@@ -71,9 +72,7 @@ pub(super) fn print(ui: &mut Ui, ctx: &Context, shown: &Shown) -> Result<(), Cli
         ui.line(line)?;
     }
     ui.line("")?;
-    for line in steps(shown) {
-        ui.line(line)?;
-    }
+    ui.table(&steps(shown))?;
     if !protocol.shown.is_final() {
         let explained = explain::explain(&ctx.repo, shown, None)?;
         ui.line("")?;
@@ -85,7 +84,7 @@ pub(super) fn print(ui: &mut Ui, ctx: &Context, shown: &Shown) -> Result<(), Cli
     Ok(())
 }
 
-fn steps(shown: &Shown) -> Vec<String> {
+fn steps(shown: &Shown) -> Table {
     let plain = anstyle::Style::new();
     let current = shown.protocol.current_step().map(|step| &step.id);
     let mut table = Table::default();
@@ -113,5 +112,5 @@ fn steps(shown: &Shown) -> Vec<String> {
             (facts.join(", "), DIM),
         ]);
     }
-    table.lines()
+    table
 }

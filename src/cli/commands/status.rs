@@ -58,17 +58,15 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
     let n_over = listing.rows.len();
     listing.rows.retain(|row| row.status != "completed" && row.status != "cancelled");
     let n_over = n_over - listing.rows.len();
-    // What needs a person comes first.
-    listing.rows.sort_by_key(|row| !needs_you(row));
+    list_command::in_order_of_need(&mut listing);
+    ui.page(&ctx.repo);
     if listing.rows.is_empty() {
         ui.line("nothing is going on")?;
         if ctx.repo.clone_label().is_none() {
             list_command::not_set_up(ui);
         }
     }
-    for line in list_command::table(&listing) {
-        ui.line(line)?;
-    }
+    ui.table(&list_command::table(&listing))?;
     if n_over > 0 {
         let is = if n_over == 1 { "is" } else { "are" };
         ui.line(format!("and {n_over} that {is} over (git godzilla list)"))?;
@@ -97,9 +95,4 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
         ))?;
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn needs_you(row: &crate::store::cache::Row) -> bool {
-    matches!(row.status.as_str(), "blocked" | "failed" | "paused")
-        || row.current_status.as_deref() == Some("needs_qa")
 }

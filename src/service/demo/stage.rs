@@ -274,7 +274,7 @@ impl<'t> Stage<'t> {
             .env("GIT_CEILING_DIRECTORIES", &self.area)
             .env("GIT_TERMINAL_PROMPT", "0")
             .env("GIT_EDITOR", "true")
-            .env("LC_ALL", "C");
+            .env("LC_ALL", "C.UTF-8");
         // Without these, programs are not found or do not start.
         for name in ["PATH", "TMPDIR", "TEMP", "TMP", "SystemRoot"] {
             if let Some(value) = env::var_os(name) {
