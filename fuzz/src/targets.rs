@@ -1,7 +1,7 @@
 //! The functions; the integration tests include this file.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
-use std::sync::{Mutex, OnceLock};
 
 use git_godzilla::ci::{self, Source};
 use git_godzilla::domain::fold::fold;
@@ -49,19 +49,27 @@ pub fn event_lines(data: &[u8]) {
 
 /// Tip trees: read or refused, and what is read is written and read again as it was.
 pub fn stream_trees(data: &[u8]) {
-    static REPO: OnceLock<Mutex<(Repo, tempfile::TempDir)>> = OnceLock::new();
-
-    let repo = REPO.get_or_init(|| {
-        let dir = tempfile::tempdir().unwrap();
-        for (file, text) in [("HEAD", "ref: refs/heads/main\n"), ("config", "[core]\n\tbare = true\n")] {
-            std::fs::write(dir.path().join(file), text).unwrap();
-        }
-        for folder in ["objects", "refs"] {
-            std::fs::create_dir(dir.path().join(folder)).unwrap();
-        }
-        Mutex::new((Repo::open(dir.path()).unwrap(), dir))
+    thread_local! {
+        static REPO: OnceCell<(Repo, tempfile::TempDir)> = const { OnceCell::new() };
+    }
+    REPO.with(|made| {
+        let (repo, _) = made.get_or_init(make_repo);
+        stream_tree(repo, data);
     });
-    let repo = &repo.lock().unwrap().0;
+}
+
+fn make_repo() -> (Repo, tempfile::TempDir) {
+    let dir = tempfile::tempdir().unwrap();
+    for (file, text) in [("HEAD", "ref: refs/heads/main\n"), ("config", "[core]\n\tbare = true\n")] {
+        std::fs::write(dir.path().join(file), text).unwrap();
+    }
+    for folder in ["objects", "refs"] {
+        std::fs::create_dir(dir.path().join(folder)).unwrap();
+    }
+    (Repo::open(dir.path()).unwrap(), dir)
+}
+
+fn stream_tree(repo: &Repo, data: &[u8]) {
     let mut root = vec![TreeEntry::blob(
         "format",
         repo.write_blob(br#"{"format":1,"min_read":1,"min_write":1}"#).unwrap(),
