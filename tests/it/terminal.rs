@@ -153,6 +153,8 @@ fn a_pager_of_the_repository_is_never_run() {
     let a = planned(&world);
     let log = |vars| show(&a, (200, 4), &["log", "1"], vars);
     a.git(&["config", "core.pager", "touch run; cat"]);
+    a.write(".git/included", "[core]\n\tpager = touch run; cat\n");
+    a.git(&["config", "include.path", "included"]);
     let vars = &[("PAGER", "sed s/^/P:/")];
     assert!(log(vars).stdout.starts_with("P:") && !a.path.join("run").exists());
     a.git(&["config", "--global", "core.pager", "sed s/^/G:/"]);
