@@ -14,6 +14,7 @@ use super::ledger::Ledger;
 use super::spec::QaPolicy;
 use super::state::{Protocol, Step};
 use super::status::{ProtocolMove, ProtocolStatus, StepMove, StepStatus};
+use super::undo;
 
 /// Tells which remote holds a commit of the protocol's branch, if any does.
 pub type Pushed<'a> = &'a dyn Fn(Oid) -> Option<String>;
@@ -314,6 +315,7 @@ pub fn settle(ledger: &mut Ledger<'_>, pushed: Pushed<'_>) {
         .steps
         .iter()
         .filter(|step| is_ready_to_settle(protocol, step, pushed))
+        .filter(|step| !undo::is_held(ledger, &step.id, &[StepMove::Completed, StepMove::Approved]))
         .map(|step| {
             let draft = step_draft(step, completed_by_policy(protocol, step, pushed));
             // What opened the gate happened when its newest report or commit did.
@@ -324,6 +326,8 @@ pub fn settle(ledger: &mut Ledger<'_>, pushed: Pushed<'_>) {
             let cause = step.newest().map_or_else(|| Cause(format!("policy:{}", step.id)), Cause::pushed);
             draft.caused_by(cause, at_ms)
         })
+        // Reconciliation asks of all lines whether an event names a thing, whatever became of it.
+        .filter(|draft| !ledger.names(draft))
         .collect();
     for draft in ready {
         ledger.push(draft);
