@@ -12,6 +12,7 @@ use clap::Parser as _;
 
 use self::commands::{
     act, ci_report, config, demo, explain, hooks, init, list, log, notes, plan, ready, show, status, sync,
+    undo,
 };
 use self::error::{CLOSED_PIPE, CliError};
 use self::ui::{Color, Ui};
@@ -78,6 +79,8 @@ enum Command {
     Cancel(act::CancelArgs),
     Complete(act::CompleteArgs),
     Comment(act::CommentArgs),
+    Undo(undo::UndoArgs),
+    Redo(undo::RedoArgs),
     CiReport(ci_report::Args),
     Sync(sync::Args),
     Hooks(hooks::Args),
@@ -205,6 +208,8 @@ fn dispatch(ui: &mut Ui, command: Command) -> Result<ExitCode, CliError> {
         Command::Cancel(args) => act::cancel(ui, args),
         Command::Complete(args) => act::complete(ui, args),
         Command::Comment(args) => act::comment(ui, args),
+        Command::Undo(args) => undo::undo(ui, &args),
+        Command::Redo(args) => undo::redo(ui, &args),
         Command::CiReport(args) => ci_report::run(ui, args),
         Command::Sync(args) => sync::run(ui, &args),
         Command::Hooks(args) => hooks::run(ui, &args),

@@ -17,12 +17,14 @@ pub mod on_commit;
 pub mod on_merge;
 pub mod on_message;
 pub mod on_push;
+pub mod ops;
 pub mod plan;
 pub mod resolve;
 pub mod settings;
 pub mod share;
 pub mod streams;
 pub mod sync;
+pub mod undo;
 
 use std::time::Duration;
 
