@@ -11,6 +11,7 @@ use super::streams::Streams;
 use crate::domain::event::{Body, Event};
 use crate::domain::id::{Name, StepId, Ulid};
 use crate::domain::ledger::Ledger;
+use crate::domain::sentence;
 use crate::domain::state::Protocol;
 use crate::domain::undo::{Refused, bring_back, take_back};
 
@@ -26,6 +27,8 @@ pub enum Way {
 pub struct Done {
     /// The command that was taken back, or whose undo was.
     pub of: Op,
+    /// What of it was taken or brought back, for people.
+    pub what: String,
     /// The command that did it.
     pub op: Ulid,
     pub streams: Vec<InStream>,
@@ -64,11 +67,14 @@ pub fn undo(ctx: &Context, way: Way, arg: Option<&str>, dry_run: bool) -> Result
         Some(arg) => named(&all, arg)?,
         None => last_of_clone(ctx, &all, way)?,
     };
-    let mut done = Done { of: of.clone(), op: ctx.op, streams: Vec::new() };
-    let mut idle = None;
+    let mut done = Done { of: of.clone(), what: String::new(), op: ctx.op, streams: Vec::new() };
+    let (mut idle, mut decisions) = (None, Vec::new());
     for stream in known.iter().filter(|stream| of.names.contains(&stream.name)) {
         match tried(ctx, stream, way, of.id) {
-            Ok(in_stream) => done.streams.push(in_stream),
+            Ok(in_stream) => {
+                decisions.extend(about(&stream.events, &in_stream.targets));
+                done.streams.push(in_stream);
+            }
             Err(err @ (Refused::BuiltOn { .. } | Refused::Plan { .. } | Refused::Unfit { .. })) => {
                 return Err(err.into());
             }
@@ -78,6 +84,7 @@ pub fn undo(ctx: &Context, way: Way, arg: Option<&str>, dry_run: bool) -> Result
     if let Some(err) = idle.filter(|_| done.streams.is_empty()) {
         return Err(err.into());
     }
+    done.what = sentence::command(&decisions, &|_| None);
     if dry_run {
         return Ok(done);
     }

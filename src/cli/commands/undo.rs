@@ -52,12 +52,9 @@ fn run(ui: &mut Ui, way: Way, op: Option<&str>, dry_run: bool) -> Result<ExitCod
         (Way::Redo, false) => "brought back",
         (Way::Redo, true) => "would bring back",
     };
-    let what = match way {
-        Way::Undo => &*done.of.command,
-        // An undo is named by what it took back.
-        Way::Redo => done.of.command.trim_start_matches("undo: "),
-    };
-    let message = format!("{said} {what}");
+    // An undo or a redo that is taken back is named as such.
+    let verb = ["undo: ", "redo: "].into_iter().find(|verb| done.of.command.starts_with(verb));
+    let message = format!("{said} {}{}", verb.filter(|_| way == Way::Undo).unwrap_or_default(), done.what);
     if ui.json {
         ui.json(&answer(way, &done, dry_run, &message))?;
         return Ok(ExitCode::SUCCESS);

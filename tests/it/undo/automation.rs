@@ -115,6 +115,9 @@ fn a_gate_that_is_open_does_not_repeat_it() {
     assert_eq!((a.statuses(NAME)[1].as_str(), told(&a).len()), ("needs_qa", n_events));
     work.git(&["commit", "--quiet", "--amend", "-m", "feat: another word"]);
     assert_eq!(a.statuses(NAME)[1], "needs_qa");
+    let explained = a.json(&["explain", NAME]);
+    assert_eq!(explained["why"], "step 01-one is done, but its completion was taken back");
+    assert_eq!(explained["next_command"], format!("git godzilla approve 01-one -p {NAME}"));
     work.godzilla_ok(&["approve", "1"]);
     assert_eq!(a.statuses(NAME)[1], "completed");
 }
