@@ -3,6 +3,8 @@
 //! An undo names the events of one command in one stream. What it names and what is in the way of
 //! it follows from the fold; see [`fold`](super::fold) for what it then does.
 
+use std::collections::HashSet;
+
 use super::event::{Body, Draft, Event};
 use super::fold::{Folded, Outcome, outcomes_without};
 use super::id::{Name, StepId, Ulid};
@@ -11,7 +13,7 @@ use super::spec::Specs;
 use super::status::StepMove;
 
 /// How many undos are asked whether an event was rejected because of them.
-const MAX_ASKED: usize = 64;
+const MAX_ASKED: usize = 32;
 
 /// Why a command is not taken back, or not brought back.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -90,8 +92,9 @@ impl<'a> Told<'a> {
     }
 
     /// Returns the places of the events with the given ids that are not set aside.
-    pub fn places<'t>(&self, ids: &'t [Ulid]) -> impl Iterator<Item = usize> + use<'a, 't> {
+    pub fn places(&self, ids: &[Ulid]) -> impl Iterator<Item = usize> + use<'a> {
         let Self { events, outcomes } = *self;
+        let ids: HashSet<Ulid> = ids.iter().copied().collect();
         (0..events.len()).filter(move |idx| {
             ids.contains(&events[*idx].id) && !matches!(outcomes[*idx], Outcome::Twin | Outcome::DuplicateId)
         })
@@ -110,7 +113,7 @@ impl<'a> Told<'a> {
 
     /// Returns the places of every undo in effect that takes back one of `wanted`.
     fn undos_of(&self, wanted: &[usize]) -> Vec<usize> {
-        let ids: Vec<Ulid> =
+        let ids: HashSet<Ulid> =
             wanted.iter().flat_map(|idx| self.same(*idx)).map(|idx| self.events[idx].id).collect();
         let takes_back = |idx: &usize| match &self.events[*idx].body {
             Body::Undo { targets } => targets.iter().any(|id| ids.contains(id)),

@@ -60,12 +60,13 @@ pub(super) fn undo(events: &[&Event], outcomes: &mut [Outcome]) {
             continue;
         }
         for target in targets.iter().filter_map(|id| places.get(id).copied()) {
-            if target >= idx || !events[target].body.can_be_undone() {
+            let by = Outcome::Undone(events[idx].id);
+            if target >= idx || !events[target].body.can_be_undone() || outcomes[target] == by {
                 continue;
             }
             let same = events[target].cause_key().and_then(|key| of_cause.get(&key));
             for target in same.into_iter().flatten().chain([&target]).filter(|place| **place < idx) {
-                outcomes[*target] = Outcome::Undone(events[idx].id);
+                outcomes[*target] = by.clone();
             }
         }
     }
