@@ -125,6 +125,7 @@ impl From<Error> for CliError {
                 Self::new(Exit::Refused, "busy", message)
                     .hint("another git godzilla is at work; run it again")
             }
+            Error::Interrupted => Self::new(Exit::Program, "interrupted", message),
             Error::Lock(_) | Error::Io { .. } | Error::Move(_) => Self::new(Exit::Refused, "io", message),
         }
     }

@@ -11,8 +11,8 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use self::commands::{
-    act, ci_report, config, demo, explain, hooks, init, list, log, notes, plan, ready, show, status, sync,
-    undo,
+    act, ci_report, config, demo, explain, hooks, init, list, log, notes, plan, qa, ready, show, status,
+    sync, trust, undo,
 };
 use self::error::{CLOSED_PIPE, CliError};
 use self::ui::{Color, Ui};
@@ -81,6 +81,8 @@ enum Command {
     Comment(act::CommentArgs),
     Undo(undo::UndoArgs),
     Redo(undo::RedoArgs),
+    Qa(qa::Args),
+    Trust(trust::Args),
     CiReport(ci_report::Args),
     Sync(sync::Args),
     Hooks(hooks::Args),
@@ -210,6 +212,8 @@ fn dispatch(ui: &mut Ui, command: Command) -> Result<ExitCode, CliError> {
         Command::Comment(args) => act::comment(ui, args),
         Command::Undo(args) => undo::undo(ui, &args),
         Command::Redo(args) => undo::redo(ui, &args),
+        Command::Qa(args) => qa::run(ui, &args),
+        Command::Trust(args) => trust::run(ui, &args),
         Command::CiReport(args) => ci_report::run(ui, args),
         Command::Sync(args) => sync::run(ui, &args),
         Command::Hooks(args) => hooks::run(ui, &args),

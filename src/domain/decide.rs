@@ -4,17 +4,18 @@
 //! nothing and is no error, so that a command that was interrupted can be run again.
 
 mod refusal;
+mod settle;
 
-pub use refusal::{Refusal, RefusalKind};
+pub use self::refusal::{Refusal, RefusalKind};
+use self::settle::completed_by_policy;
+pub use self::settle::{settle, waits_for, would_settle};
 
-use super::ci::JobResult;
 use super::event::{Body, Cause, Draft, Evidence, StepChange};
 use super::id::{Oid, StepId};
 use super::ledger::Ledger;
 use super::spec::QaPolicy;
 use super::state::{Protocol, Step};
 use super::status::{ProtocolMove, ProtocolStatus, StepMove, StepStatus};
-use super::undo;
 
 /// Tells which remote holds a commit of the protocol's branch, if any does.
 pub type Pushed<'a> = &'a dyn Fn(Oid) -> Option<String>;
@@ -291,75 +292,6 @@ pub(super) fn finish(
         step_draft(step, change)
     };
     ledger.push(with_cause(draft, cause));
-}
-
-/// Whether [`settle`] would complete a step.
-pub fn would_settle(protocol: &Protocol, pushed: Pushed<'_>) -> bool {
-    let is_live = !protocol.shown.is_final() && protocol.recorded != ProtocolStatus::Paused;
-    is_live && protocol.steps.iter().any(|step| is_ready_to_settle(protocol, step, pushed))
-}
-
-fn is_ready_to_settle(protocol: &Protocol, step: &Step, pushed: Pushed<'_>) -> bool {
-    step.recorded == StepStatus::NeedsQa
-        && step.qa == QaPolicy::Skip
-        && waits_for(protocol, step, pushed).is_none()
-}
-
-/// Completes steps that only waited for a gate that is open now.
-pub fn settle(ledger: &mut Ledger<'_>, pushed: Pushed<'_>) {
-    let Some(protocol) = ledger.protocol() else { return };
-    if protocol.shown.is_final() || protocol.recorded == ProtocolStatus::Paused {
-        return;
-    }
-    let ready: Vec<Draft> = protocol
-        .steps
-        .iter()
-        .filter(|step| is_ready_to_settle(protocol, step, pushed))
-        .filter(|step| !undo::is_held(ledger, &step.id, &[StepMove::Completed, StepMove::Approved]))
-        .map(|step| {
-            let draft = step_draft(step, completed_by_policy(protocol, step, pushed));
-            // What opened the gate happened when its newest report or commit did.
-            let reported = step.jobs.0.values().map(|job| job.at_ms).max();
-            let committed =
-                step.newest().and_then(|oid| protocol.commits.get(&oid)).map(|commit| commit.at_ms);
-            let at_ms = reported.max(committed).unwrap_or(protocol.updated_at_ms);
-            let cause = step.newest().map_or_else(|| Cause(format!("policy:{}", step.id)), Cause::pushed);
-            draft.caused_by(cause, at_ms)
-        })
-        // Reconciliation asks of all lines whether an event names a thing, whatever became of it.
-        .filter(|draft| !ledger.names(draft))
-        .collect();
-    for draft in ready {
-        ledger.push(draft);
-    }
-}
-
-/// Returns what holds the completion of a step whose plan asks for no QA.
-pub fn waits_for(protocol: &Protocol, step: &Step, pushed: Pushed<'_>) -> Option<&'static str> {
-    let has_commits = step.newest().is_some();
-    match step.ci {
-        JobResult::None | JobResult::Success => (),
-        JobResult::Failure => return Some("CI is red"),
-        JobResult::Cancelled => return Some("a CI job was cancelled"),
-        JobResult::Pending | JobResult::Running => return Some("CI is not green yet"),
-    }
-    if has_commits && !protocol.required_ci.is_empty() && step.ci == JobResult::None {
-        return Some("a required CI job has not reported");
-    }
-    let newest = step.newest()?;
-    (protocol.push_gate && pushed(newest).is_none()).then_some("its commits are not pushed yet")
-}
-
-fn completed_by_policy(protocol: &Protocol, step: &Step, pushed: Pushed<'_>) -> StepChange {
-    let newest = step.newest();
-    let evidence = Evidence {
-        by: "policy".to_owned(),
-        content_tree: newest.and_then(|oid| protocol.commits.get(&oid)).map(|commit| commit.content_tree),
-        ci: step.jobs.0.values().map(|job| job.id).collect(),
-        pushed: newest.filter(|_| protocol.push_gate).and_then(|oid| Some((pushed(oid)?, oid))),
-        ..Evidence::default()
-    };
-    StepChange { to: StepMove::Completed, reason: None, no_commit: false, evidence: Some(evidence.into()) }
 }
 
 /// Makes a planned protocol running: its first work begins.

@@ -88,6 +88,10 @@ impl Cause {
         Self(format!("pushed:{oid}"))
     }
 
+    pub fn verdict(id: Ulid) -> Self {
+        Self(format!("verdict:{id}"))
+    }
+
     pub fn ci(id: Ulid) -> Self {
         Self(format!("ci:{id}"))
     }
@@ -111,10 +115,7 @@ pub enum Body {
         reason: Option<String>,
     },
     Step(StepChange),
-    GatesAccepted {
-        tree: String,
-        digest: String,
-    },
+    GatesAccepted(AcceptedGates),
     Undo {
         targets: Vec<Ulid>,
     },
@@ -241,6 +242,15 @@ pub struct CiReport {
     pub url: Option<String>,
 }
 
+/// The gates that a person chose to judge a protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AcceptedGates {
+    /// Their folder, as a tree.
+    pub tree: Oid,
+    /// Of everything in the folder, whatever hash git uses.
+    pub digest: Digest,
+}
+
 /// What the gates said about one tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
@@ -258,7 +268,10 @@ pub struct GateResult {
     pub command: String,
     pub exit: Option<i64>,
     pub duration_ms: u64,
+    /// The SHA-256 of all that it said.
     pub digest: String,
+    /// The end of what it said, if it did not pass.
+    pub tail: String,
 }
 
 /// Types whose meaning comes with a later release, and whether each is a fact.
@@ -318,7 +331,7 @@ impl Body {
             | Self::SpecChanged { .. }
             | Self::Protocol { .. }
             | Self::Step(_)
-            | Self::GatesAccepted { .. }
+            | Self::GatesAccepted(_)
             | Self::Undo { .. }
             | Self::ProjectCreated { .. }
             | Self::Unknown { .. } => false,
@@ -332,7 +345,7 @@ impl Body {
             | Self::SpecChanged { .. }
             | Self::Protocol { .. }
             | Self::Step(_)
-            | Self::GatesAccepted { .. }
+            | Self::GatesAccepted(_)
             | Self::Undo { .. } => true,
             Self::Reserved { kind, fact } => !fact && kind != "redacted",
             _ => false,
@@ -370,7 +383,7 @@ impl Body {
             Self::SpecChanged { .. } => "spec.changed",
             Self::Protocol { to, .. } => to.as_str(),
             Self::Step(change) => change.to.as_str(),
-            Self::GatesAccepted { .. } => "gates.accepted",
+            Self::GatesAccepted(_) => "gates.accepted",
             Self::Undo { .. } => "undo",
             Self::CommitSeen(_) => "commit.seen",
             Self::CommitRewritten { .. } => "commit.rewritten",

@@ -1,6 +1,6 @@
 //! One human sentence about what a command recorded: the subject of its commit.
 
-use super::event::{Body, Event};
+use super::event::{Body, Event, Verdict};
 use super::id::Ulid;
 use super::ledger::Ledger;
 use super::state::Protocol;
@@ -32,6 +32,8 @@ pub fn sentence(events: &[Event], protocol: Option<&Protocol>) -> String {
             [target] => format!("undo: {target}"),
             targets => format!("undo: {} events", targets.len()),
         },
+        Body::VerdictRecorded(verdict) => verdict_sentence(verdict),
+        Body::GatesAccepted(gates) => format!("gates {} judge from now on", gates.tree.short()),
         body => body.kind().to_owned(),
     };
     let more = events.len() - 1;
@@ -99,6 +101,15 @@ fn most_telling<'a>(events: &[&'a Event]) -> Option<&'a Event> {
 
 fn with_more(said: String, more: usize) -> String {
     if more > 0 { format!("{said} (and {more} more)") } else { said }
+}
+
+fn verdict_sentence(verdict: &Verdict) -> String {
+    let of = verdict.step.as_ref().map(|step| format!(" of step {step}")).unwrap_or_default();
+    let dirty = if verdict.dirty { ", with what is not committed" } else { "" };
+    let failed: Vec<&str> =
+        verdict.gates.iter().filter(|gate| gate.exit != Some(0)).map(|gate| gate.name.as_str()).collect();
+    let which = if failed.is_empty() { String::new() } else { format!(" ({})", failed.join(", ")) };
+    format!("QA{of}: {}{which}{dirty}", verdict.result.replace('_', " "))
 }
 
 fn weight(body: &Body) -> u8 {

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::ci::{JobResult, Jobs};
-use super::event::{Created, Evidence, MergeDetected, Verdict};
+use super::event::{AcceptedGates, Created, Evidence, MergeDetected, Verdict};
 use super::id::{Digest, Name, Oid, StepId, Ulid};
 use super::spec::{QaPolicy, StepKind};
 use super::status::{ProtocolStatus, StepStatus};
@@ -27,6 +27,8 @@ pub struct Protocol {
     pub plan_commit: Option<Oid>,
     pub required_ci: Vec<String>,
     pub push_gate: bool,
+    /// What judges its steps in place of the base's gates.
+    pub gates: Option<AcceptedGates>,
     /// By number.
     pub steps: Vec<Step>,
     /// Every commit that an event names, with what became of it.
@@ -109,6 +111,14 @@ impl Step {
     /// Returns the newest commit that counts.
     pub fn newest(&self) -> Option<Oid> {
         self.commits.last().copied()
+    }
+
+    /// Returns the gates that failed the content that the step has now, for people.
+    pub fn failed_gates(&self) -> Option<String> {
+        let verdict = self.verdict.as_ref().filter(|verdict| !verdict.stale)?;
+        let failed = verdict.verdict.gates.iter().filter(|gate| gate.exit != Some(0));
+        let names: Vec<String> = failed.map(|gate| format!("gate {}", gate.name)).collect();
+        (!names.is_empty()).then(|| names.join(", "))
     }
 
     /// Whether later steps may go on.

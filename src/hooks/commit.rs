@@ -4,9 +4,8 @@ use std::ffi::OsString;
 use std::io::Read as _;
 use std::path::Path;
 
-use super::{Answer, HookResult, say};
+use super::{Answer, HookResult, say, stdin};
 use crate::domain::event::Body;
-use crate::domain::id::Oid;
 use crate::domain::observe::Held;
 use crate::domain::status::StepMove;
 use crate::platform::{env, fs, process};
@@ -82,13 +81,7 @@ pub(super) fn post_rewrite(ctx: &Context, args: &[OsString]) -> HookResult {
     let mut text = String::new();
     // Bytes that are no text are no pairs.
     drop(std::io::stdin().lock().take(MAX_STDIN).read_to_string(&mut text));
-    let pairs: Vec<(Oid, Oid)> = text
-        .lines()
-        .filter_map(|line| {
-            let mut words = line.split_whitespace();
-            Some((words.next()?.parse().ok()?, words.next()?.parse().ok()?))
-        })
-        .collect();
+    let pairs = stdin::rewritten(&text);
     if let Some(branch) = HookBranch::find(ctx)? {
         report(&on_commit::rewritten(ctx, &branch, &pairs, &kind)?);
     }

@@ -6,6 +6,7 @@
 mod commit;
 mod merge;
 mod push;
+pub mod stdin;
 
 use std::ffi::OsString;
 use std::path::Path;

@@ -3,11 +3,10 @@
 use std::ffi::OsString;
 use std::io::Read as _;
 
-use super::{Answer, HookResult, say};
-use crate::domain::id::Oid;
+use super::{Answer, HookResult, say, stdin};
 use crate::platform::process;
 use crate::service::context::Context;
-use crate::service::on_push::{self, PushedRef, Sent};
+use crate::service::on_push::{self, Sent};
 
 /// More than this is read for safety checks only.
 const MAX_STDIN: u64 = 64 * 1024 * 1024;
@@ -16,7 +15,7 @@ pub(super) fn pre_push(ctx: &Context, args: &[OsString]) -> HookResult {
     let remote = args.first().and_then(|arg| arg.to_str()).unwrap_or_default().to_owned();
     let mut bytes = Vec::new();
     std::io::stdin().lock().take(MAX_STDIN).read_to_end(&mut bytes)?;
-    let pushed = parse(&String::from_utf8_lossy(&bytes));
+    let pushed = stdin::pushed(&String::from_utf8_lossy(&bytes));
 
     let private = on_push::private_refs(&pushed);
     if !private.is_empty() {
@@ -43,24 +42,6 @@ pub(super) fn pre_push(ctx: &Context, args: &[OsString]) -> HookResult {
         }
     }
     Ok(Answer::Go)
-}
-
-fn parse(text: &str) -> Vec<PushedRef> {
-    text.lines()
-        .filter_map(|line| {
-            let mut words = line.split(' ');
-            let local = words.next()?.to_owned();
-            let local_oid: Oid = words.next()?.parse().ok()?;
-            let remote = words.next()?.to_owned();
-            let remote_oid: Oid = words.next()?.parse().ok()?;
-            Some(PushedRef {
-                local,
-                local_oid: Some(local_oid).filter(|oid| !oid.is_null()),
-                remote,
-                remote_oid: Some(remote_oid).filter(|oid| !oid.is_null()),
-            })
-        })
-        .collect()
 }
 
 /// Whether this is the command line of a `git push` that must change nothing: git does not tell its
@@ -125,7 +106,7 @@ mod tests {
         let (zero, one) = ("0".repeat(40), "1".repeat(40));
         let text =
             format!("(delete) {zero} refs/heads/a {one}\nrefs/heads/b {one} refs/heads/b {zero}\ngarbage\n");
-        let pushed = parse(&text);
+        let pushed = stdin::pushed(&text);
         assert_eq!(pushed.len(), 2);
         assert_eq!((pushed[0].local_oid, pushed[1].remote_oid), (None, None));
     }

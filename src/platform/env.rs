@@ -26,6 +26,21 @@ pub fn vars_with_prefix(prefix: &str) -> Vec<(String, String)> {
     found
 }
 
+/// Returns the values of variables whose names say that they are secret, if they are long enough to
+/// be one; the longest first.
+pub fn secrets() -> Vec<String> {
+    const WORDS: &[&str] = &["TOKEN", "SECRET", "PASSWORD", "PASSWD", "API_KEY", "APIKEY", "CREDENTIAL"];
+    let mut found: Vec<String> = vars_with_prefix("")
+        .into_iter()
+        .filter(|(name, value)| {
+            value.len() >= 8 && WORDS.iter().any(|word| name.to_ascii_uppercase().contains(word))
+        })
+        .map(|(_, value)| value)
+        .collect();
+    found.sort_by_key(|value| std::cmp::Reverse(value.len()));
+    found
+}
+
 /// Returns the path of this program.
 pub fn current_exe() -> Option<PathBuf> {
     std::env::current_exe().ok()

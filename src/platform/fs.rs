@@ -39,6 +39,44 @@ pub fn replace_file(path: &Path, bytes: &[u8], sync: bool) -> io::Result<()> {
     Ok(())
 }
 
+/// Writes a file that is not there yet, for this user only, with the folders above it.
+///
+/// # Errors
+///
+/// Any error of the file system, also if the file is there.
+pub fn write_new_file(path: &Path, bytes: &[u8], executable: bool) -> io::Result<()> {
+    if let Some(dir) = path.parent() {
+        fs::create_dir_all(dir)?;
+    }
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, if executable { 0o700 } else { 0o600 });
+    #[cfg(not(unix))]
+    let _ = executable;
+    options.open(path)?.write_all(bytes)
+}
+
+/// Makes a link that is not there yet, with the folders above it. Where there are no links it is a
+/// file that holds the target, as git does it.
+///
+/// # Errors
+///
+/// Any error of the file system, also if something is there.
+pub fn write_new_link(path: &Path, target: &[u8]) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::ffi::OsStrExt as _;
+
+        if let Some(dir) = path.parent() {
+            fs::create_dir_all(dir)?;
+        }
+        std::os::unix::fs::symlink(std::ffi::OsStr::from_bytes(target), path)
+    }
+    #[cfg(not(unix))]
+    write_new_file(path, target, false)
+}
+
 /// Removes what processes that died left unfinished in `dir`. Whatever cannot be removed stays: it
 /// does no harm.
 pub fn remove_old_drafts(dir: &Path) {

@@ -10,3 +10,4 @@ pub mod hook_files;
 pub mod lock;
 pub mod memory;
 pub mod process;
+pub mod supervise;

@@ -81,7 +81,7 @@ pub fn act(ctx: &Context, name: Option<&str>, step: Option<&str>, verb: &Verb) -
     Ok(Acted { name, step: chosen, protocol, events: appended.events, waits_for })
 }
 
-fn unknown(name: &Name) -> Error {
+pub(super) fn unknown(name: &Name) -> Error {
     Error::Unknown { what: "protocol", text: name.to_string(), near: Vec::new() }
 }
 

@@ -38,6 +38,9 @@ pub enum Error {
     /// The repository is not in a state for it.
     #[error("{message}")]
     State { code: &'static str, message: String, hint: Option<String> },
+    /// Somebody stopped it, as with Ctrl-C.
+    #[error("stopped before the end; nothing was recorded")]
+    Interrupted,
     #[error("failed to {action}")]
     Io { action: String, source: std::io::Error },
 }

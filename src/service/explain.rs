@@ -127,7 +127,9 @@ fn of_step(protocol: &Protocol, step: &Step, name: &str) -> (String, Option<Stri
             (format!("step {id} is blocked{because}"), Some(format!("git godzilla unblock {id} -p {name}")))
         }
         StepStatus::Failed => {
-            (format!("step {id} failed"), Some(format!("git godzilla retry {id} -p {name}")))
+            let gates = step.failed_gates().map(|gates| format!(": {gates}")).unwrap_or_default();
+            let why = format!("step {id} failed{gates}");
+            (why, Some(format!("git godzilla retry {id} -p {name}")))
         }
         _ if step.ci == JobResult::Failure => {
             let red = step.jobs.0.values().find(|job| job.result == JobResult::Failure);
@@ -158,10 +160,28 @@ fn of_step(protocol: &Protocol, step: &Step, name: &str) -> (String, Option<Stri
                 format!("step {id} is done, but its completion was taken back"),
                 Some(format!("git godzilla approve {id} -p {name}")),
             ),
-            _ => (
-                format!("step {id} is done and waits for QA ({})", step.qa),
-                Some(format!("git godzilla approve {id} -p {name}")),
-            ),
+            reason => {
+                let qa = match &step.verdict {
+                    Some(verdict) if verdict.stale => "its verdict is about other content".to_owned(),
+                    Some(verdict) => match (verdict.verdict.result.as_str(), reason) {
+                        ("pass", Some(reason)) => {
+                            return (format!("step {id} passed QA and completes by itself: {reason}"), None);
+                        }
+                        ("no_gate", _) => {
+                            return (
+                                format!("step {id} waits for QA, but no gate judges it"),
+                                Some(format!("git godzilla approve {id} -p {name}")),
+                            );
+                        }
+                        (result, _) => format!("the last one ended with {result}"),
+                    },
+                    None => "nothing has judged it yet".to_owned(),
+                };
+                (
+                    format!("step {id} is done and waits for QA ({}): {qa}", step.qa),
+                    Some(format!("git godzilla qa {id} -p {name}")),
+                )
+            }
         },
     }
 }

@@ -36,6 +36,8 @@ pub struct Settings {
     /// `None`: full where the base has gates, else skip.
     pub qa_policy: Option<QaPolicy>,
     pub qa_when: QaWhen,
+    /// Names of gates beside the usual ones.
+    pub qa_extra_gates: Vec<String>,
     /// The folder of the gates as a path in a tree, without a slash at either end.
     pub qa_gates: String,
     pub qa_timeout: Duration,
@@ -140,6 +142,13 @@ impl Settings {
             Err(err) => layers.warn(format!("{origin} cannot be read ({err}); it is ignored")),
         }
         layers.own(repo)
+    }
+
+    /// Returns the settings of somebody who has nothing but this file.
+    pub fn of_file(file: &[u8]) -> Self {
+        let mut layers = Layers::defaults();
+        layers.file(file, &Origin::File);
+        layers.finish()
     }
 
     /// Returns the settings of somebody who has set nothing.

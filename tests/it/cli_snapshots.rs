@@ -386,8 +386,8 @@ fn approve_and_retry() {
     work.commit("form.html", "feat(login): the form");
     assert_snapshot!(work.godzilla(&["done"]), @"◐ step 0001-add-a-login-page/01-the-form needs QA");
     assert_snapshot!(work.godzilla(&["explain"]), @r"
-    step 01-the-form is done and waits for QA (full)
-    next: git godzilla approve 01-the-form -p 0001-add-a-login-page
+    step 01-the-form is done and waits for QA (full): nothing has judged it yet
+    next: git godzilla qa 01-the-form -p 0001-add-a-login-page
     ");
     assert_snapshot!(work.godzilla(&["retry"]), @r"
     --- stderr ---
@@ -519,6 +519,7 @@ fn config_with_origins() {
     commit.strict              true        godzilla.toml
     commit.tag                 subject     default
     project.base_branch        (not set)   default
+    qa.extra_gates             (none)      default
     qa.gates                   scripts/ci  default
     qa.output_cap_bytes        1048576     default
     qa.policy                  (not set)   default
@@ -603,6 +604,8 @@ fn help_of_all_and_of_one() {
       comment    Add a note for people
       undo       Take back what the last command of this clone decided; once more, the one before
       redo       Bring back what the last undo of this clone took back
+      qa         Run the gates of a step and record the verdict; a step that needs QA ends on it
+      trust      Agree to run the gates that judge a protocol, exactly as they are now
       ci-report  Report how a CI job ended, from within the job
       sync       Share state with a remote: fetch, take over, push
       hooks      Install, remove or inspect the hooks that advance steps on commit and push

@@ -13,6 +13,9 @@ use git_godzilla::domain::status::{ProtocolMove, StepMove};
 use git_godzilla::platform::git::{Repo, TreeEntry};
 use git_godzilla::store::content::{Content, FORMAT};
 use git_godzilla::store::{spec, tip, wire};
+use serde_json::Value;
+
+use crate::support::World;
 
 const EVENTS: &str = include_str!("../data/v1/events.jsonl");
 const SPEC: &str = include_str!("../data/v1/spec.json");
@@ -151,4 +154,32 @@ fn v1_a_tip_tree_is_read_and_written_as_it_was() {
         TreeEntry::tree("specs", specs),
     ];
     assert_eq!(tip::read(&repo, repo.write_tree(&root).unwrap()).unwrap(), content);
+}
+
+#[test]
+fn v1_consent_is_read_and_kept() {
+    const CONSENT: &str = include_str!("../data/v1/trust.json");
+
+    let world = World::new();
+    let a = world.clone("a");
+    a.write("scripts/ci/lib.sh", "say() { echo \"$@\"; }\n");
+    a.write(
+        "scripts/ci/test.sh",
+        "#!/bin/sh\n. \"$(dirname \"$0\")/lib.sh\"\nsay tests in $(pwd)\ntest -f ok.txt\n",
+    );
+    a.git(&["add", "--all"]);
+    a.git(&["update-index", "--chmod=+x", "scripts/ci/test.sh"]);
+    a.git(&["commit", "--quiet", "-m", "ci: gates"]);
+    a.git(&["push", "--quiet", "origin", "HEAD"]);
+    a.write(".git/godzilla/trust.json", CONSENT);
+    assert_eq!(a.json(&["trust"])["trusted"], true);
+
+    a.git(&["update-index", "--chmod=-x", "scripts/ci/test.sh"]);
+    a.git(&["commit", "--quiet", "-m", "ci: a mode"]);
+    a.git(&["push", "--quiet", "origin", "HEAD"]);
+    a.godzilla_ok(&["trust", "--yes"]);
+    let kept: Value = serde_json::from_str(&a.read(".git/godzilla/trust.json")).unwrap();
+    let before: Value = serde_json::from_str(CONSENT).unwrap();
+    assert_eq!((&kept["gates"][0], &kept["engines"]), (&before["gates"][0], &before["engines"]));
+    assert_eq!(kept["gates"].as_array().unwrap().len(), 2);
 }

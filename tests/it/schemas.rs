@@ -125,6 +125,41 @@ fn the_verbs_of_the_life_cycle() {
     check(&a, "transition.v1", &["cancel", "2"]);
 }
 
+#[test]
+fn gates_and_trust() {
+    let world = World::new();
+    let a = world.clone("a");
+    check(&a, "error.v1", &["trust"]);
+    a.plan("Before there are gates", &[]);
+    let qa = |name: &str| -> Value {
+        let document = serde_json::from_str(&a.godzilla(&["qa", "1", "-p", name, "--json"]).stdout).unwrap();
+        assert_valid("qa.v1", &document);
+        document
+    };
+    assert_eq!(qa("1")["result"], "no_gate");
+    a.write("scripts/ci/test.sh", "#!/bin/sh\necho hello\nexit $(cat exit 2>/dev/null || echo 0)\n");
+    a.git(&["add", "--all"]);
+    a.git(&["update-index", "--chmod=+x", "scripts/ci/test.sh"]);
+    a.git(&["commit", "--quiet", "-m", "ci: a gate"]);
+    a.git(&["push", "--quiet"]);
+    let work = a.plan("Add a login page", &["The form"]);
+    check(&a, "error.v1", &["qa", "1", "-p", "2"]);
+    check(&a, "trust.v1", &["trust", "--show"]);
+    check(&a, "error.v1", &["trust"]);
+    check(&a, "trust.v1", &["trust", "--yes"]);
+    check(&a, "trust.v1", &["trust"]);
+    assert_eq!(qa("2")["result"], "pass");
+    work.write("exit", "3");
+    assert_eq!(qa("2")["gates"][0]["exit"], 3);
+    work.write("scripts/ci/test.sh", "exit 0\n");
+    work.git(&["commit", "--quiet", "-am", "ci: no gate"]);
+    assert_eq!(qa("2")["findings"][0]["code"], "gate.changed_on_branch");
+    assert_valid("protocol.v1", &a.json(&["show", "2"]));
+    check(&a, "trust.v1", &["trust", "--gates", "-p", "2", "--yes"]);
+    check(&a, "trust.v1", &["trust", "--revoke", "-p", "2"]);
+    check(&a, "trust.v1", &["trust", "--revoke"]);
+}
+
 /// A schema that is no schema would accept anything.
 #[test]
 fn every_schema_is_one() {

@@ -1,6 +1,7 @@
 //! The verbs of the life cycle: `start`, `done`, `next`, `block`, `unblock`, `skip`, `approve`,
 //! `retry`, `pause`, `resume`, `cancel`, `complete`, `comment`.
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
@@ -19,6 +20,13 @@ pub(in crate::cli) struct StepTarget {
     /// The protocol's name or number; that of the current branch if left out
     #[arg(short, long = "protocol", value_name = "NAME")]
     protocol: Option<String>,
+}
+
+impl StepTarget {
+    /// Returns the protocol and the step that are named.
+    pub(in crate::cli) fn names(&self) -> (Option<&str>, Option<&str>) {
+        (self.protocol.as_deref(), self.step.as_deref())
+    }
 }
 
 /// Which protocol is meant
@@ -184,7 +192,13 @@ pub(in crate::cli) fn skip(ui: &mut Ui, args: SkipArgs) -> Result<ExitCode, CliE
 }
 
 pub(in crate::cli) fn approve(ui: &mut Ui, args: ApproveArgs) -> Result<ExitCode, CliError> {
-    let mode = if crate::platform::env::var_os("CI").is_some() { "ci" } else { "terminal" };
+    let mode = if crate::platform::env::var_os("CI").is_some() {
+        "ci"
+    } else if std::io::stdin().is_terminal() {
+        "terminal"
+    } else {
+        "delegated"
+    };
     on_step(ui, "approve", &args.target, &Verb::Approve { reason: args.reason, mode })
 }
 

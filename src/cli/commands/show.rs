@@ -99,6 +99,10 @@ fn steps(shown: &Shown) -> Vec<String> {
         if step.attempt > 1 {
             facts.push(format!("attempt {}", step.attempt));
         }
+        if let Some(verdict) = &step.verdict {
+            let stale = if verdict.stale { ", stale" } else { "" };
+            facts.push(format!("QA {}{stale}", verdict.verdict.result.replace('_', " ")));
+        }
         if step.ci != JobResult::None {
             facts.push(format!("CI {}", step.ci));
         }

@@ -27,6 +27,10 @@ impl Refusal {
         Self { kind: RefusalKind::State, code, message: message.into(), hint }
     }
 
+    pub fn policy(code: &'static str, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { kind: RefusalKind::Policy, ..Self::state(code, message, hint) }
+    }
+
     pub fn unknown(code: &'static str, message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { kind: RefusalKind::Unknown, ..Self::state(code, message, hint) }
     }

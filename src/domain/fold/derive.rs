@@ -145,6 +145,7 @@ fn show(protocol: &mut Protocol, merged: Option<&MergeDetected>) {
 fn why_blocked(step: &Step, name: &str) -> Option<Blocked> {
     let id = &step.id;
     let because = step.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    let failed = step.failed_gates().map(|gates| format!(": {gates}")).unwrap_or_default();
     match (step.recorded, step.shown) {
         (StepStatus::Blocked, _) => Some(Blocked {
             code: "step.blocked",
@@ -153,7 +154,7 @@ fn why_blocked(step: &Step, name: &str) -> Option<Blocked> {
         }),
         (StepStatus::Failed, _) => Some(Blocked {
             code: "step.failed",
-            message: format!("step {id} failed{because}"),
+            message: format!("step {id} failed{}", if because.is_empty() { &failed } else { &because }),
             remedy: format!("git godzilla retry {id} -p {name}"),
         }),
         (_, StepStatus::Failed) => {

@@ -81,6 +81,10 @@ impl<'e> Walk<'e, '_> {
                 move_protocol(protocol, event, *to).err().unwrap_or(Outcome::Accepted)
             }
             Body::Step(change) => move_step(protocol, event, change).err().unwrap_or(Outcome::Accepted),
+            Body::GatesAccepted(gates) => {
+                protocol.gates = Some(*gates);
+                Outcome::Accepted
+            }
             _ => Outcome::Accepted,
         }
     }
@@ -99,6 +103,7 @@ fn new_protocol(event: &Event, created: crate::domain::event::Created) -> Protoc
         plan_commit: None,
         required_ci: Vec::new(),
         push_gate: false,
+        gates: None,
         steps: Vec::new(),
         commits: std::collections::BTreeMap::new(),
         orphan_commits: Vec::new(),

@@ -11,6 +11,7 @@ mod refs;
 mod run;
 mod transport;
 mod walk;
+mod work_tree;
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
@@ -23,7 +24,7 @@ pub use notes::NotesError;
 pub use objects::{CommitInfo, NewCommit, TreeEntry};
 pub use open::{OpenError, init_if_needed};
 pub use refs::Head;
-pub use run::git_version;
+pub use run::{forget_repository, git_version};
 pub use transport::{PushResult, RefPush, Transport, TransportError};
 
 use crate::domain::id::Oid;

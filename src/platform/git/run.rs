@@ -25,12 +25,17 @@ const LOCAL_VARS: &[&str] = &[
     "GIT_EDITOR",
 ];
 
+/// Takes out of a program's environment what would lead its git to another repository.
+pub fn forget_repository(command: &mut Command) {
+    for var in LOCAL_VARS {
+        command.env_remove(var);
+    }
+}
+
 /// Returns a `git` without inherited repository variables, whose hooks of ours are off.
 pub(super) fn clean_git() -> Command {
     let mut git = process::command("git");
-    for var in LOCAL_VARS {
-        git.env_remove(var);
-    }
+    forget_repository(&mut git);
     // As gix is told when a repository is opened.
     git.env("GIT_NO_REPLACE_OBJECTS", "1");
     git.env("GODZILLA_HOOK_DEPTH", "1").env("LC_ALL", "C");

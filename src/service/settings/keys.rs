@@ -59,6 +59,7 @@ pub(super) const KEYS: &[Key] = &[
     later("policy.pack", Text),
     later("policy.version", TextOrNumber),
     open("project.base_branch", Text, |s, v| s.base_branch = Some(v.text().to_owned())),
+    known("qa.extra_gates", List, "", |s, v| s.qa_extra_gates = v.list()),
     known("qa.gates", TreePath, "scripts/ci", |s, v| {
         v.text().trim_end_matches('/').clone_into(&mut s.qa_gates);
     }),

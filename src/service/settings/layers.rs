@@ -241,6 +241,7 @@ fn blank() -> Settings {
         commit_tag: false,
         qa_policy: None,
         qa_when: QaWhen::Manual,
+        qa_extra_gates: Vec::new(),
         qa_gates: String::new(),
         qa_timeout: Duration::ZERO,
         qa_output_cap: 0,

@@ -7,9 +7,7 @@ use super::*;
 use crate::platform::git::ConfigLine;
 
 fn of_file(text: &str) -> Settings {
-    let mut layers = Layers::defaults();
-    layers.file(text.as_bytes(), &Origin::File);
-    layers.finish()
+    Settings::of_file(text.as_bytes())
 }
 
 fn of_git(lines: &[(&str, Option<&str>, &'static str)]) -> Settings {
@@ -98,6 +96,7 @@ fn every_key_with_a_default_sets_it() {
             commit_tag: true,
             qa_policy: None,
             qa_when: QaWhen::Manual,
+            qa_extra_gates: Vec::new(),
             qa_gates: "scripts/ci".to_owned(),
             qa_timeout: Duration::from_mins(10),
             qa_output_cap: 1024 * 1024,

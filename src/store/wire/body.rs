@@ -9,7 +9,8 @@ use super::parse_ulid;
 use super::recent::Recent;
 use crate::domain::ci::JobResult;
 use crate::domain::event::{
-    Body, CiReport, CommitSeen, Created, Evidence, GateResult, MergeDetected, StepChange, Verdict, Via,
+    AcceptedGates, Body, CiReport, CommitSeen, Created, Evidence, GateResult, MergeDetected, StepChange,
+    Verdict, Via,
 };
 use crate::domain::id::{Oid, Ulid};
 use crate::domain::status::{ProtocolMove, StepMove};
@@ -26,7 +27,8 @@ pub(super) fn decode(kind: &str, body: View<'_>, words: &mut Recent<Arc<str>>) -
             read.parsed("spec").map(|spec| Body::SpecChanged { spec, commit: read.parsed("commit").ok() })
         }
         "gates.accepted" => {
-            read.text("tree").and_then(|tree| Ok(Body::GatesAccepted { tree, digest: read.text("digest")? }))
+            let gates = || Ok(AcceptedGates { tree: read.parsed("tree")?, digest: read.parsed("digest")? });
+            gates().map(Body::GatesAccepted)
         }
         "undo" => read.list("targets", parse_ulid).map(|targets| Body::Undo { targets }),
         "commit.seen" => commit_seen(&read),
@@ -125,7 +127,10 @@ fn planned(read: &Reader<'_>) -> Read<Body> {
 }
 
 fn step_change(to: StepMove, read: &Reader<'_>) -> StepChange {
-    let by = read.text("by").ok().filter(|_| matches!(to, StepMove::Completed | StepMove::Approved));
+    let by = read
+        .text("by")
+        .ok()
+        .filter(|_| matches!(to, StepMove::Completed | StepMove::Approved | StepMove::Failed));
     let evidence = by.map(|by| Evidence {
         by,
         content_tree: read.parsed("content_tree").ok(),
@@ -217,6 +222,7 @@ fn verdict(read: &Reader<'_>) -> Read<Body> {
                     exit: gate.get("exit").and_then(View::as_i64),
                     duration_ms: gate.number("duration_ms").unwrap_or(0),
                     digest: gate.text("digest").unwrap_or_default(),
+                    tail: gate.str("tail").map(|tail| text::harmless(&tail)).unwrap_or_default(),
                 })
             })
             .collect::<Read<_>>()?,
@@ -247,8 +253,8 @@ pub(super) fn encode(body: &Body) -> Value<'_> {
         }
         Body::Protocol { reason, .. } => Value::object([("reason", reason.as_deref().and_then(text))]),
         Body::Step(change) => encode_step_change(change),
-        Body::GatesAccepted { tree, digest } => {
-            Value::object([("digest", text(digest)), ("tree", text(tree))])
+        Body::GatesAccepted(gates) => {
+            Value::object([("digest", shown(&gates.digest)), ("tree", shown(&gates.tree))])
         }
         Body::Undo { targets } => Value::object([("targets", Some(ulids(targets)))]),
         Body::CommitSeen(seen) => encode_commit(seen),
@@ -340,6 +346,7 @@ fn encode_verdict(verdict: &Verdict) -> Value<'_> {
             ("duration_ms", Some(Value::uint(gate.duration_ms))),
             ("exit", gate.exit.map(Value::Int)),
             ("name", Some(Value::str(gate.name.as_str()))),
+            ("tail", Some(gate.tail.as_str()).filter(|tail| !tail.is_empty()).map(Value::str)),
         ])
     });
     Value::object([

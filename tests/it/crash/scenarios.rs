@@ -197,6 +197,28 @@ pub(super) static SCENARIOS: &[Scenario] = &[
         )
     },
     Scenario {
+        also: Some(|a| a.godzilla(&["trust"]).stdout),
+        ..scenario("trust", gated, |world, env| with(world, "a", &["trust", "--yes"], env))
+    },
+    Scenario {
+        also: Some(|a| a.json(&["show", "1"])["steps"][1]["verdict"]["result"].to_string()),
+        // Asked for twice, it is answered twice.
+        again: Some(|world| {
+            let is_judged = !world.place("a").json(&["show", "1"])["steps"][1]["verdict"].is_null();
+            if is_judged { list(world) } else { with(world, "a", &["qa", "1", "-p", "1"], &[]) }
+        }),
+        ..scenario(
+            "qa",
+            |world| {
+                gated(world);
+                world.place("a").godzilla_ok(&["trust", "--yes"]);
+                worktree(world).commit("form", "feat: a form");
+                worktree(world).godzilla_ok(&["done"]);
+            },
+            |world, env| with(world, "a", &["qa", "1", "-p", "1"], env),
+        )
+    },
+    Scenario {
         also: Some(hook_files),
         ..scenario(
             "hooks uninstall",
@@ -262,6 +284,17 @@ fn started(world: &World) {
 
 fn is_undone(world: &World) -> bool {
     world.place("a").statuses(NAME)[1] == "pending"
+}
+
+/// Planned on a base with a gate.
+fn gated(world: &World) {
+    let a = world.clone("a");
+    a.write("scripts/ci/test", "#!/bin/sh\nexit 0\n");
+    a.git(&["add", "--all"]);
+    a.git(&["update-index", "--chmod=+x", "scripts/ci/test"]);
+    a.git(&["commit", "--quiet", "-m", "ci: a gate"]);
+    a.git(&["push", "--quiet", "origin", "HEAD"]);
+    a.plan("Add a login", &["The form"]);
 }
 
 fn ready_to_commit(world: &World) {

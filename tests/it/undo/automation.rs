@@ -154,3 +154,29 @@ fn another_clone_that_saw_the_same_commit_does_not_repeat_it_either() {
         assert_eq!(place.statuses(NAME), UNDONE);
     }
 }
+
+#[test]
+fn a_verdict_does_not_repeat_it_and_a_new_one_does() {
+    let world = World::new();
+    let a = world.clone("a");
+    a.write("scripts/ci/test", "#!/bin/sh\nexit 0\n");
+    a.git(&["add", "--all"]);
+    a.git(&["update-index", "--chmod=+x", "scripts/ci/test"]);
+    a.git(&["commit", "--quiet", "-m", "ci: a gate"]);
+    a.git(&["push", "--quiet"]);
+    let work = planned(&a, &["--qa", "full"]);
+    work.commit("a.txt", "feat: a");
+    work.godzilla_ok(&["done", "1"]);
+    work.godzilla_ok(&["trust", "--yes"]);
+    work.godzilla_ok(&["qa", "1"]);
+    assert_eq!(a.statuses(NAME)[1], "completed");
+    a.godzilla_ok(&["undo"]);
+    let n_events = told(&a).len();
+    for _ in 0..2 {
+        a.godzilla_ok(&["list"]);
+        a.godzilla_ok(&["sync"]);
+    }
+    assert_eq!((a.statuses(NAME)[1].as_str(), told(&a).len()), ("needs_qa", n_events));
+    work.godzilla_ok(&["qa", "1"]);
+    assert_eq!(a.statuses(NAME)[1], "completed");
+}

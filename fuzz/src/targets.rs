@@ -1,0 +1,164 @@
+//! The functions; the integration tests include this file.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, OnceLock};
+
+use git_godzilla::ci::{self, Source};
+use git_godzilla::domain::fold::fold;
+use git_godzilla::domain::message::{self, Rules};
+use git_godzilla::domain::{outline, step_file};
+use git_godzilla::hooks::stdin;
+use git_godzilla::platform::git::{Repo, TreeEntry};
+use git_godzilla::service::settings::Settings;
+use git_godzilla::store::content::Content;
+use git_godzilla::store::{spec, tip, wire};
+
+/// A function that takes any bytes.
+pub type Target = fn(&[u8]);
+
+/// Every target by name.
+pub const TARGETS: &[(&str, Target)] = &[
+    ("event_lines", event_lines),
+    ("stream_trees", stream_trees),
+    ("plans", plans),
+    ("messages", messages),
+    ("hook_stdin", hook_stdin),
+    ("ci_environments", ci_environments),
+    ("settings", settings),
+];
+
+/// Event lines: each is read or set aside, has one canonical form, and the set of them folds.
+pub fn event_lines(data: &[u8]) {
+    let mut content = Content::default();
+    for line in data.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        if let Ok(decoded) = wire::decode(line) {
+            let canonical = decoded.canonical.unwrap_or_else(|| String::from_utf8(line.to_vec()).unwrap());
+            let again = wire::decode(canonical.as_bytes()).unwrap();
+            assert_eq!((again.canonical, again.event), (None, decoded.event));
+        }
+        content.add_raw(line);
+    }
+    content.normalize();
+    let folded = fold(&content.events(), &content.decoded_specs());
+    assert_eq!(folded.outcomes.len(), content.lines().len());
+
+    let mut united = content.clone();
+    united.unite(&content);
+    assert_eq!(united, content);
+}
+
+/// Tip trees: read or refused, and what is read is written and read again as it was.
+pub fn stream_trees(data: &[u8]) {
+    static REPO: OnceLock<Mutex<(Repo, tempfile::TempDir)>> = OnceLock::new();
+
+    let repo = REPO.get_or_init(|| {
+        let dir = tempfile::tempdir().unwrap();
+        for (file, text) in [("HEAD", "ref: refs/heads/main\n"), ("config", "[core]\n\tbare = true\n")] {
+            std::fs::write(dir.path().join(file), text).unwrap();
+        }
+        for folder in ["objects", "refs"] {
+            std::fs::create_dir(dir.path().join(folder)).unwrap();
+        }
+        Mutex::new((Repo::open(dir.path()).unwrap(), dir))
+    });
+    let repo = &repo.lock().unwrap().0;
+    let mut root = vec![TreeEntry::blob(
+        "format",
+        repo.write_blob(br#"{"format":1,"min_read":1,"min_write":1}"#).unwrap(),
+    )];
+    let mut events = Vec::new();
+    // Files are divided by bytes that no text has: `name \xfe bytes \xff`.
+    for part in data.split(|byte| *byte == 0xff) {
+        let (name, bytes) = part.split_at(part.iter().position(|byte| *byte == 0xfe).unwrap_or(0));
+        let is_name = !name.is_empty() && !matches!(name, b"." | b".." | b".git") && !name.contains(&0);
+        if !is_name || name.contains(&b'/') {
+            continue;
+        }
+        let entry = TreeEntry::blob(name, repo.write_blob(&bytes[1..]).unwrap());
+        let folder = if name.first().is_some_and(u8::is_ascii_digit) { &mut events } else { &mut root };
+        if folder.iter().all(|known: &TreeEntry| known.name != entry.name) && name != b"events" {
+            folder.push(entry);
+        }
+    }
+    events.sort_by(|a, b| a.name.cmp(&b.name));
+    root.push(TreeEntry::tree("events", repo.write_tree(&events).unwrap()));
+    let Ok(tree) = repo.write_tree(&root) else { return };
+    let Ok(content) = tip::read(repo, tree) else { return };
+    let folded = fold(&content.events(), &content.decoded_specs());
+    if content.may_be_written() {
+        let written = tip::write(repo, &content, folded.protocol.as_ref()).unwrap();
+        let mut again = tip::read(repo, written).unwrap();
+        again.format = content.format;
+        assert_eq!(again, content);
+    }
+}
+
+/// Plans in Markdown, step files, and specs.
+pub fn plans(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    drop(outline::parse(&text));
+    let boxes = step_file::boxes(&text);
+    assert!(!step_file::ticks_last_box(Some(&text), &text), "{boxes:?}");
+    drop(step_file::parse(&text));
+    if let Ok(decoded) = spec::decode(data) {
+        let (_, text) = spec::encode(&decoded);
+        assert_eq!(spec::decode(text.as_bytes()).unwrap(), decoded);
+    }
+}
+
+/// Commit messages and drafts of them.
+pub fn messages(data: &[u8]) {
+    let rules = Rules::default();
+    let parsed = message::parse(data, "0007-add-login");
+    drop(message::parse_draft(data, &rules, "0007-add-login"));
+    message::has_content(data, &rules);
+    // A trailer that counts is also a hint.
+    if let Some(step) = parsed.step {
+        assert!(message::hints(data).contains(&step));
+    }
+}
+
+/// What git tells hooks on stdin.
+pub fn hook_stdin(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let n_lines = text.lines().count();
+    assert!(stdin::pushed(&text).len() <= n_lines);
+    assert!(stdin::rewritten(&text).len() <= n_lines);
+}
+
+/// The environment of a CI job, one variable a line, and the file of its event after an empty line.
+pub fn ci_environments(data: &[u8]) {
+    struct Job {
+        variables: HashMap<String, String>,
+        file: String,
+    }
+    impl Source for Job {
+        fn var(&self, name: &str) -> Option<String> {
+            self.variables.get(name).cloned()
+        }
+
+        fn read(&self, _: &str) -> Option<String> {
+            Some(self.file.clone())
+        }
+    }
+    let text = String::from_utf8_lossy(data);
+    let (variables, file) = text.split_once("\n\n").unwrap_or((&text, ""));
+    let variables = variables.lines().filter_map(|line| line.split_once('='));
+    let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let detected = ci::detect(&Job { variables, file: file.to_owned() });
+    for said in [&detected.workflow, &detected.job, &detected.branch, &detected.url].into_iter().flatten() {
+        assert!(said.len() <= 8000 && !said.chars().any(char::is_control), "{said:?}");
+    }
+    assert!(detected.url.is_none_or(|url| url.starts_with("http://") || url.starts_with("https://")));
+}
+
+/// `godzilla.toml`.
+pub fn settings(data: &[u8]) {
+    let settings = Settings::of_file(data);
+    assert!(!settings.qa_gates.is_empty() && !settings.qa_gates.split('/').any(|part| part == ".."));
+    assert!(
+        settings.warnings.iter().all(|warning| !warning.chars().any(char::is_control)),
+        "{:?}",
+        settings.warnings
+    );
+}

@@ -1,0 +1,180 @@
+//! `git godzilla qa`.
+
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use super::act::StepTarget;
+use crate::cli::error::{CliError, Exit};
+use crate::cli::ui::{BOLD, CYAN, DIM, Ui, counted, status_look, styled};
+use crate::domain::event::GateResult;
+use crate::service::qa::{self, Judged, Watch};
+
+/// Run the gates of a step and record the verdict; a step that needs QA ends on it
+///
+/// Gates are the executables lint, typecheck, test and build in scripts/ci of the base, as they are
+/// there: a branch that changes them is judged by the base's until `git godzilla trust --gates`
+/// accepts its own. They run in the protocol's worktree, once this clone has agreed to them with
+/// `git godzilla trust`.
+///
+/// Exits with 0 if every gate passed, 1 if one failed or there is none, 5 if nobody agreed to them,
+/// and 6 if one could not be started.
+#[derive(clap::Args, Debug)]
+pub(in crate::cli) struct Args {
+    #[command(flatten)]
+    target: StepTarget,
+}
+
+pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError> {
+    let ctx = crate::cli::context(ui)?;
+    let mut lines = Lines::default();
+    let mut watch = |event: Watch<'_>| {
+        if ui.json {
+            return;
+        }
+        match event {
+            Watch::Begins(gate) => ui.note(format!("{} {}", styled(CYAN, "▶"), styled(BOLD, &gate.name))),
+            Watch::Says(bytes) => lines.take(bytes, |line| ui.note(line)),
+            Watch::Ends(_, result) => {
+                lines.end(|line| ui.note(line));
+                ui.note(told(result));
+            }
+        }
+    };
+    let (name, step) = args.target.names();
+    let judged = qa::qa(&ctx, name, step, &mut watch)?;
+    if ui.json {
+        ui.json(&document(&judged))?;
+    } else {
+        print(ui, &judged)?;
+    }
+    Ok(match judged.verdict.result.as_str() {
+        "pass" => ExitCode::SUCCESS,
+        "error" => ExitCode::from(Exit::Program as u8),
+        _ => ExitCode::from(Exit::No as u8),
+    })
+}
+
+/// Whole lines of what a gate says, piece by piece.
+#[derive(Default)]
+struct Lines {
+    rest: Vec<u8>,
+}
+
+impl Lines {
+    fn take(&mut self, bytes: &[u8], mut show: impl FnMut(String)) {
+        self.rest.extend_from_slice(bytes);
+        while let Some(end) = self.rest.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = self.rest.drain(..=end).collect();
+            show(String::from_utf8_lossy(&line[..end]).into_owned());
+        }
+    }
+
+    fn end(&mut self, mut show: impl FnMut(String)) {
+        if !self.rest.is_empty() {
+            show(String::from_utf8_lossy(&std::mem::take(&mut self.rest)).into_owned());
+        }
+    }
+}
+
+fn told(result: &GateResult) -> String {
+    let seconds = format!("{}.{:01} s", result.duration_ms / 1000, result.duration_ms % 1000 / 100);
+    let (word, how) = match result.exit {
+        Some(0) => ("completed", "passed".to_owned()),
+        Some(code) => ("failed", format!("failed with exit code {code}")),
+        None if result.digest.is_empty() => ("failed", format!("could not run: {}", result.tail)),
+        None => ("failed", "did not end in time".to_owned()),
+    };
+    let (glyph, style) = status_look(word);
+    format!("{} {} {how} {}", styled(style, glyph), styled(BOLD, &result.name), styled(DIM, seconds))
+}
+
+fn print(ui: &mut Ui, judged: &Judged) -> Result<(), CliError> {
+    let verdict = &judged.verdict;
+    let (name, step) = (&judged.name, &judged.step);
+    if let Some(changed) = &judged.changed {
+        ui.warn(format!(
+            "the branch changes the gates ({}); the base's have judged it. To accept the branch's: \
+             git godzilla trust --gates -p {name}",
+            changed.paths.join(", ")
+        ));
+    }
+    let n_gates = counted(verdict.gates.len(), "gate");
+    let dirty = if verdict.dirty { ", with what is not committed" } else { "" };
+    let (word, said) = match verdict.result.as_str() {
+        "pass" => ("completed", format!("PASS: {n_gates} of {name}/{step}{dirty}")),
+        "fail" => ("failed", format!("FAIL: {name}/{step}{dirty}")),
+        "no_gate" => ("failed", format!("no gate judges {name}/{step}, so nothing is proven")),
+        _ if !judged.moved.is_empty() || verdict.gates.iter().all(|gate| gate.exit == Some(0)) => {
+            ("failed", "the worktree changed while the gates ran, so nobody knows what they saw".to_owned())
+        }
+        _ => ("failed", format!("a gate of {name}/{step} could not run")),
+    };
+    let (glyph, style) = status_look(word);
+    ui.line(format!("{} {said}", styled(style, glyph)))?;
+    for path in judged.moved.iter().take(10) {
+        ui.line(format!("  {path}"))?;
+    }
+    if verdict.result == "error" && !judged.moved.is_empty() {
+        ui.line("  let git ignore what gates make, and run it again")?;
+    }
+    if verdict.result == "no_gate" {
+        ui.line(
+            "  commit an executable such as scripts/ci/test.sh to the base, or approve the step by hand:",
+        )?;
+        ui.line(format!("  {}", styled(CYAN, format!("git godzilla approve {step} -p {name}"))))?;
+    }
+    let Some(stands) = judged.protocol.step(step) else { return Ok(()) };
+    let (glyph, style) = status_look(stands.shown.as_str());
+    ui.line(format!("{} step {name}/{step} is {}", styled(style, glyph), stands.shown))?;
+    if let Some(reason) = judged.waits_for {
+        ui.line(format!("  {reason}"))?;
+    }
+    if stands.commits.is_empty() && verdict.result == "pass" {
+        ui.line("  the step has no commit that a verdict could be about; to complete it by hand:")?;
+        return ui.line(format!("  {}", styled(CYAN, format!("git godzilla approve {step} -p {name}"))));
+    }
+    if stands.verdict.as_ref().is_some_and(|verdict| verdict.stale) && verdict.result == "pass" {
+        ui.line(
+            "  the verdict is about other content than the step's newest commit: commit, and run it again",
+        )?;
+    }
+    Ok(())
+}
+
+fn document(judged: &Judged) -> Value {
+    let verdict = &judged.verdict;
+    let step = judged.protocol.step(&judged.step);
+    let gates: Vec<Value> = verdict
+        .gates
+        .iter()
+        .map(|gate| {
+            json!({
+                "name": gate.name,
+                "command": gate.command,
+                "exit": gate.exit,
+                "duration_ms": gate.duration_ms,
+                "digest": gate.digest,
+                "tail": gate.tail,
+            })
+        })
+        .collect();
+    let changed = judged.changed.as_ref().map(|changed| {
+        json!({ "code": "gate.changed_on_branch", "tree": changed.tree.map(|tree| tree.to_string()), "paths": changed.paths })
+    });
+    json!({
+        "schema": "git-godzilla/qa@1",
+        "name": judged.name.as_str(),
+        "step": judged.step.as_str(),
+        "status": step.map(|step| step.shown.as_str()),
+        "result": verdict.result,
+        "tree": verdict.content_tree.to_string(),
+        "commit": verdict.commit.map(|commit| commit.to_string()),
+        "dirty": verdict.dirty,
+        "stale": step.and_then(|step| step.verdict.as_ref()).is_none_or(|verdict| verdict.stale),
+        "gates": gates,
+        "findings": changed.into_iter().collect::<Vec<_>>(),
+        "changed_while_running": judged.moved,
+        "waits_for": judged.waits_for,
+    })
+}

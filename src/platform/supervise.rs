@@ -1,0 +1,286 @@
+//! A program that judges something: watched, limited, and ended with all that it started.
+
+use std::io::{self, PipeReader, Read as _};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use sha2::{Digest as _, Sha256};
+
+/// How often the program is looked at while it says nothing.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// How long a program that was asked to stop may take.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// How long what it said is waited for once it has ended: something that left its process group may
+/// hold the pipe for ever.
+const DRAIN: Duration = Duration::from_millis(500);
+
+/// What a program may use.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    pub time: Duration,
+    /// How many bytes of what it says are kept; the last ones.
+    pub output: usize,
+}
+
+/// How a program ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// By itself; 128 and the number of the signal if a signal ended it.
+    Exit(i32),
+    /// It ran until the limit, and was ended.
+    TimedOut,
+    /// Somebody asked us to stop, as with Ctrl-C, and it was ended.
+    Interrupted,
+}
+
+/// A program that has ended.
+#[derive(Debug)]
+pub struct Ended {
+    pub end: End,
+    pub took: Duration,
+    /// The end of what it said on stdout and stderr, in the order in which it said it.
+    pub tail: Vec<u8>,
+    /// Of all that it said.
+    pub sha256: [u8; 32],
+}
+
+/// Runs `command` in a process group of its own, without input, until it ends or `bounds` are
+/// reached; whatever is left of the group is ended then. `on_output` sees what it says as it comes.
+///
+/// # Errors
+///
+/// [`io::Error`] if it cannot be started.
+pub fn run(mut command: Command, bounds: Bounds, mut on_output: impl FnMut(&[u8])) -> io::Result<Ended> {
+    let (reader, writer) = io::pipe()?;
+    command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    // Without a handler a signal ends us, and leaves the program to whoever sent it.
+    let handler = gix::interrupt::init_handler_default(usize::MAX).ok();
+    let _handler = handler.map(|handler| handler.with_reset(true).auto_deregister());
+
+    let start = Instant::now();
+    let mut child = command.spawn()?;
+    // It holds ends of the pipe, which would never be closed.
+    drop(command);
+    let said = listen(reader);
+    let mut heard = Heard { tail: Vec::new(), limit: bounds.output, hasher: Sha256::new() };
+    let mut take = |bytes: &[u8]| {
+        on_output(bytes);
+        heard.add(bytes);
+    };
+    let stopped = watch(&mut child, &said, start + bounds.time, &mut take)?;
+    let took = start.elapsed();
+    // Before it is waited for: until then nobody else can have its number.
+    signal_group(&child, Signal::Kill);
+    let status = child.wait()?;
+    let deadline = Instant::now() + DRAIN;
+    while let Ok(bytes) = said.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+        take(&bytes);
+    }
+    let end = stopped.unwrap_or_else(|| End::Exit(exit_code(status)));
+    Ok(Ended { end, took, tail: heard.tail(), sha256: heard.hasher.finalize().into() })
+}
+
+/// What a program said so far.
+struct Heard {
+    tail: Vec<u8>,
+    limit: usize,
+    hasher: Sha256,
+}
+
+impl Heard {
+    fn add(&mut self, bytes: &[u8]) {
+        self.hasher.update(bytes);
+        self.tail.extend_from_slice(bytes);
+        // Not at every byte too many, or each piece would move all that is kept.
+        if self.tail.len() > self.limit.saturating_mul(2) {
+            self.tail.drain(..self.tail.len() - self.limit);
+        }
+    }
+
+    fn tail(&mut self) -> Vec<u8> {
+        let surplus = self.tail.len().saturating_sub(self.limit);
+        self.tail.split_off(surplus)
+    }
+}
+
+/// Returns when the program has ended, with the reason if that was our doing.
+fn watch(
+    child: &mut Child,
+    said: &Receiver<Vec<u8>>,
+    deadline: Instant,
+    take: &mut impl FnMut(&[u8]),
+) -> io::Result<Option<End>> {
+    let mut asked_to_stop: Option<(End, Instant)> = None;
+    let mut is_open = true;
+    loop {
+        if has_ended(child)? {
+            return Ok(asked_to_stop.map(|(end, _)| end));
+        }
+        if is_open {
+            match said.recv_timeout(PAUSE) {
+                Ok(bytes) => take(&bytes),
+                Err(RecvTimeoutError::Timeout) => (),
+                Err(RecvTimeoutError::Disconnected) => is_open = false,
+            }
+        } else {
+            std::thread::sleep(PAUSE);
+        }
+        match asked_to_stop {
+            None => {
+                let end = if gix::interrupt::is_triggered() {
+                    End::Interrupted
+                } else if Instant::now() >= deadline {
+                    End::TimedOut
+                } else {
+                    continue;
+                };
+                signal_group(child, Signal::Term);
+                asked_to_stop = Some((end, Instant::now()));
+            }
+            Some((_, since)) if since.elapsed() > GRACE => signal_group(child, Signal::Kill),
+            Some(_) => (),
+        }
+    }
+}
+
+/// Whether the program has ended; it is still to be waited for.
+#[cfg(unix)]
+fn has_ended(child: &mut Child) -> io::Result<bool> {
+    use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+
+    let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) else { return Ok(true) };
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    Ok(waitid(WaitId::Pid(pid), options)?.is_some())
+}
+
+#[cfg(not(unix))]
+fn has_ended(child: &mut Child) -> io::Result<bool> {
+    Ok(child.try_wait()?.is_some())
+}
+
+fn listen(mut reader: PipeReader) -> Receiver<Vec<u8>> {
+    // Bounded: a program that says more than is taken has to wait.
+    let (sender, said) = mpsc::sync_channel(16);
+    std::thread::spawn(move || {
+        let mut buffer = vec![0; 64 * 1024];
+        loop {
+            match reader.read(&mut buffer) {
+                Ok(0) => return,
+                Ok(n_read) => {
+                    if sender.send(buffer[..n_read].to_vec()).is_err() {
+                        return;
+                    }
+                }
+                Err(err) if err.kind() == io::ErrorKind::Interrupted => (),
+                Err(_) => return,
+            }
+        }
+    });
+    said
+}
+
+#[derive(Clone, Copy)]
+enum Signal {
+    Term,
+    Kill,
+}
+
+#[cfg(unix)]
+fn signal_group(child: &Child, signal: Signal) {
+    use rustix::process::{Pid, kill_process_group};
+
+    let signal = match signal {
+        Signal::Term => rustix::process::Signal::TERM,
+        Signal::Kill => rustix::process::Signal::KILL,
+    };
+    if let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
+        // Nothing of it may be left.
+        kill_process_group(pid, signal).ok();
+    }
+}
+
+#[cfg(not(unix))]
+fn signal_group(_: &Child, _: Signal) {}
+
+#[cfg(unix)]
+fn exit_code(status: ExitStatus) -> i32 {
+    use std::os::unix::process::ExitStatusExt as _;
+
+    status.code().or(status.signal().map(|signal| 128 + signal)).unwrap_or(1)
+}
+
+#[cfg(not(unix))]
+fn exit_code(status: ExitStatus) -> i32 {
+    status.code().unwrap_or(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::platform::process;
+
+    const BOUNDS: Bounds = Bounds { time: Duration::from_mins(1), output: 1 << 16 };
+
+    fn sh(script: &str) -> Command {
+        let mut command = process::command("sh");
+        command.args(["-c", script]);
+        command
+    }
+
+    #[test]
+    fn both_streams_come_in_order_with_the_exit_code() {
+        let mut seen = Vec::new();
+        let ended = run(sh("echo one; echo two >&2; echo three; exit 7"), BOUNDS, |bytes| {
+            seen.extend_from_slice(bytes);
+        })
+        .unwrap();
+        assert_eq!((ended.end, ended.tail.as_slice()), (End::Exit(7), b"one\ntwo\nthree\n".as_slice()));
+        assert_eq!(seen, ended.tail);
+        assert_eq!(ended.sha256, <[u8; 32]>::from(Sha256::digest("one\ntwo\nthree\n")));
+        assert_eq!(run(sh("kill -TERM $$"), BOUNDS, |_| ()).unwrap().end, End::Exit(143));
+    }
+
+    #[test]
+    fn the_end_of_a_long_output_is_kept() {
+        let bounds = Bounds { output: 10, ..BOUNDS };
+        let ended = run(sh("seq 1 100000"), bounds, |_| ()).unwrap();
+        assert_eq!(ended.tail, b"99\n100000\n");
+    }
+
+    #[test]
+    fn a_program_that_never_ends_is_ended_with_what_it_started() {
+        let dir = tempfile::tempdir().unwrap();
+        let pid = dir.path().join("pid");
+        let script = format!("trap '' TERM; sleep 1000 & echo $! >'{}'; wait; wait", pid.display());
+        let bounds = Bounds { time: Duration::from_millis(200), ..BOUNDS };
+        let ended = run(sh(&script), bounds, |_| ()).unwrap();
+        assert_eq!(ended.end, End::TimedOut);
+        let pid: i32 = std::fs::read_to_string(pid).unwrap().trim().parse().unwrap();
+        let pid = rustix::process::Pid::from_raw(pid).unwrap();
+        while rustix::process::test_kill_process(pid).is_ok() && !is_zombie(pid) {
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn what_it_leaves_behind_does_not_hold_us() {
+        let ended = run(sh("sleep 1000 & echo done"), BOUNDS, |_| ()).unwrap();
+        assert_eq!((ended.end, ended.tail.as_slice()), (End::Exit(0), b"done\n".as_slice()));
+        let dir = tempfile::tempdir().unwrap();
+        let bounds = Bounds { output: 100, ..BOUNDS };
+        assert!(run(process::command(dir.path().join("missing")), bounds, |_| ()).is_err());
+    }
+
+    /// Killed, and not yet fetched by its new parent.
+    fn is_zombie(pid: rustix::process::Pid) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));
+        stat.is_ok_and(|stat| {
+            stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('Z'))
+        })
+    }
+}

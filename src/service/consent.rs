@@ -1,0 +1,127 @@
+//! `trust`: what would run here, what of it is new, and a person's agreement to it.
+
+use super::context::Context;
+use super::error::Error;
+use super::gates::{self, Folder, Gate};
+use super::resolve::{self, Target};
+use super::settings::Settings;
+use super::streams::Streams;
+use super::trust::Trust;
+use super::{base, initialised};
+use crate::domain::event::{AcceptedGates, Body, Draft};
+use crate::domain::id::{Name, Oid};
+use crate::domain::state::Protocol;
+
+/// What somebody is asked to agree to.
+#[derive(Clone, Debug)]
+pub struct Proposal {
+    pub folder: Folder,
+    /// What of it would be started.
+    pub gates: Vec<Gate>,
+    /// Whose gates they are: of the protocol that they judge, or of the base.
+    pub protocol: Option<Name>,
+    /// Whether this clone agreed already.
+    pub is_agreed: bool,
+    /// The folder that was agreed to before, if it is still here.
+    pub before: Option<Oid>,
+    /// Whether they are the branch's own, which judge it only if they are accepted.
+    pub of_branch: bool,
+}
+
+/// Returns the gates that judge the protocol that is named or checked out, else those of the base; with
+/// `of_branch` those that the protocol's branch has itself.
+///
+/// # Errors
+///
+/// [`Error::State`] (`gates.missing`) if there are none.
+pub fn propose(ctx: &Context, name: Option<&str>, of_branch: bool) -> Result<Proposal, Error> {
+    initialised(ctx)?;
+    let streams = Streams::read(ctx)?;
+    let is_named = name.is_some() || of_branch || resolve::current(&streams)?.is_some();
+    let (folder, gates, protocol) = if is_named {
+        let Target { name, .. } = resolve::protocol(&streams, name)?;
+        let protocol = streams.look(&name)?.folded.protocol.ok_or_else(|| super::act::unknown(&name))?;
+        let (folder, gates) = of_protocol(&streams, &protocol, of_branch)?;
+        (folder, gates, Some(name))
+    } else {
+        let (folder, gates) = of_base(ctx, &streams)?;
+        (folder, gates, None)
+    };
+    let trust = Trust::load(&ctx.repo)?;
+    let before = trust.last_tree(&folder.path).filter(|tree| ctx.repo.has_object(*tree));
+    Ok(Proposal { is_agreed: trust.is_agreed(&folder), folder, gates, protocol, before, of_branch })
+}
+
+fn of_protocol(
+    streams: &Streams<'_>,
+    protocol: &Protocol,
+    of_branch: bool,
+) -> Result<(Folder, Vec<Gate>), Error> {
+    let repo = &streams.ctx.repo;
+    let tips = streams.branches.of(protocol, streams.inventory.home());
+    let tip = tips.all().first().copied().unwrap_or(protocol.created.base_commit);
+    let judges = gates::judges(repo, protocol, &tips, tip)?;
+    if of_branch {
+        let path = &judges.settings.qa_gates;
+        return gates::at(repo, tip, &judges.settings)?.ok_or_else(|| missing(path, "the branch"));
+    }
+    match judges.folder {
+        Some(folder) => Ok((folder, judges.gates)),
+        None => Err(missing(&judges.settings.qa_gates, "the base of this protocol")),
+    }
+}
+
+fn of_base(ctx: &Context, streams: &Streams<'_>) -> Result<(Folder, Vec<Gate>), Error> {
+    let repo = &ctx.repo;
+    let home = streams.inventory.home();
+    let configured = ctx.settings.base_branch.clone();
+    let names = configured.map_or_else(|| base::candidates(repo, home), |name| vec![name]);
+    for name in names {
+        let tips = streams.branches.of_names("", &name, home);
+        let local = repo.find_ref(&format!("refs/heads/{name}"))?;
+        if let Some(commit) = tips.deciding_base.map(|(_, oid)| oid).or(local) {
+            let settings = Settings::load_at(repo, commit);
+            return gates::at(repo, commit, &settings)?.ok_or_else(|| missing(&settings.qa_gates, &name));
+        }
+    }
+    Err(missing(&ctx.settings.qa_gates, "the base"))
+}
+
+fn missing(path: &str, place: &str) -> Error {
+    Error::state(
+        "gates.missing",
+        format!("there are no gates in {path} of {place}"),
+        format!("commit an executable such as {path}/test.sh to the base"),
+    )
+}
+
+/// Records that a person agreed to what was proposed. Gates of a branch judge its protocol from now on,
+/// in every clone; each clone still has to agree to run them.
+///
+/// # Errors
+///
+/// [`Error`] if it cannot be written.
+pub fn agree(ctx: &Context, proposal: &Proposal) -> Result<(), Error> {
+    Trust::load(&ctx.repo)?.agree(&proposal.folder)?;
+    let Some(name) = proposal.protocol.as_ref().filter(|_| proposal.of_branch) else { return Ok(()) };
+    let gates = AcceptedGates { tree: proposal.folder.tree, digest: proposal.folder.digest };
+    let streams = Streams::read(ctx)?;
+    let appended = streams.append(name, &mut |ledger, _| {
+        let protocol = ledger.protocol().ok_or_else(|| super::act::unknown(name))?;
+        if protocol.gates != Some(gates) {
+            ledger.push(Draft::new(Body::GatesAccepted(gates)));
+        }
+        Ok(())
+    })?;
+    super::after_write(ctx, &appended);
+    Ok(())
+}
+
+/// Takes back what this clone agreed to; with a proposal only that. Returns how many agreements.
+///
+/// # Errors
+///
+/// [`Error`] if it cannot be written.
+pub fn revoke(ctx: &Context, proposal: Option<&Proposal>) -> Result<usize, Error> {
+    Trust::load(&ctx.repo)?.revoke(proposal.map(|proposal| &proposal.folder))
+}

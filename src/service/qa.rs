@@ -1,0 +1,294 @@
+//! `qa`: runs the gates of a step and records what they said; a step ends on it.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::context::Context;
+use super::error::Error;
+use super::gates::{self, Changed, Gate, Judges};
+use super::resolve::{self, Target};
+use super::streams::Streams;
+use super::trust::{Agreed, Trust};
+use super::{initialised, observe};
+use crate::domain::decide::{self, Pushed};
+use crate::domain::event::{Body, Draft, GateResult, Verdict};
+use crate::domain::id::{Digest, Name, Oid, StepId};
+use crate::domain::state::Protocol;
+use crate::domain::text;
+use crate::platform::git::{self, Repo};
+use crate::platform::supervise::{self, Bounds, End, Ended};
+use crate::platform::{env, process};
+
+/// How much of what a gate said is recorded if it did not pass.
+const MAX_TAIL: usize = 2000;
+
+/// What to tell somebody who watches.
+#[derive(Clone, Copy, Debug)]
+pub enum Watch<'a> {
+    Begins(&'a Gate),
+    Says(&'a [u8]),
+    Ends(&'a Gate, &'a GateResult),
+}
+
+/// What came of it.
+#[derive(Clone, Debug)]
+pub struct Judged {
+    pub name: Name,
+    pub step: StepId,
+    pub verdict: Verdict,
+    /// After the verdict and what followed from it.
+    pub protocol: Protocol,
+    /// Where the gates ran; `None` if there is none.
+    pub worktree: Option<PathBuf>,
+    /// Gates of the branch that did not judge it.
+    pub changed: Option<Changed>,
+    /// Paths that changed while the gates ran, so that nobody knows what they saw.
+    pub moved: Vec<String>,
+    /// What the step waits for although its gates passed.
+    pub waits_for: Option<&'static str>,
+}
+
+/// Runs the gates of a step in the worktree of its protocol, and records the verdict.
+///
+/// When this returns, the verdict is in the local ref, with the decision that it led to. A gate that
+/// fails is a verdict and no error.
+///
+/// # Errors
+///
+/// [`Error::Refused`] if nobody agreed here to run these gates, [`Error::Interrupted`] if somebody
+/// stopped them; nothing is recorded then.
+pub fn qa(
+    ctx: &Context,
+    name: Option<&str>,
+    step: Option<&str>,
+    watch: &mut dyn FnMut(Watch<'_>),
+) -> Result<Judged, Error> {
+    initialised(ctx)?;
+    super::plan::recover(ctx)?;
+    let streams = Streams::for_target(ctx, name)?;
+    let Target { name, root: None } = resolve::protocol(&streams, name)? else {
+        return Err(Error::state("protocol.twin", "this protocol shares its name with another one", ""));
+    };
+    let looked = streams.look(&name)?;
+    let protocol = looked.folded.protocol.ok_or_else(|| super::act::unknown(&name))?;
+    if protocol.shown.is_final() {
+        return Err(Error::state(
+            "protocol.over",
+            format!("protocol {name} is {}", protocol.shown),
+            format!("git godzilla show {name}"),
+        ));
+    }
+    let step = resolve::step(&protocol, step)?;
+    let place = Place::find(ctx, &protocol)?;
+    let tips = streams.branches.of(&protocol, streams.inventory.home());
+    let judges = gates::judges(&ctx.repo, &protocol, &tips, place.head)?;
+    let seen = place.look(&name)?;
+    let mut verdict = Verdict {
+        step: Some(step.clone()),
+        commit: Some(place.head),
+        content_tree: seen.tree,
+        dirty: !seen.changes.is_empty(),
+        result: "no_gate".to_owned(),
+        gates: Vec::new(),
+    };
+    let mut moved = Vec::new();
+    if let Some(folder) = judges.folder.as_ref().filter(|_| !judges.gates.is_empty()) {
+        let agreed = Trust::load(&ctx.repo)?.pass(folder)?;
+        verdict.gates = place.run(&Run { agreed, judges: &judges, name: &name, step: &step }, watch)?;
+        result_of(&verdict.gates).clone_into(&mut verdict.result);
+        let after = place.look(&name)?;
+        if after.tree != seen.tree {
+            "error".clone_into(&mut verdict.result);
+            moved = seen.moved_to(&after);
+        }
+    }
+    let recorded = verdict.clone();
+    let mut waits_for = None;
+    let appended = streams.append(&name, &mut |ledger, _| {
+        let tips = match ledger.protocol() {
+            Some(protocol) => streams.branches.of(protocol, streams.inventory.home()),
+            None => return Err(super::act::unknown(&name)),
+        };
+        let pushed: Pushed<'_> = &|oid: Oid| observe::is_pushed(&ctx.repo, &tips, oid);
+        ledger
+            .push(Draft { step: Some(step.clone()), ..Draft::new(Body::VerdictRecorded(recorded.clone())) });
+        decide::settle(ledger, pushed);
+        waits_for = ledger.protocol().and_then(|protocol| {
+            let step = protocol.step(&step).filter(|step| !step.is_settled())?;
+            decide::waits_for(protocol, step, pushed)
+        });
+        Ok(())
+    })?;
+    super::after_write(ctx, &appended);
+    let protocol = appended.protocol.ok_or_else(|| super::act::unknown(&name))?;
+    let worktree = Some(place.dir);
+    Ok(Judged { name, step, verdict, protocol, worktree, changed: judges.changed, moved, waits_for })
+}
+
+/// One word for all gates.
+fn result_of(gates: &[GateResult]) -> &'static str {
+    if gates.iter().any(|gate| gate.digest.is_empty()) {
+        "error"
+    } else if gates.iter().all(|gate| gate.exit == Some(0)) {
+        "pass"
+    } else {
+        "fail"
+    }
+}
+
+/// The worktree that has the branch of a protocol checked out.
+struct Place {
+    repo: Repo,
+    dir: PathBuf,
+    head: Oid,
+}
+
+/// What lies in a worktree.
+struct Seen {
+    tree: Oid,
+    /// As `git status` says it.
+    changes: Vec<String>,
+}
+
+impl Seen {
+    /// Returns the paths that `later` has in another state; those that changed twice in one way are not
+    /// told from those that did not.
+    fn moved_to(&self, later: &Self) -> Vec<String> {
+        let gone = self.changes.iter().filter(|change| !later.changes.contains(change));
+        let new = later.changes.iter().filter(|change| !self.changes.contains(change));
+        gone.chain(new).map(|change| text::one_line(&change[3..])).collect()
+    }
+}
+
+/// What is to be run.
+struct Run<'a> {
+    agreed: Agreed<'a>,
+    judges: &'a Judges,
+    name: &'a Name,
+    step: &'a StepId,
+}
+
+impl Place {
+    fn find(ctx: &Context, protocol: &Protocol) -> Result<Self, Error> {
+        let branch = &protocol.created.branch;
+        let found = ctx.repo.worktrees().into_iter().find(|(_, checked_out)| checked_out == branch);
+        let Some((dir, _)) = found.filter(|(dir, _)| dir.is_dir()) else {
+            return Err(Error::state(
+                "worktree.missing",
+                format!("no worktree here has the branch {branch} checked out"),
+                format!("git switch {branch}"),
+            ));
+        };
+        let repo = Repo::discover(&dir).map_err(|err| {
+            Error::state("worktree.unreadable", super::error_chain(&err), "git worktree repair")
+        })?;
+        let Some(head) = repo.head()?.commit() else {
+            return Err(Error::state("branch.unborn", format!("the branch {branch} has no commit"), ""));
+        };
+        Ok(Self { repo, dir, head })
+    }
+
+    /// Looks at what the gates see.
+    fn look(&self, name: &Name) -> Result<Seen, Error> {
+        let own = format!(".protocols/{name}");
+        let changes = self.repo.work_changes(&own)?;
+        // A gate may have committed what it changed.
+        let head = self.repo.head()?.commit().unwrap_or(self.head);
+        let tree = if changes.is_empty() {
+            observe::content_tree(&self.repo, self.repo.tree_of(head)?, name)?
+        } else {
+            self.repo.work_tree(&own)?
+        };
+        Ok(Seen { tree, changes })
+    }
+
+    fn run(&self, run: &Run<'_>, watch: &mut dyn FnMut(Watch<'_>)) -> Result<Vec<GateResult>, Error> {
+        let copied = Error::io("copy the gates");
+        let copy = tempfile::Builder::new()
+            .prefix(".godzilla-draft-gates-")
+            .tempdir_in(self.repo.state_dir())
+            .and_then(|dir| run.agreed.folder().write_to(&dir.path().join("gates")).map(|()| dir))
+            .map_err(copied)?;
+        let folder = copy.path().join("gates");
+        let mut results = Vec::new();
+        for gate in &run.judges.gates {
+            watch(Watch::Begins(gate));
+            let result = self.run_gate(run, gate, &folder, watch)?;
+            watch(Watch::Ends(gate, &result));
+            results.push(result);
+        }
+        Ok(results)
+    }
+
+    fn run_gate(
+        &self,
+        run: &Run<'_>,
+        gate: &Gate,
+        folder: &Path,
+        watch: &mut dyn FnMut(Watch<'_>),
+    ) -> Result<GateResult, Error> {
+        let settings = &run.judges.settings;
+        let path = format!("{}/{}", run.agreed.folder().path, gate.path);
+        let mut result = GateResult {
+            name: gate.name.clone(),
+            command: path.clone(),
+            exit: None,
+            duration_ms: 0,
+            digest: String::new(),
+            tail: String::new(),
+        };
+        if !gate.is_executable {
+            result.tail = format!("{path} is not executable; `git update-index --chmod=+x {path}`");
+            return Ok(result);
+        }
+        let mut command = process::command(folder.join(&gate.path));
+        git::forget_repository(&mut command);
+        command.current_dir(&self.dir).env("PWD", &self.dir);
+        command.env("GODZILLA_ROOT", &self.dir).env("GODZILLA_GATE", &gate.name);
+        command.env("GODZILLA_PROTOCOL", run.name.as_str()).env("GODZILLA_STEP", run.step.as_str());
+        let bounds = Bounds {
+            time: settings.qa_timeout,
+            output: usize::try_from(settings.qa_output_cap).unwrap_or(usize::MAX),
+        };
+        match supervise::run(command, bounds, |bytes| watch(Watch::Says(bytes))) {
+            Ok(ended) => fill(&mut result, &ended, settings.qa_timeout)?,
+            Err(err) => result.tail = format!("{path} cannot be started: {err}"),
+        }
+        Ok(result)
+    }
+}
+
+fn fill(result: &mut GateResult, ended: &Ended, limit: Duration) -> Result<(), Error> {
+    result.duration_ms = u64::try_from(ended.took.as_millis()).unwrap_or(u64::MAX);
+    result.digest = Digest(ended.sha256).to_string();
+    let mut tail = String::from_utf8_lossy(&ended.tail).into_owned();
+    match ended.end {
+        End::Exit(code) => result.exit = Some(i64::from(code)),
+        End::TimedOut => {
+            // Writing to a `String` cannot fail.
+            write!(tail, "\nended after {} s, the limit of qa.timeout_seconds", limit.as_secs()).ok();
+        }
+        End::Interrupted => return Err(Error::Interrupted),
+    }
+    if result.exit != Some(0) {
+        result.tail = tail_of(&tail);
+    }
+    Ok(())
+}
+
+/// Returns the last lines of what a gate said, without what a terminal would obey and without the
+/// secrets of this process's environment: they would be shared.
+fn tail_of(said: &str) -> String {
+    let mut said = text::multi_line(said);
+    for secret in env::secrets() {
+        said = said.replace(&secret, "***");
+    }
+    let mut start = said.len().saturating_sub(MAX_TAIL);
+    while !said.is_char_boundary(start) {
+        start += 1;
+    }
+    let tail = &said[start..];
+    let whole_lines = if start == 0 { tail } else { tail.split_once('\n').map_or(tail, |(_, rest)| rest) };
+    whole_lines.trim_end().to_owned()
+}

@@ -1,0 +1,196 @@
+//! Consent: nothing that comes from the repository runs unless a person agreed, in this clone, to
+//! exactly these bytes.
+//!
+//! What is agreed to is a digest of everything that would run or be sourced. It is kept in the
+//! clone and never shared: state that was fetched cannot consent to anything.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::error::Error;
+use super::gates::Folder;
+use crate::domain::decide::Refusal;
+use crate::domain::id::{Digest, Oid};
+use crate::platform::fs::{self, Bounded};
+use crate::platform::git::Repo;
+use crate::platform::lock::Lock;
+use crate::platform::{clock, fail};
+
+/// The version of the file.
+const VERSION: u64 = 1;
+
+/// The longest file that is read: thousands of agreements.
+const MAX_FILE_BYTES: u64 = 1 << 20;
+
+/// How long another command that changes the file is waited for.
+const LOCK_WAIT: Duration = Duration::from_secs(10);
+
+/// The stored form.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Stored {
+    v: u64,
+    #[serde(default)]
+    gates: Vec<Entry>,
+    /// What a newer release keeps here.
+    #[serde(flatten)]
+    rest: Map<String, Value>,
+}
+
+/// One agreement.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Entry {
+    /// Where the folder lies in a tree.
+    path: String,
+    /// Of everything in the folder.
+    digest: String,
+    /// The same as git knows it, so that a later one can be compared with it.
+    tree: String,
+    at_ms: u64,
+    #[serde(flatten)]
+    rest: Map<String, Value>,
+}
+
+/// What was agreed to in this clone.
+#[derive(Clone, Debug)]
+pub struct Trust {
+    file: PathBuf,
+    stored: Stored,
+}
+
+/// A folder that may be run: the proof that somebody agreed to it.
+#[derive(Clone, Copy, Debug)]
+pub struct Agreed<'a>(&'a Folder);
+
+impl<'a> Agreed<'a> {
+    pub fn folder(self) -> &'a Folder {
+        self.0
+    }
+}
+
+impl Trust {
+    /// Reads what was agreed to.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if the file cannot be read or understood: then nothing is agreed to.
+    pub fn load(repo: &Repo) -> Result<Self, Error> {
+        Self::load_file(repo.state_dir().join("trust.json"))
+    }
+
+    fn load_file(file: PathBuf) -> Result<Self, Error> {
+        let bytes = match fs::read_bounded(&file, MAX_FILE_BYTES)
+            .map_err(Error::io("read what is trusted"))?
+        {
+            Bounded::Bytes(bytes) => Some(bytes),
+            Bounded::Missing => None,
+            Bounded::TooLong | Bounded::NotAFile => return Err(unreadable(&file, "it is no file of ours")),
+        };
+        let empty = Stored { v: VERSION, gates: Vec::new(), rest: Map::new() };
+        let stored: Stored = match bytes {
+            Some(bytes) => serde_json::from_slice(&bytes).map_err(|err| unreadable(&file, err))?,
+            None => empty,
+        };
+        if stored.v > VERSION {
+            return Err(unreadable(&file, "a newer release wrote it"));
+        }
+        Ok(Self { file, stored })
+    }
+
+    /// Whether exactly this folder was agreed to.
+    pub fn is_agreed(&self, folder: &Folder) -> bool {
+        self.stored.gates.iter().any(|entry| entry.is(folder))
+    }
+
+    /// Returns the tree that was agreed to last for the path of `folder`.
+    pub fn last_tree(&self, path: &str) -> Option<Oid> {
+        let entries = self.stored.gates.iter().filter(|entry| entry.path == path);
+        entries.max_by_key(|entry| entry.at_ms)?.tree.parse().ok()
+    }
+
+    /// Records that a person agreed to a folder. Durable when this returns.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if the file cannot be written.
+    pub fn agree(&mut self, folder: &Folder) -> Result<(), Error> {
+        self.change(|gates| {
+            gates.retain(|entry| !entry.is(folder));
+            gates.push(Entry {
+                path: folder.path.clone(),
+                digest: folder.digest.to_string(),
+                tree: folder.tree.to_string(),
+                at_ms: clock::now_ms(),
+                rest: Map::new(),
+            });
+        })
+    }
+
+    /// Takes back every agreement, or those to `folder` alone. Returns how many there were.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if the file cannot be written.
+    pub fn revoke(&mut self, folder: Option<&Folder>) -> Result<usize, Error> {
+        let mut n_revoked = 0;
+        self.change(|gates| {
+            let n_before = gates.len();
+            gates.retain(|entry| folder.is_some_and(|folder| !entry.is(folder)));
+            n_revoked = n_before - gates.len();
+        })?;
+        Ok(n_revoked)
+    }
+
+    /// Lets a folder pass that was agreed to.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] (`trust.missing`, `trust.changed`) for any other one.
+    pub fn pass<'a>(&self, folder: &'a Folder) -> Result<Agreed<'a>, Error> {
+        if self.is_agreed(folder) {
+            return Ok(Agreed(folder));
+        }
+        let path = &folder.path;
+        let (code, message) = if self.last_tree(path).is_some() {
+            ("trust.changed", format!("the gates in {path} are not the ones that were agreed to here"))
+        } else {
+            ("trust.missing", format!("nobody has agreed here to run the gates in {path}"))
+        };
+        Err(Refusal::policy(code, message, "git godzilla trust").into())
+    }
+
+    /// Changes what is agreed to; somebody else may have done so since it was read.
+    fn change(&mut self, edit: impl FnOnce(&mut Vec<Entry>)) -> Result<(), Error> {
+        let _guard = Lock::acquire(&self.file.with_file_name("locks").join("trust"), LOCK_WAIT)?;
+        *self = Self::load_file(self.file.clone())?;
+        edit(&mut self.stored.gates);
+        self.save()
+    }
+
+    fn save(&self) -> Result<(), Error> {
+        let failed = Error::io("write down what is trusted");
+        let mut bytes = serde_json::to_vec_pretty(&self.stored).map_err(|err| Error::Io {
+            action: "write down what is trusted".to_owned(),
+            source: err.into(),
+        })?;
+        bytes.push(b'\n');
+        fail::point("trust.write");
+        fs::replace_file(&self.file, &bytes, true).map_err(failed)
+    }
+}
+
+impl Entry {
+    fn is(&self, folder: &Folder) -> bool {
+        self.path == folder.path && self.digest.parse() == Ok::<Digest, _>(folder.digest)
+    }
+}
+
+fn unreadable(file: &Path, why: impl std::fmt::Display) -> Error {
+    Error::state(
+        "trust.unreadable",
+        format!("what was agreed to cannot be read from `{}`: {why}", file.display()),
+        "remove the file, and agree again with `git godzilla trust`",
+    )
+}
