@@ -1,8 +1,11 @@
 //! What a person or a script sees when something goes wrong: kind, exit code and hint are decided
 //! here and nowhere else.
 
+use super::ui::moment;
 use crate::domain::decide::RefusalKind;
+use crate::domain::event::Event;
 use crate::domain::id::InvalidName;
+use crate::domain::undo::Refused;
 use crate::platform::git::{self, OpenError, TransportError};
 use crate::service::demo;
 use crate::service::error::Error;
@@ -90,10 +93,12 @@ impl From<Error> for CliError {
                 };
                 Self { hint: refusal.hint, ..Self::new(exit, refusal.code, refusal.message) }
             }
+            Error::Undo(refused) => of_undo(&refused, &message),
             Error::Unknown { what, near, .. } => {
                 let hint = match (near.first(), what) {
                     (Some(near), _) => format!("did you mean `{near}`?"),
                     (None, "protocol") => "git godzilla list".to_owned(),
+                    (None, "op") => "git godzilla log --op".to_owned(),
                     (None, "remote") => "git remote -v".to_owned(),
                     (None, _) => "git godzilla show".to_owned(),
                 };
@@ -151,6 +156,43 @@ fn of_stream(err: &stream::Error, message: String) -> CliError {
         stream::Error::Write { .. } | stream::Error::Move { .. } => {
             CliError::new(Exit::Refused, "stream.write", message)
         }
+    }
+}
+
+fn of_undo(refused: &Refused, message: &str) -> CliError {
+    let refuse = |code| CliError::new(Exit::Refused, code, message);
+    match refused {
+        Refused::Facts(_) => refuse("undo.facts").hint("git godzilla log --op"),
+        Refused::Plan { name, .. } => {
+            refuse("undo.plan").hint(format!("give it up: git godzilla cancel {name}"))
+        }
+        Refused::Already(op) => refuse("undo.already").hint(format!("git godzilla redo {op}")),
+        Refused::NotUndone(op) => refuse("redo.not_undone").hint(format!("git godzilla undo {op}")),
+        Refused::Idle(_) => refuse("undo.idle").hint("git godzilla log --op"),
+        Refused::Unfit { .. } => refuse("redo.unfit"),
+        Refused::BuiltOn { op, built } => {
+            let message = format!("{message}: {}", built_on(built));
+            let err = CliError::new(Exit::Refused, "undo.built_on", message);
+            match built.iter().rev().filter_map(|event| event.op).find(|last| last != op) {
+                Some(last) => err.hint(format!("take that back first: git godzilla undo {last}")),
+                None => err,
+            }
+        }
+    }
+}
+
+/// Names events by step, type, author and time.
+fn built_on(events: &[Event]) -> String {
+    const MAX_NAMED: usize = 5;
+    let named = events.iter().take(MAX_NAMED).map(|event| {
+        let step = event.step.as_ref().map(|step| format!("step {step} ")).unwrap_or_default();
+        let who = if event.actor.name.is_empty() { event.actor.kind.as_str() } else { &event.actor.name };
+        format!("{step}{} by {who} at {}", event.body.kind(), moment(event.at_ms))
+    });
+    let named = named.collect::<Vec<_>>().join(", ");
+    match events.len().saturating_sub(MAX_NAMED) {
+        0 => named,
+        more => format!("{named} and {more} more"),
     }
 }
 

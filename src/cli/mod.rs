@@ -15,8 +15,8 @@ use clap::Parser as _;
 use clap::ValueHint::DirPath;
 
 use self::commands::{
-    act, ci_report, completions, config, demo, doctor, explain, hooks, init, list, log, man, notes, plan,
-    qa, ready, show, status, sync, trust,
+    act, ci_report, completions, config, demo, doctor, explain, hooks, init, list, log, man, notes, plan, qa,
+    ready, show, status, sync, trust, undo,
 };
 use self::error::{CLOSED_PIPE, CliError};
 use self::ui::{Color, Ui};
@@ -87,6 +87,8 @@ enum Command {
     Cancel(act::CancelArgs),
     Complete(act::CompleteArgs),
     Comment(act::CommentArgs),
+    Undo(undo::UndoArgs),
+    Redo(undo::RedoArgs),
     Qa(qa::Args),
     Trust(trust::Args),
     CiReport(ci_report::Args),
@@ -232,6 +234,8 @@ fn dispatch(ui: &mut Ui, command: Command) -> Result<ExitCode, CliError> {
         Command::Cancel(args) => act::cancel(ui, args),
         Command::Complete(args) => act::complete(ui, args),
         Command::Comment(args) => act::comment(ui, args),
+        Command::Undo(args) => undo::undo(ui, &args),
+        Command::Redo(args) => undo::redo(ui, &args),
         Command::Qa(args) => qa::run(ui, &args),
         Command::Trust(args) => trust::run(ui, &args),
         Command::CiReport(args) => ci_report::run(ui, args),

@@ -38,6 +38,14 @@ pub struct Event {
     pub body: Body,
 }
 
+impl Event {
+    /// Returns what makes automatic events one event: type, step and cause.
+    pub fn cause_key(&self) -> Option<(&str, Option<&str>, &str)> {
+        let cause = self.cause.as_ref()?;
+        Some((self.body.kind(), self.step.as_ref().map(StepId::as_str), &cause.0))
+    }
+}
+
 /// Who wrote an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Actor {

@@ -172,10 +172,24 @@ fn counts(outcomes: &[Outcome]) -> Counts {
 }
 
 /// Returns the events that are accepted in `events` and would no longer be if the targets were
-/// undone now.
+/// undone now. What that takes back by itself, as the end of a redo does, is meant and not among them.
 pub fn dependents(events: &[Event], specs: &Specs, targets: &[Ulid]) -> Vec<Ulid> {
-    let Some(target) = events.iter().find(|event| targets.contains(&event.id)) else { return Vec::new() };
+    let before = fold(events, specs).outcomes;
+    let after = outcomes_without(events, specs, targets);
+    (0..events.len())
+        .filter(|idx| before[*idx] == Outcome::Accepted)
+        .filter(|idx| !matches!(after[*idx], Outcome::Accepted | Outcome::Undone(_)))
+        .map(|idx| events[idx].id)
+        .filter(|id| !targets.contains(id))
+        .collect()
+}
+
+/// Returns what would become of each event if the targets were undone now.
+pub fn outcomes_without(events: &[Event], specs: &Specs, targets: &[Ulid]) -> Vec<Outcome> {
     let before = fold(events, specs);
+    let Some(target) = events.iter().find(|event| targets.contains(&event.id)) else {
+        return before.outcomes;
+    };
     // Taking the targets out instead would let what repeats their cause count in their place.
     let undo = Event {
         id: Ulid(u128::MAX),
@@ -186,13 +200,9 @@ pub fn dependents(events: &[Event], specs: &Specs, targets: &[Ulid]) -> Vec<Ulid
         ..target.clone()
     };
     let end = before.outcomes.iter().position(|o| *o == Outcome::Quarantined).unwrap_or(events.len());
-    let events: Vec<&Event> = events.iter().collect();
-    let mut undone = events.clone();
+    let mut undone: Vec<&Event> = events.iter().collect();
     undone.insert(end, &undo);
-    let after = fold_refs(&undone, specs, None);
-    let after: HashSet<Ulid> = accepted(&undone, &after.outcomes).map(|event| event.id).collect();
-    accepted(&events, &before.outcomes)
-        .map(|event| event.id)
-        .filter(|id| !targets.contains(id) && !after.contains(id))
-        .collect()
+    let mut outcomes = fold_refs(&undone, specs, None).outcomes;
+    outcomes.remove(end);
+    outcomes
 }

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use super::event::{Actor, Draft, Event};
-use super::fold::{Folded, Outcome, fold};
-use super::id::{Digest, Name, Ulid};
+use super::fold::{self, Folded, Outcome, fold};
+use super::id::{Digest, Name, StepId, Ulid};
 use super::spec::{Spec, Specs};
 use super::state::Protocol;
 
@@ -75,9 +75,21 @@ impl<'a> Ledger<'a> {
         &self.events
     }
 
+    /// Whether an event has the type, step and cause of `draft`, whatever became of it.
+    pub fn names(&self, draft: &Draft) -> bool {
+        let Some(cause) = &draft.cause else { return false };
+        let step = draft.step.as_ref().map(StepId::as_str);
+        self.events.iter().any(|event| event.cause_key() == Some((draft.body.kind(), step, &cause.0)))
+    }
+
     /// Returns what was pushed, in order.
     pub fn new_events(&self) -> &[Event] {
         &self.new
+    }
+
+    /// Returns the events that count and would no longer if `targets` were undone now.
+    pub fn dependents(&self, targets: &[Ulid]) -> Vec<Ulid> {
+        fold::dependents(&self.events, &self.specs, targets)
     }
 
     pub fn folded(&self) -> &Folded {

@@ -15,3 +15,4 @@ pub mod state;
 pub mod status;
 pub mod step_file;
 pub mod text;
+pub mod undo;

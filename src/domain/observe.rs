@@ -8,6 +8,7 @@ use super::id::Oid;
 use super::ledger::Ledger;
 use super::state::Protocol;
 use super::status::{ProtocolStatus, StepMove, StepStatus};
+use super::undo;
 
 /// How many lost commits one event names; 64 hex digits and their quotes each, within 64 KiB.
 pub const MAX_GONE: usize = 900;
@@ -70,6 +71,13 @@ pub fn commit(
         finish(ledger, &id, false, Some(cause), pushed);
     }
     None
+}
+
+/// Whether what git showed of the step of a commit was taken back: an amend does not say it again.
+pub fn is_held(ledger: &Ledger<'_>, seen: &CommitSeen) -> bool {
+    const BY_GIT: &[StepMove] = &[StepMove::Started, StepMove::Submitted, StepMove::Completed];
+    let current = || Some(&ledger.protocol()?.current_step()?.id);
+    seen.step.as_ref().or_else(current).is_some_and(|id| undo::is_held(ledger, id, BY_GIT))
 }
 
 /// Records that `new` stands for `old`, unless some event says so.

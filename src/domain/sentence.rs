@@ -1,6 +1,8 @@
 //! One human sentence about what a command recorded: the subject of its commit.
 
 use super::event::{Body, Event, Verdict};
+use super::id::Ulid;
+use super::ledger::Ledger;
 use super::state::Protocol;
 use super::status::{ProtocolMove, ProtocolStatus, StepMove, StepStatus};
 use super::text;
@@ -26,13 +28,26 @@ pub fn sentence(events: &[Event], protocol: Option<&Protocol>) -> String {
             format!("ci {}: {} on {}", report.job, report.result, report.commit.short())
         }
         Body::NoteAdded { text } => format!("note: {text}"),
+        Body::Undo { targets } => match targets.as_slice() {
+            [target] => format!("undo: {target}"),
+            targets => format!("undo: {} events", targets.len()),
+        },
         Body::VerdictRecorded(verdict) => verdict_sentence(verdict),
         Body::GatesAccepted(gates) => format!("gates {} judge from now on", gates.tree.short()),
         body => body.kind().to_owned(),
     };
     let more = events.len() - 1;
-    let said = text::clip(&text::one_line(&said), 100);
-    if more > 0 { format!("{said} (and {more} more)") } else { said }
+    with_more(text::clip(&text::one_line(&said), 100), more)
+}
+
+/// Returns the sentence for what was pushed to `ledger`.
+pub fn pushed(ledger: &Ledger<'_>) -> String {
+    match ledger.new_events().last() {
+        Some(event) if matches!(event.body, Body::Undo { .. }) => {
+            line_among(event, &|id| ledger.events().iter().find(|event| event.id == id))
+        }
+        _ => sentence(ledger.new_events(), ledger.protocol()),
+    }
 }
 
 /// Returns the sentence for one event by itself, as a log shows it.
@@ -56,6 +71,38 @@ pub fn line(event: &Event) -> String {
     text::clip(&text::one_line(&format!("{subject}: {from}{to}{because}")), 100)
 }
 
+/// Returns the sentence for one event, with what it takes or brings back.
+pub fn line_among<'a>(event: &'a Event, find: &dyn Fn(Ulid) -> Option<&'a Event>) -> String {
+    const MAX_DEPTH: usize = 32;
+    let mut named = vec![event];
+    for depth in 0..MAX_DEPTH {
+        let is_undo = |event: &&&Event| matches!(event.body, Body::Undo { .. });
+        let Some(Event { body: Body::Undo { targets }, .. }) = named.iter().find(is_undo) else {
+            let Some(first) = most_telling(&named).filter(|_| depth > 0) else { break };
+            let verb = if depth % 2 == 1 { "undo" } else { "redo" };
+            return with_more(text::clip(&format!("{verb}: {}", line(first)), 100), named.len() - 1);
+        };
+        named = targets.iter().filter_map(|id| find(*id)).collect();
+    }
+    line(event)
+}
+
+/// Returns the sentence for what a command recorded.
+pub fn command<'a>(events: &[&'a Event], find: &dyn Fn(Ulid) -> Option<&'a Event>) -> String {
+    let asked: Vec<&Event> = events.iter().copied().filter(|event| event.cause.is_none()).collect();
+    let of = if asked.is_empty() { events } else { &asked };
+    let Some(event) = most_telling(of) else { return "nothing new".to_owned() };
+    with_more(line_among(event, find), events.len() - 1)
+}
+
+fn most_telling<'a>(events: &[&'a Event]) -> Option<&'a Event> {
+    events.iter().copied().max_by_key(|event| weight(&event.body))
+}
+
+fn with_more(said: String, more: usize) -> String {
+    if more > 0 { format!("{said} (and {more} more)") } else { said }
+}
+
 fn verdict_sentence(verdict: &Verdict) -> String {
     let of = verdict.step.as_ref().map(|step| format!(" of step {step}")).unwrap_or_default();
     let dirty = if verdict.dirty { ", with what is not committed" } else { "" };
@@ -67,7 +114,7 @@ fn verdict_sentence(verdict: &Verdict) -> String {
 
 fn weight(body: &Body) -> u8 {
     match body {
-        Body::Created(_) => 9,
+        Body::Created(_) | Body::Undo { .. } => 9,
         Body::MergeDetected(_) => 8,
         Body::Step(change) => match change.to {
             StepMove::Completed | StepMove::Approved => 7,

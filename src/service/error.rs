@@ -2,6 +2,7 @@
 
 use crate::domain::decide::Refusal;
 use crate::domain::id::InvalidName;
+use crate::domain::undo;
 use crate::platform::git::{self, MoveError, TransportError};
 use crate::platform::{hook_files, lock};
 use crate::store::stream::{self, AppendError};
@@ -10,6 +11,8 @@ use crate::store::stream::{self, AppendError};
 pub enum Error {
     #[error(transparent)]
     Refused(#[from] Refusal),
+    #[error(transparent)]
+    Undo(#[from] undo::Refused),
     #[error(transparent)]
     Stream(#[from] stream::Error),
     #[error(transparent)]

@@ -156,6 +156,10 @@ fn of_step(protocol: &Protocol, step: &Step, name: &str) -> (String, Option<Stri
             Some(reason) if step.qa == crate::domain::spec::QaPolicy::Skip => {
                 (format!("step {id} is done and completes by itself: {reason}"), None)
             }
+            None if step.qa == crate::domain::spec::QaPolicy::Skip => (
+                format!("step {id} is done, but its completion was taken back"),
+                Some(format!("git godzilla approve {id} -p {name}")),
+            ),
             reason => {
                 let qa = match &step.verdict {
                     Some(verdict) if verdict.stale => "its verdict is about other content".to_owned(),

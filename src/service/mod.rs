@@ -22,6 +22,7 @@ pub mod on_commit;
 pub mod on_merge;
 pub mod on_message;
 pub mod on_push;
+pub mod ops;
 pub mod plan;
 pub mod qa;
 pub mod resolve;
@@ -30,6 +31,7 @@ pub mod share;
 pub mod streams;
 pub mod sync;
 pub mod trust;
+pub mod undo;
 
 use std::time::Duration;
 

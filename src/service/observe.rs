@@ -67,7 +67,9 @@ pub fn reconcile(
         let seen = describe(repo, ledger, oid, &info)?;
         observed.n_commits += 1;
         let old = replaced.take(oid, seen.content_tree);
-        let rewritten = quiet.contains(&oid) || old.as_ref().is_some_and(|old| old.moves_nothing(&seen));
+        let rewritten = quiet.contains(&oid)
+            || old.as_ref().is_some_and(|old| old.moves_nothing(&seen))
+            || (is_amended(repo, &lost, &info) && observe::is_held(ledger, &seen));
         if let Some(old) = old.filter(|_| scope != Scope::Commits) {
             observe::rewritten(ledger, old.oid, oid, "rewrite", info.time_ms);
         }
@@ -151,6 +153,13 @@ impl Replaced {
             Some(self.others.remove(place))
         })
     }
+}
+
+/// Whether a new commit is what an amend makes of a lost one: of the same author and time, on the
+/// same parent.
+fn is_amended(repo: &Repo, lost: &BTreeSet<Oid>, new: &CommitInfo) -> bool {
+    let made = |info: &CommitInfo| (info.author.clone(), info.authored_s, info.parents.first().copied());
+    lost.iter().filter_map(|oid| repo.commit(*oid).ok()).any(|old| made(&old) == made(new))
 }
 
 /// Returns the first paragraph of a message, which a rebase keeps.

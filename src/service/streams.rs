@@ -12,7 +12,7 @@ use crate::domain::event::{Body, Event};
 use crate::domain::fold::{Folded, fold_refs};
 use crate::domain::id::{Name, Ulid};
 use crate::domain::ledger::Ledger;
-use crate::domain::sentence::sentence;
+use crate::domain::sentence;
 use crate::platform::git;
 use crate::store::content::Content;
 use crate::store::inventory::{Inventory, Tips};
@@ -148,7 +148,7 @@ impl<'a> Streams<'a> {
             stream::append(repo, name, &self.ctx.writer(), extra, &tips, &mut |ledger, content| {
                 self.reconcile(ledger, scope)?;
                 decide(ledger, content)?;
-                Ok::<_, Error>(sentence(ledger.new_events(), ledger.protocol()))
+                Ok::<_, Error>(sentence::pushed(ledger))
             })?;
         Ok(appended)
     }

@@ -7,7 +7,7 @@ use crate::support::{Place, World};
 const NAME: &str = "0001-add-a-login-page";
 
 /// Replaces what differs from run to run while it lives.
-fn masked(world: &World) -> insta::internals::SettingsBindDropGuard {
+pub(crate) fn masked(world: &World) -> insta::internals::SettingsBindDropGuard {
     let mut settings = insta::Settings::clone_current();
     for path in [world.path().to_owned(), world.path().canonicalize().unwrap()] {
         settings.add_filter(&path.display().to_string(), "[WORLD]");
@@ -16,6 +16,7 @@ fn masked(world: &World) -> insta::internals::SettingsBindDropGuard {
     settings.add_filter(r"\b[0-9a-f]{40}\b", "[COMMIT]");
     settings.add_filter(r"\b[0-9a-f]{10}\b", "[HASH]");
     settings.add_filter(r"\b[0-9A-HJKMNP-TV-Z]{26}\b", "[ID]");
+    settings.add_filter(r"\b[0-9A-HJKMNP-TV-Z]{13}\b", "[OP]");
     settings.add_filter(r"\bclone-[0-9a-z]{6}\b", "[LABEL]");
     settings.bind_to_scope()
 }
@@ -601,6 +602,8 @@ fn help_of_all_and_of_one() {
       cancel       Give a protocol up, with its open steps; its branch and worktree stay
       complete     Complete a protocol that will never be merged (a merge completes it by itself)
       comment      Add a note for people
+      undo         Take back what the last command of this clone decided; once more, the one before
+      redo         Bring back what the last undo of this clone took back
       qa           Run the gates of a step and record the verdict; a step that needs QA ends on it
       trust        Agree to run the gates that judge a protocol, exactly as they are now
       ci-report    Report how a CI job ended, from within the job

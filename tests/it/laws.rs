@@ -5,6 +5,7 @@ mod any;
 mod forward;
 mod redaction;
 mod segments;
+mod undo;
 mod union;
 
 use git_godzilla::domain::event::{ActorKind, Body, Draft, Event};

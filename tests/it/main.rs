@@ -32,3 +32,4 @@ mod sharing;
 mod support;
 mod terminal;
 mod tidy;
+mod undo;

@@ -110,6 +110,17 @@ fn the_verbs_of_the_life_cycle() {
         let answer = check(&a, "transition.v1", args);
         assert_eq!(answer["schema"], format!("git-godzilla/{}@1", args[0]), "{answer:#}");
     }
+    for args in [&["undo", "--dry-run"][..], &["undo"], &["redo"], &["undo"]] {
+        let answer = check(&a, "undo.v1", args);
+        assert_eq!(answer["schema"], format!("git-godzilla/{}@1", args[0]), "{answer:#}");
+    }
+    check(&a, "undo.v1", &["redo"]);
+    let commands = a.godzilla_ok(&["log", "--op", "--json"]);
+    assert_eq!(commands.lines().count(), 16);
+    for line in commands.lines() {
+        assert_valid("op.v1", &serde_json::from_str(line).unwrap());
+    }
+    check(&a, "error.v1", &["undo", "no-such-command"]);
     check(&a, "error.v1", &["cancel", "1"]);
     check(&a, "error.v1", &["retry", "1", "-p", "1"]);
     a.godzilla_ok(&["plan", "Fix the till"]);

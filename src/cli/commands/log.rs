@@ -1,5 +1,6 @@
 //! `git godzilla log`.
 
+use std::collections::HashMap;
 use std::process::ExitCode;
 
 use serde_json::{Map, Value};
@@ -7,8 +8,11 @@ use serde_json::{Map, Value};
 use super::show;
 use crate::cli::error::CliError;
 use crate::cli::ui::{DIM, RED, Ui, counted, moment, styled};
+use crate::domain::event::Event;
 use crate::domain::fold::Outcome;
-use crate::domain::sentence;
+use crate::domain::id::Ulid;
+use crate::domain::{sentence, undo};
+use crate::service::list::Shown;
 
 /// Show the events of one protocol, in the order in which they count
 #[derive(clap::Args, Debug)]
@@ -17,57 +21,115 @@ pub(in crate::cli) struct Args {
     name: Option<String>,
 
     /// Also those that do not count, and why
-    #[arg(long)]
+    #[arg(long, conflicts_with = "op")]
     all: bool,
+
+    /// The commands that recorded events, the newest last, with the ids that `undo` takes; those of
+    /// all protocols if no name is given
+    #[arg(long)]
+    op: bool,
 }
 
 pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError> {
+    if args.op {
+        super::ops::run(ui, args.name.as_deref())?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let ctx = crate::cli::context(ui)?;
     let shown = show::load(&ctx, "log", args.name.as_deref())?;
     ui.page(&ctx.repo);
+    let known = Known::of(&shown);
+    let mut n_hidden = 0;
     for (line, outcome) in shown.content.lines().iter().zip(&shown.folded.outcomes) {
-        let reason = reason(outcome);
+        let event = &line.event;
+        let reason = known.reason(event.id, outcome);
         if ui.json {
-            ui.json(&event(&line.text, outcome, reason))?;
+            ui.json(&event_json(&line.text, outcome, reason))?;
             continue;
         }
         let counts = *outcome == Outcome::Accepted;
-        if !counts && !args.all {
+        // What somebody took back is worth seeing, with what fell by it.
+        let is_shown =
+            counts || matches!(outcome, Outcome::Undone(_)) || known.felled.contains_key(&event.id);
+        if !is_shown && !args.all {
+            n_hidden += 1;
             continue;
         }
-        let event = &line.event;
         let time = styled(DIM, moment(event.at_ms));
-        let said = sentence::line(event);
+        let said = sentence::line_among(event, &|id| known.events.get(&id).copied());
         let who = if event.actor.name.is_empty() { String::new() } else { format!("  {}", event.actor.name) };
         let who = styled(DIM, format!("{who} ({})", event.actor.kind));
         if counts {
             ui.line(format!("{time}  {said}{who}"))?;
         } else {
-            let why = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
-            ui.line(format!("{time}  {said}{who}  {}", styled(RED, format!("[{}{why}]", outcome.as_str()))))?;
+            let why = match (outcome, reason) {
+                (Outcome::Undone(_), Some(reason)) => reason,
+                (_, Some(reason)) => format!("{}: {reason}", outcome.as_str()),
+                (_, None) => outcome.as_str().to_owned(),
+            };
+            ui.line(format!("{time}  {said}{who}  {}", styled(RED, format!("[{why}]"))))?;
         }
     }
-    let n_hidden = shown.folded.outcomes.iter().filter(|outcome| **outcome != Outcome::Accepted).count();
-    if n_hidden > 0 && !args.all && !ui.json {
+    if n_hidden > 0 {
         let verb = if n_hidden == 1 { "does" } else { "do" };
         ui.note(format!("{} {verb} not count; see `--all`", counted(n_hidden, "event")));
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn reason(outcome: &Outcome) -> Option<String> {
-    match outcome {
-        Outcome::Rejected(reason) => Some(reason.clone()),
-        Outcome::Undone(by) => Some(format!("undone by {by}")),
-        Outcome::Duplicate => Some("an earlier event has the same cause".to_owned()),
-        Outcome::DuplicateId => Some("an earlier event has the same id".to_owned()),
-        Outcome::Quarantined => Some("its clock is beyond belief".to_owned()),
-        Outcome::Accepted | Outcome::Unknown | Outcome::Twin => None,
+/// The events by id, and what fell by which undo.
+struct Known<'a> {
+    events: HashMap<Ulid, &'a Event>,
+    outcomes: HashMap<Ulid, &'a Outcome>,
+    /// What an undo took back, by what was rejected because of it.
+    felled: HashMap<Ulid, Ulid>,
+}
+
+impl<'a> Known<'a> {
+    fn of(shown: &'a Shown) -> Self {
+        let told = || shown.content.lines().iter().map(|line| &line.event).zip(&shown.folded.outcomes);
+        // Of several with one id the first counts.
+        let first = || told().filter(|(_, outcome)| **outcome != Outcome::DuplicateId);
+        let felled = undo::felled(&shown.content.events(), &shown.content.decoded_specs(), &shown.folded);
+        Self {
+            events: first().map(|(event, _)| (event.id, event)).collect(),
+            outcomes: first().map(|(event, outcome)| (event.id, outcome)).collect(),
+            felled: felled.into_iter().collect(),
+        }
+    }
+
+    fn reason(&self, id: Ulid, outcome: &Outcome) -> Option<String> {
+        match outcome {
+            Outcome::Rejected(reason) => Some(match self.because(id) {
+                Some(because) => format!("{reason}, because {because}"),
+                None => reason.clone(),
+            }),
+            Outcome::Undone(by) => Some(format!("undone by {}", self.author_of(*by))),
+            Outcome::Duplicate => Some("an earlier event has the same cause".to_owned()),
+            Outcome::DuplicateId => Some("an earlier event has the same id".to_owned()),
+            Outcome::Quarantined => Some("its clock is beyond belief".to_owned()),
+            Outcome::Accepted | Outcome::Unknown | Outcome::Twin => None,
+        }
+    }
+
+    /// Says which undo an event was rejected by.
+    fn because(&self, id: Ulid) -> Option<String> {
+        let taken = self.felled.get(&id)?;
+        let Outcome::Undone(by) = self.outcomes.get(taken)? else { return None };
+        let said = sentence::line(self.events.get(taken)?);
+        Some(format!("`{said}` was undone by {}", self.author_of(*by)))
+    }
+
+    /// Names who wrote an event, and the command that did.
+    fn author_of(&self, id: Ulid) -> String {
+        let Some(event) = self.events.get(&id) else { return id.to_string() };
+        let who = if event.actor.name.is_empty() { event.actor.kind.as_str() } else { &event.actor.name };
+        format!("{who} ({})", event.op.unwrap_or(id))
     }
 }
 
 /// The stored fields, with absent ones as null, and what became of the event.
-fn event(line: &str, outcome: &Outcome, reason: Option<String>) -> Value {
+fn event_json(line: &str, outcome: &Outcome, reason: Option<String>) -> Value {
     const ENVELOPE: &[&str] = &[
         "v", "id", "clock", "at", "op", "protocol", "root", "actor", "type", "step", "attempt", "from",
         "run", "cause", "critical", "redacts", "sig", "body",

@@ -7,6 +7,10 @@ use crate::domain::ledger::Ledger;
 use crate::domain::spec::QaPolicy;
 use crate::domain::state::{Protocol, Step};
 use crate::domain::status::{ProtocolStatus, StepMove, StepStatus};
+use crate::domain::undo;
+
+/// What completes a step that needs QA.
+const ENDS: &[StepMove] = &[StepMove::Completed, StepMove::Approved];
 
 /// Whether [`settle`] would complete a step.
 pub fn would_settle(protocol: &Protocol, pushed: Pushed<'_>) -> bool {
@@ -27,6 +31,8 @@ pub fn settle(ledger: &mut Ledger<'_>, pushed: Pushed<'_>) {
     let ready: Vec<Draft> = protocol
         .steps
         .iter()
+        // A new verdict is asked for; a gate that is open says nothing new.
+        .filter(|step| step.qa != QaPolicy::Skip || !undo::is_held(ledger, &step.id, ENDS))
         .filter_map(|step| {
             let (change, cause) = settled_by(protocol, step, pushed)?;
             // What opened the gate happened when its newest report, verdict or commit did.
@@ -40,10 +46,7 @@ pub fn settle(ledger: &mut Ledger<'_>, pushed: Pushed<'_>) {
         .collect();
     for draft in ready {
         // Also one that was undone or rejected has been decided.
-        let is_known = ledger.events().iter().any(|event| {
-            event.cause == draft.cause && event.step == draft.step && event.body.kind() == draft.body.kind()
-        });
-        if !is_known {
+        if !ledger.names(&draft) {
             ledger.push(draft);
         }
     }

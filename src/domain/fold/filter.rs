@@ -1,10 +1,10 @@
 //! What is set aside before the state machine runs: quarantine, repeated ids, undo, repeated causes.
 
-use foldhash::{HashMap, HashSet, HashSetExt as _};
+use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
 
 use super::{MAX_CLOCK, MAX_CLOCK_JUMP, Outcome};
 use crate::domain::event::{Body, Event};
-use crate::domain::id::{Oid, StepId, Ulid};
+use crate::domain::id::{Oid, Ulid};
 
 /// Returns the outcomes that depend on nothing but clocks and ids.
 pub(super) fn outcomes(events: &[&Event]) -> Vec<Outcome> {
@@ -36,7 +36,8 @@ fn repeated_ids(events: &[&Event], outcomes: &mut [Outcome]) {
 }
 
 /// From the last undo to the first: one that is not itself taken back takes back each named event
-/// that lies before it.
+/// that lies before it, and with an automatic event those that repeat it: another clone may have
+/// written what the undo did not see.
 pub(super) fn undo(events: &[&Event], outcomes: &mut [Outcome]) {
     if !events.iter().any(|event| matches!(event.body, Body::Undo { .. })) {
         return;
@@ -47,14 +48,25 @@ pub(super) fn undo(events: &[&Event], outcomes: &mut [Outcome]) {
         .filter(|(idx, _)| outcomes[*idx] == Outcome::Accepted)
         .map(|(idx, event)| (event.id, idx))
         .collect();
+    let mut of_cause: HashMap<_, Vec<usize>> = HashMap::new();
+    for (idx, event) in events.iter().enumerate().filter(|(idx, _)| outcomes[*idx] == Outcome::Accepted) {
+        if let Some(key) = event.cause_key() {
+            of_cause.entry(key).or_default().push(idx);
+        }
+    }
     for idx in (0..events.len()).rev() {
         let Body::Undo { targets } = &events[idx].body else { continue };
         if outcomes[idx] != Outcome::Accepted {
             continue;
         }
         for target in targets.iter().filter_map(|id| places.get(id).copied()) {
-            if target < idx && events[target].body.can_be_undone() {
-                outcomes[target] = Outcome::Undone(events[idx].id);
+            let by = Outcome::Undone(events[idx].id);
+            if target >= idx || !events[target].body.can_be_undone() || outcomes[target] == by {
+                continue;
+            }
+            let same = events[target].cause_key().and_then(|key| of_cause.get(&key));
+            for target in same.into_iter().flatten().chain([&target]).filter(|place| **place < idx) {
+                outcomes[*target] = by.clone();
             }
         }
     }
@@ -74,9 +86,8 @@ pub(super) fn mark_duplicates(events: &[&Event], outcomes: &mut [Outcome]) {
         if matches!(outcome, Outcome::Quarantined | Outcome::DuplicateId | Outcome::Twin) {
             continue;
         }
-        let step = event.step.as_ref().map(StepId::as_str);
         let keys = [
-            event.cause.as_ref().map(|cause| Key::Cause(event.body.kind(), step, &cause.0)),
+            event.cause_key().map(|(kind, step, cause)| Key::Cause(kind, step, cause)),
             match &event.body {
                 Body::CommitSeen(seen) => Some(Key::Commit(seen.commit)),
                 Body::CommitRewritten { old, new, .. } => Some(Key::Rewritten(*old, *new)),

@@ -1,5 +1,6 @@
 //! The rules of the fold, one test each, named after the rule.
 
+mod commands;
 mod commits;
 mod facts;
 mod order;

@@ -36,6 +36,11 @@ pub(super) static SCENARIOS: &[Scenario] = &[
     ),
     scenario("start", planned, |world, env| with(world, "a", &["start", "1", "-p", "1"], env)),
     Scenario {
+        // Without an argument it would go further back.
+        again: Some(|world| if is_undone(world) { list(world) } else { with(world, "a", &["undo"], &[]) }),
+        ..scenario("undo", started, |world, env| with(world, "a", &["undo"], env))
+    },
+    Scenario {
         also: Some(|a| {
             let config = a.git(&["config", "--get-regexp", "^(remote|godzilla)\\..*"]);
             let status = a.godzilla_ok(&["hooks", "status"]);
@@ -270,6 +275,15 @@ fn is_clean(world: &World) -> bool {
 
 fn planned(world: &World) {
     world.clone("a").plan("Add a login", &["The form", "The API"]);
+}
+
+fn started(world: &World) {
+    planned(world);
+    with(world, "a", &["start", "1", "-p", "1"], &[]);
+}
+
+fn is_undone(world: &World) -> bool {
+    world.place("a").statuses(NAME)[1] == "pending"
 }
 
 /// Planned on a base with a gate.

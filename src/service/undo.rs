@@ -1,0 +1,183 @@
+//! `undo` and `redo`: a command is taken back, or brought back, in every stream that it wrote to.
+//!
+//! A command belongs to this clone if its events bear the clone's label, which `init` chose. Its own
+//! commands are ordered by their ids, which begin with the time of this one machine.
+
+use super::context::Context;
+use super::error::Error;
+use super::initialised;
+use super::ops::{self, Op, Stream};
+use super::streams::Streams;
+use crate::domain::event::{Body, Event};
+use crate::domain::id::{Name, StepId, Ulid};
+use crate::domain::ledger::Ledger;
+use crate::domain::sentence;
+use crate::domain::state::Protocol;
+use crate::domain::undo::{Refused, bring_back, take_back};
+
+/// Which way to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    Undo,
+    Redo,
+}
+
+/// What was done about a command.
+#[derive(Clone, Debug)]
+pub struct Done {
+    /// The command that was taken back, or whose undo was.
+    pub of: Op,
+    /// What of it was taken or brought back, for people.
+    pub what: String,
+    /// The command that did it.
+    pub op: Ulid,
+    pub streams: Vec<InStream>,
+}
+
+/// What was done in one stream.
+#[derive(Clone, Debug)]
+pub struct InStream {
+    pub name: Name,
+    /// The events that were taken back: decisions, or undos of them.
+    pub targets: Vec<Ulid>,
+    /// The undo that was recorded; `None` if nothing was to be.
+    pub event: Option<Ulid>,
+    /// The steps that it is about.
+    pub steps: Vec<StepId>,
+    /// The state with it.
+    pub protocol: Protocol,
+}
+
+/// Takes back the command that `arg` begins the id of, or the last one of this clone that decided
+/// something and still counts; or brings back what an undo took away.
+///
+/// When this returns, one undo is in the local ref of each stream; they are not pushed. With
+/// `dry_run` nothing is written.
+///
+/// # Errors
+///
+/// [`Error`] if there is no such command, or if something stands against it; nothing was recorded
+/// then, unless another clone was faster in one of several streams.
+pub fn undo(ctx: &Context, way: Way, arg: Option<&str>, dry_run: bool) -> Result<Done, Error> {
+    initialised(ctx)?;
+    let streams = Streams::read(ctx)?;
+    let known = ops::streams(&streams, None);
+    let all = ops::ops(&known);
+    let of = match arg {
+        Some(arg) => named(&all, arg)?,
+        None => last_of_clone(ctx, &all, way)?,
+    };
+    let mut done = Done { of: of.clone(), what: String::new(), op: ctx.op, streams: Vec::new() };
+    let (mut idle, mut decisions) = (None, Vec::new());
+    for stream in known.iter().filter(|stream| of.names.contains(&stream.name)) {
+        match tried(ctx, stream, way, of.id) {
+            Ok(in_stream) => {
+                decisions.extend(about(&stream.events, &in_stream.targets));
+                done.streams.push(in_stream);
+            }
+            Err(err @ (Refused::BuiltOn { .. } | Refused::Plan { .. } | Refused::Unfit { .. })) => {
+                return Err(err.into());
+            }
+            Err(err) => idle = idle.or(Some(err)),
+        }
+    }
+    if let Some(err) = idle.filter(|_| done.streams.is_empty()) {
+        return Err(err.into());
+    }
+    done.what = sentence::command(&decisions, &|_| None);
+    if dry_run {
+        return Ok(done);
+    }
+    for in_stream in &mut done.streams {
+        let mut targets = Vec::new();
+        let appended = streams.append(&in_stream.name, &mut |ledger, _| {
+            targets = decide(ledger, way, of.id)?;
+            Ok(())
+        })?;
+        super::after_write(ctx, &appended);
+        in_stream.targets = targets;
+        in_stream.event = appended.events.iter().rev().find(|event| is_undo(event)).map(|event| event.id);
+        if let Some(protocol) = appended.protocol {
+            in_stream.protocol = protocol;
+        }
+    }
+    Ok(done)
+}
+
+fn decide(ledger: &mut Ledger<'_>, way: Way, op: Ulid) -> Result<Vec<Ulid>, Refused> {
+    match way {
+        Way::Undo => take_back(ledger, op),
+        Way::Redo => bring_back(ledger, op),
+    }
+}
+
+fn is_undo(event: &Event) -> bool {
+    matches!(event.body, Body::Undo { .. })
+}
+
+/// Decides on what is known of a stream, without writing.
+fn tried(ctx: &Context, stream: &Stream, way: Way, op: Ulid) -> Result<InStream, Refused> {
+    let author = ctx.writer().author;
+    let specs = stream.content.decoded_specs();
+    let mut ledger = Ledger::new(stream.name.clone(), stream.events.clone(), specs, author);
+    let targets = decide(&mut ledger, way, op)?;
+    let mut steps: Vec<StepId> = Vec::new();
+    for step in about(&stream.events, &targets).into_iter().filter_map(|event| event.step.as_ref()) {
+        if !steps.contains(step) {
+            steps.push(step.clone());
+        }
+    }
+    let protocol = ledger.into_folded().protocol.ok_or(Refused::Facts(op))?;
+    Ok(InStream { name: stream.name.clone(), targets, event: None, steps, protocol })
+}
+
+/// Returns the decisions that `targets` are, or that they take back, however deep.
+fn about<'a>(events: &'a [Event], targets: &[Ulid]) -> Vec<&'a Event> {
+    let mut found: Vec<&Event> = Vec::new();
+    let mut open = targets.to_vec();
+    let mut seen = std::collections::HashSet::new();
+    while let Some(id) = open.pop() {
+        if !seen.insert(id) {
+            continue;
+        }
+        match events.iter().find(|event| event.id == id) {
+            Some(Event { body: Body::Undo { targets }, .. }) => open.extend(targets),
+            Some(event) => found.push(event),
+            None => (),
+        }
+    }
+    found.sort_by_key(|event| (event.clock, event.id));
+    found
+}
+
+fn named<'o>(ops: &'o [Op], arg: &str) -> Result<&'o Op, Error> {
+    let found: Vec<&Op> = ops.iter().filter(|op| op.is_named_by(arg)).collect();
+    match found.as_slice() {
+        [op] => Ok(op),
+        [] => Err(Error::Unknown {
+            what: "op",
+            text: crate::domain::text::clip(&crate::domain::text::one_line(arg), 80),
+            near: Vec::new(),
+        }),
+        several => Err(Error::Usage {
+            message: format!("`{arg}` begins the ids of {} commands", several.len()),
+            hint: Some("git godzilla log --op".to_owned()),
+        }),
+    }
+}
+
+fn last_of_clone<'o>(ctx: &Context, ops: &'o [Op], way: Way) -> Result<&'o Op, Error> {
+    let label = ctx.repo.clone_label();
+    let is_meant = |op: &&Op| match way {
+        Way::Undo => op.has_standing,
+        Way::Redo => op.has_undo,
+    };
+    let own = ops.iter().rev().filter(|op| op.actor.host.is_some() && op.actor.host == label);
+    own.into_iter().find(is_meant).ok_or_else(|| {
+        let (code, message) = match way {
+            Way::Undo => ("undo.nothing", "nothing that this clone decided is left to take back"),
+            Way::Redo => ("redo.nothing", "this clone has no undo that could be taken back"),
+        };
+        Error::state(code, message, "git godzilla log --op")
+    })
+}
