@@ -9,8 +9,10 @@ use std::borrow::Cow;
 mod read;
 #[cfg(test)]
 mod tests;
+mod view;
 
-pub use read::{Parsed, Tape, View};
+pub use read::{Parsed, Tape};
+pub use view::View;
 
 /// How deep arrays and objects may nest.
 pub const MAX_DEPTH: usize = 32;

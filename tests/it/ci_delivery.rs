@@ -157,24 +157,28 @@ fn event(srv: &Place<'_>, name: &str) -> Value {
     serde_json::from_str(&srv.git(&["cat-file", "-p", &format!("{name}:events/000000")])).unwrap()
 }
 
-/// Lets every connection to the remote leave a line in `connections`.
-fn count_connections(place: &Place<'_>) {
+/// Returns a configuration that lets every connection to the remote leave a line in `connections`, and
+/// knows of no identity.
+fn counting_connections(place: &Place<'_>) -> String {
+    let file = place.world.path().join("counting");
     for (key, service) in [("receivepack", "git-receive-pack"), ("uploadpack", "git-upload-pack")] {
         let script = place.world.path().join(service);
         let log = place.world.path().join("connections");
         let text = format!("#!/bin/sh\necho {service} >>'{}'\nexec {service} \"$@\"\n", log.display());
         std::fs::write(&script, text).unwrap();
-        place.git(&["config", &format!("remote.origin.{key}"), &format!("sh '{}'", script.display())]);
+        let key = format!("remote.origin.{key}");
+        place.git(&["config", "--file", file.to_str().unwrap(), &key, &format!("sh '{}'", script.display())]);
     }
+    file.to_str().unwrap().to_owned()
 }
 
 fn one_report_from_a_bare_minimum(sha256: bool) {
     let world = world(sha256);
     let ci = world.place("ci");
-    count_connections(&ci);
+    let config = counting_connections(&ci);
     let before = ci.git(&["for-each-ref"]);
     let said =
-        report(&ci, &[("result", "success"), ("job", "te\u{1b}[31mst"), ("GIT_CONFIG_GLOBAL", "/dev/null")]);
+        report(&ci, &[("result", "success"), ("job", "te\u{1b}[31mst"), ("GIT_CONFIG_GLOBAL", &config)]);
     assert_eq!(said["delivered"], "pushed", "{said}");
     let head = ci.git(&["rev-parse", "HEAD"]);
     assert_eq!(

@@ -59,7 +59,7 @@ fn verbs_of_help() -> Vec<String> {
 #[test]
 fn every_test_that_the_architecture_names_exists() {
     let sources = sources();
-    assert!(ARCHITECTURE.lines().count() <= 250);
+    assert!(ARCHITECTURE.lines().count() <= 300);
     let mut n_invariants = 0;
     for invariant in ARCHITECTURE.split("**Invariant**:").skip(1) {
         let ends = ["\n\n", "\\\n"].map(|end| invariant.find(end).unwrap_or(invariant.len()));

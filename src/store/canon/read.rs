@@ -4,13 +4,12 @@
 //! read more often than anything else is done with it.
 
 use std::borrow::Cow;
-use std::cell::Cell;
 use std::cmp::Ordering;
 
-use super::{Error, MAX_DEPTH, MAX_VALUES, Value, write_char};
+use super::{Error, MAX_DEPTH, MAX_VALUES, View, write_char};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Null,
     False,
     True,
@@ -26,17 +25,17 @@ enum Kind {
 /// A value; what lies below it follows.
 // One shape for every kind: an enum of several would be copied piece by piece.
 #[derive(Clone, Copy, Debug)]
-struct Node<'a> {
-    kind: Kind,
+pub(super) struct Node<'a> {
+    pub(super) kind: Kind,
     /// How many nodes lie below.
-    n_below: u32,
+    pub(super) n_below: u32,
     /// As it is spelled, strings without their quotation marks.
-    text: &'a str,
+    pub(super) text: &'a str,
 }
 
 impl Node<'_> {
     /// Whether this is the string `text`.
-    fn says(&self, text: &str) -> bool {
+    pub(super) fn says(&self, text: &str) -> bool {
         match self.kind {
             // Most differ in their first byte or in their length.
             Kind::Str => {
@@ -50,7 +49,7 @@ impl Node<'_> {
     }
 }
 
-const NULL: Node<'_> = Node { kind: Kind::Null, n_below: 0, text: "" };
+pub(super) const NULL: Node<'_> = Node { kind: Kind::Null, n_below: 0, text: "" };
 
 /// As many as an event line has.
 const TYPICAL_NODES: usize = 64;
@@ -98,7 +97,7 @@ impl<'a> Tape<'a> {
             return Err(Error::Syntax);
         }
         let canonical = parser.canonical;
-        Ok(Parsed { value: View { nodes: &self.nodes }, canonical })
+        Ok(Parsed { value: View::of(&self.nodes), canonical })
     }
 }
 
@@ -223,7 +222,7 @@ impl<'a> Parser<'_, 'a> {
         self.close(own, start);
         if !sorted {
             self.canonical = false;
-            let object = View { nodes: &self.nodes[own..] };
+            let object = View::of(&self.nodes[own..]);
             let mut keys: Vec<Cow<'_, str>> = object.members().map(|(key, _)| key).collect();
             keys.sort();
             if keys.windows(2).any(|pair| pair[0] == pair[1]) {
@@ -310,7 +309,7 @@ fn compare(a: Node<'_>, b: Node<'_>) -> Ordering {
         let (a, b) = (a.text.as_bytes(), b.text.as_bytes());
         return a.first().cmp(&b.first()).then_with(|| a.cmp(b));
     }
-    let [a, b] = [a, b].map(|node| View { nodes: &[node] }.as_str().map(Cow::into_owned));
+    let [a, b] = [a, b].map(|node| View::of(&[node]).as_str().map(Cow::into_owned));
     a.cmp(&b)
 }
 
@@ -333,7 +332,7 @@ fn find_quote(bytes: &[u8]) -> Option<usize> {
 }
 
 /// Returns what a string with escapes says, and whether it says it canonically.
-fn unescape(raw: &str) -> Result<(String, bool), Error> {
+pub(super) fn unescape(raw: &str) -> Result<(String, bool), Error> {
     let (mut text, mut canonical) = (String::with_capacity(raw.len()), true);
     let mut rest = raw;
     while let Some((plain, escape)) = rest.split_once('\\') {
@@ -383,124 +382,4 @@ fn read_escape(text: &str) -> Result<(char, usize), Error> {
 fn read_unit(text: &str) -> Result<u32, Error> {
     let digits = text.get(1..5).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
     digits.and_then(|digits| u32::from_str_radix(digits, 16).ok()).ok_or(Error::Syntax)
-}
-
-/// A value within a text that was read.
-#[derive(Clone, Copy, Debug)]
-pub struct View<'a> {
-    /// Its own node is the first; others may follow that are not below it.
-    nodes: &'a [Node<'a>],
-}
-
-impl<'a> View<'a> {
-    /// What is not there.
-    pub const NULL: Self = Self { nodes: &[NULL] };
-
-    fn node(self) -> &'a Node<'a> {
-        self.nodes.first().unwrap_or(&NULL)
-    }
-
-    fn is(self, kind: Kind) -> bool {
-        self.node().kind == kind
-    }
-
-    fn below(self) -> &'a [Node<'a>] {
-        self.nodes.get(1..=self.node().n_below as usize).unwrap_or_default()
-    }
-
-    /// Returns the text of an object, as it is spelled.
-    pub fn object_text(self) -> Option<&'a str> {
-        self.is(Kind::Obj).then(|| self.node().text)
-    }
-
-    /// Returns the members of an object in the order of the text; none of anything else.
-    pub fn members(self) -> impl Iterator<Item = (Cow<'a, str>, Self)> {
-        let mut rest = if self.is(Kind::Obj) { self.below() } else { &[] };
-        std::iter::from_fn(move || {
-            let (key, value) = (View { nodes: rest }.as_str()?, View { nodes: rest.get(1..)? });
-            rest = rest.get(2 + value.node().n_below as usize..)?;
-            Some((key, value))
-        })
-    }
-
-    /// Returns the member `key`, unless it is absent, null, or this is no object.
-    pub fn get(self, key: &str) -> Option<Self> {
-        self.get_near(&Cell::new(0), key)
-    }
-
-    /// As [`Self::get`], for who reads many members: those that are asked for in the order of the text
-    /// are found at once. `at` remembers the place; it begins as 0.
-    pub fn get_near(self, at: &Cell<usize>, key: &str) -> Option<Self> {
-        let members = if self.is(Kind::Obj) { self.below() } else { return None };
-        let end = members.len();
-        let (mut place, begin) = (at.get(), at.get());
-        loop {
-            let value = View { nodes: members.get(place + 1..)? };
-            let next = place + 2 + value.node().n_below as usize;
-            let next = if next < end { next } else { 0 };
-            if members[place].says(key) {
-                at.set(next);
-                return (!value.is(Kind::Null)).then_some(value);
-            }
-            place = next;
-            if place == begin {
-                return None;
-            }
-        }
-    }
-
-    /// Returns the items of an array.
-    pub fn items(self) -> Option<impl Iterator<Item = Self>> {
-        let mut rest = if self.is(Kind::Arr) { self.below() } else { return None };
-        Some(std::iter::from_fn(move || {
-            let item = View { nodes: rest };
-            rest = rest.get(1 + item.node().n_below as usize..)?;
-            Some(item)
-        }))
-    }
-
-    pub fn as_str(self) -> Option<Cow<'a, str>> {
-        let node = self.node();
-        match node.kind {
-            Kind::Str => Some(Cow::Borrowed(node.text)),
-            Kind::Escaped => unescape(node.text).ok().map(|(text, _)| Cow::Owned(text)),
-            _ => None,
-        }
-    }
-
-    pub fn as_u64(self) -> Option<u64> {
-        if self.is(Kind::Number) { self.node().text.parse().ok() } else { None }
-    }
-
-    pub fn as_i64(self) -> Option<i64> {
-        if self.is(Kind::Number) { self.node().text.parse().ok() } else { None }
-    }
-
-    pub fn as_bool(self) -> Option<bool> {
-        match self.node().kind {
-            Kind::True => Some(true),
-            Kind::False => Some(false),
-            _ => None,
-        }
-    }
-
-    /// Returns the same value as one that can be written, with the members of objects sorted.
-    pub fn to_value(self) -> Value<'a> {
-        match self.node().kind {
-            Kind::Null => Value::Null,
-            Kind::False => Value::False,
-            Kind::True => Value::True,
-            Kind::Number => {
-                self.as_i64().map_or_else(|| Value::UInt(self.as_u64().unwrap_or_default()), Value::Int)
-            }
-            Kind::Str | Kind::Escaped => Value::Str(self.as_str().unwrap_or_default()),
-            Kind::Arr => Value::Arr(self.items().into_iter().flatten().map(Self::to_value).collect()),
-            Kind::Obj => {
-                let mut members: Vec<_> =
-                    self.members().map(|(key, value)| (key, value.to_value())).collect();
-                members.sort_by(|(a, _), (b, _)| a.as_bytes().cmp(b.as_bytes()));
-                Value::Obj(members)
-            }
-        }
-    }
 }

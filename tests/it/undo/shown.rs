@@ -79,6 +79,7 @@ fn undo_and_redo() {
           --git-dir <PATH>  The repository's git folder
           --color <WHEN>    When to use colours; `NO_COLOR` and `CLICOLOR_FORCE` are honoured [default:
                             auto] [possible values: auto, always, never]
+          --no-pager        Show long text as it is, without a pager
     ");
 }
 
