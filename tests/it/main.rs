@@ -12,6 +12,7 @@ mod crash;
 mod demo;
 mod doctor;
 mod first;
+mod full;
 mod fuzz;
 mod hooks;
 mod hostile;
