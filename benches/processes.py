@@ -210,6 +210,28 @@ def doctor(area, rounds):
         }, min(rounds, 10))
 
 
+def qa(area, rounds):
+    """What it costs to have gates run by us: the difference to running them from a shell."""
+    repo = area.root / "qa"
+    if not repo.exists():
+        area.repo("qa")
+        (repo / "scripts/ci").mkdir(parents=True)
+        for name in ("lint", "test"):
+            (repo / f"scripts/ci/{name}").write_text("#!/bin/sh\nexit 0\n")
+            (repo / f"scripts/ci/{name}").chmod(0o755)
+        area.run(["git", "add", "."], repo)
+        area.run(["git", "commit", "-qm", "gates"], repo)
+        area.run([BIN, "init", "--yes", "--no-hooks"], repo)
+        area.run([BIN, "plan", "A task", "--step", "One"], repo)
+        area.run([BIN, "trust", "--yes"], repo)
+    place = repo / "worktrees/0001-a-task"
+    shell = ["sh", "-c", "scripts/ci/lint && scripts/ci/test"]
+    measure("qa of a clean worktree with two gates that do nothing", {
+        "the gates from a shell": (None, lambda: area.run(shell, place)),
+        "git godzilla qa": (None, lambda: area.run([BIN, "qa"], place)),
+    }, rounds)
+
+
 def others(area, rounds):
     """Tools for the same purpose with as many items; each is measured where it is on PATH."""
     repo = area.many(1000, packed=True)
@@ -523,7 +545,7 @@ def writers(area, rounds):
           f"{96 / wall:.0f} events/s")
 
 
-ROWS = {"hooks": hooks, "append": append, "plan": plan, "list": list_rows, "doctor": doctor, "others": others, "ci": ci,
+ROWS = {"hooks": hooks, "append": append, "plan": plan, "list": list_rows, "doctor": doctor, "qa": qa, "others": others, "ci": ci,
         "sync": sync, "fold": fold, "merge": merge, "writers": writers}
 
 

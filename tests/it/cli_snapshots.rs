@@ -649,3 +649,139 @@ fn help_of_all_and_of_one() {
           --no-pager        Show long text as it is, without a pager
     ");
 }
+
+#[test]
+fn trust_and_qa() {
+    let world = World::new();
+    let mut settings = insta::Settings::clone_current();
+    settings.add_filter(r"\b\d+\.\d s\b", "[TOOK]");
+    let _took = settings.bind_to_scope();
+    let _mask = masked(&world);
+    let a = world.clone("a");
+    assert_snapshot!(a.godzilla(&["trust"]), @r"
+    --- stderr ---
+    error: there are no gates in scripts/ci of main
+    hint: commit an executable such as scripts/ci/test.sh to the base
+    [exit code: 4]
+    ");
+    a.write("scripts/ci/lib.sh", "judge() { test ! -e broken; }\n");
+    a.write("scripts/ci/test.sh", "#!/bin/sh\n. \"$(dirname \"$0\")/lib.sh\"\necho judging\njudge\n");
+    a.git(&["add", "--all"]);
+    a.git(&["update-index", "--chmod=+x", "scripts/ci/test.sh"]);
+    a.git(&["commit", "--quiet", "-m", "ci: a gate"]);
+    a.git(&["push", "--quiet"]);
+    let work = login_page(&a);
+    assert_snapshot!(work.godzilla(&["qa"]), @r"
+    --- stderr ---
+    error: nobody has agreed here to run the gates in scripts/ci
+    hint: git godzilla trust
+    [exit code: 5]
+    ");
+    assert_snapshot!(work.godzilla(&["trust"]), @r"
+    0001-add-a-login-page is judged by 1 gate in scripts/ci:
+      100644  lib.sh  may be used by a gate
+      100755  test.sh  runs as test
+    sha256 of all of it: c0b263f26538a2544f1d1bc15b0c3a4361d53434ab1904b6983b002a4275f48c
+    --- stderr ---
+    error: nothing was agreed to: the gates in scripts/ci do not run
+    hint: read them with `git godzilla trust --show`, then `git godzilla trust --yes`
+    [exit code: 5]
+    ");
+    assert_snapshot!(work.godzilla(&["trust", "--yes"]), @r"
+    0001-add-a-login-page is judged by 1 gate in scripts/ci:
+      100644  lib.sh  may be used by a gate
+      100755  test.sh  runs as test
+    sha256 of all of it: c0b263f26538a2544f1d1bc15b0c3a4361d53434ab1904b6983b002a4275f48c
+    ✓ agreed: the gates in scripts/ci may run in this clone
+    ");
+    work.commit("form", "feat: the form");
+    work.godzilla_ok(&["done"]);
+    assert_snapshot!(work.godzilla(&["explain"]), @r"
+    step 01-the-form is done and waits for QA (full): nothing has judged it yet
+    next: git godzilla qa 01-the-form -p 0001-add-a-login-page
+    ");
+    work.write("broken", "");
+    assert_snapshot!(work.godzilla(&["qa"]), @r"
+    ✗ FAIL: 0001-add-a-login-page/01-the-form, with what is not committed
+    ◐ step 0001-add-a-login-page/01-the-form needs QA
+    --- stderr ---
+    ▶ test
+    judging
+    ✗ test failed with exit code 1 [TOOK]
+    [exit code: 1]
+    ");
+    std::fs::remove_file(work.path.join("broken")).unwrap();
+    assert_snapshot!(work.godzilla(&["qa"]), @r"
+    ✓ PASS: 1 gate of 0001-add-a-login-page/01-the-form
+    ✓ step 0001-add-a-login-page/01-the-form is completed
+    --- stderr ---
+    ▶ test
+    judging
+    ✓ test passed [TOOK]
+    ");
+    work.write("scripts/ci/lib.sh", "judge() { true; }\n");
+    work.git(&["commit", "--quiet", "-am", "ci: kinder"]);
+    assert_snapshot!(work.godzilla(&["qa"]), @r"
+    ✓ PASS: 1 gate of 0001-add-a-login-page/02-the-api
+    ● step 0001-add-a-login-page/02-the-api is running
+    --- stderr ---
+    ▶ test
+    judging
+    ✓ test passed [TOOK]
+    warning: the branch changes the gates (lib.sh); the base's have judged it. To accept the branch's: git godzilla trust --gates -p 0001-add-a-login-page
+    ");
+    assert_snapshot!(work.godzilla(&["trust", "--gates"]), @r"
+    the branch of 0001-add-a-login-page has 1 gate in scripts/ci:
+      100644  lib.sh  may be used by a gate
+      100755  test.sh  runs as test
+    sha256 of all of it: 46fde866ef939892102d6c0e3429d2409d1c5987193e83408057d6558bf43004
+
+    what changed since you agreed last:
+    diff --git a/lib.sh b/lib.sh
+    index b7c32a8..42ef208 100644
+    --- a/lib.sh
+    +++ b/lib.sh
+    @@ -1 +1 @@
+    -judge() { test ! -e broken; }
+    +judge() { true; }
+    --- stderr ---
+    error: nothing was agreed to: the gates in scripts/ci do not run
+    hint: read them with `git godzilla trust --show`, then `git godzilla trust --yes`
+    [exit code: 5]
+    ");
+    assert_snapshot!(work.godzilla(&["trust", "--gates", "--yes"]), @r"
+    the branch of 0001-add-a-login-page has 1 gate in scripts/ci:
+      100644  lib.sh  may be used by a gate
+      100755  test.sh  runs as test
+    sha256 of all of it: 46fde866ef939892102d6c0e3429d2409d1c5987193e83408057d6558bf43004
+
+    what changed since you agreed last:
+    diff --git a/lib.sh b/lib.sh
+    index b7c32a8..42ef208 100644
+    --- a/lib.sh
+    +++ b/lib.sh
+    @@ -1 +1 @@
+    -judge() { test ! -e broken; }
+    +judge() { true; }
+    ✓ agreed: the gates in scripts/ci may run in this clone
+      they judge 0001-add-a-login-page from now on, in every clone that has agreed to run them
+    ");
+    assert_snapshot!(work.godzilla(&["trust", "--revoke"]), @r"
+    took back 2 agreements; nothing of it runs here any more
+    ");
+    assert_snapshot!(work.godzilla(&["show"]), @r"
+    0001-add-a-login-page  Add a login page
+    status    ● running
+    branch    0001-add-a-login-page from main at [HASH]
+    worktree  [WORLD]/a/worktrees/0001-add-a-login-page
+    updated   [TIME]
+    unshared  15 events; `git push` or `git godzilla sync` shares what is new
+
+      ✓ 00-setup     completed  Set up    1 commit
+      ✓ 01-the-form  completed  The form  1 commit, QA pass
+    → ● 02-the-api   running    The API   1 commit, QA pass
+
+    step 02-the-api is being worked on; tick its last box, or say that it is done
+    next: git godzilla done 02-the-api -p 0001-add-a-login-page
+    ");
+}

@@ -133,7 +133,9 @@ fn print(ui: &mut Ui, judged: &Judged) -> Result<(), CliError> {
     }
     let Some(stands) = judged.protocol.step(step) else { return Ok(()) };
     let (glyph, style) = status_look(stands.shown.as_str());
-    ui.line(format!("{} step {name}/{step} is {}", styled(style, glyph), stands.shown))?;
+    let shown = stands.shown.as_str();
+    let status = if shown == "needs_qa" { "needs QA".to_owned() } else { format!("is {shown}") };
+    ui.line(format!("{} step {name}/{step} {status}", styled(style, glyph)))?;
     if let Some(reason) = judged.waits_for {
         ui.line(format!("  {reason}"))?;
     }
