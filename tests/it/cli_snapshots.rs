@@ -650,12 +650,26 @@ fn help_of_all_and_of_one() {
     ");
 }
 
+/// Replaces how long gates took.
+fn without_times() -> insta::internals::SettingsBindDropGuard {
+    let mut settings = insta::Settings::clone_current();
+    settings.add_filter(r"\b\d+\.\d s\b", "[TOOK]");
+    settings.bind_to_scope()
+}
+
+fn add_gate(a: &Place<'_>) {
+    a.write("scripts/ci/lib.sh", "judge() { test ! -e broken; }\n");
+    a.write("scripts/ci/test.sh", "#!/bin/sh\n. \"$(dirname \"$0\")/lib.sh\"\necho judging\njudge\n");
+    a.git(&["add", "--all"]);
+    a.git(&["update-index", "--chmod=+x", "scripts/ci/test.sh"]);
+    a.git(&["commit", "--quiet", "-m", "ci: a gate"]);
+    a.git(&["push", "--quiet"]);
+}
+
 #[test]
 fn trust_and_qa() {
     let world = World::new();
-    let mut settings = insta::Settings::clone_current();
-    settings.add_filter(r"\b\d+\.\d s\b", "[TOOK]");
-    let _took = settings.bind_to_scope();
+    let _took = without_times();
     let _mask = masked(&world);
     let a = world.clone("a");
     assert_snapshot!(a.godzilla(&["trust"]), @r"
@@ -664,12 +678,7 @@ fn trust_and_qa() {
     hint: commit an executable such as scripts/ci/test.sh to the base
     [exit code: 4]
     ");
-    a.write("scripts/ci/lib.sh", "judge() { test ! -e broken; }\n");
-    a.write("scripts/ci/test.sh", "#!/bin/sh\n. \"$(dirname \"$0\")/lib.sh\"\necho judging\njudge\n");
-    a.git(&["add", "--all"]);
-    a.git(&["update-index", "--chmod=+x", "scripts/ci/test.sh"]);
-    a.git(&["commit", "--quiet", "-m", "ci: a gate"]);
-    a.git(&["push", "--quiet"]);
+    add_gate(&a);
     let work = login_page(&a);
     assert_snapshot!(work.godzilla(&["qa"]), @r"
     --- stderr ---
@@ -719,11 +728,23 @@ fn trust_and_qa() {
     judging
     ✓ test passed [TOOK]
     ");
+}
+
+#[test]
+fn gates_of_a_branch() {
+    let world = World::new();
+    let _took = without_times();
+    let _mask = masked(&world);
+    let a = world.clone("a");
+    add_gate(&a);
+    let work = login_page(&a);
+    work.godzilla_ok(&["trust", "--yes"]);
+    work.commit("form", "feat: the form");
     work.write("scripts/ci/lib.sh", "judge() { true; }\n");
     work.git(&["commit", "--quiet", "-am", "ci: kinder"]);
     assert_snapshot!(work.godzilla(&["qa"]), @r"
-    ✓ PASS: 1 gate of 0001-add-a-login-page/02-the-api
-    ● step 0001-add-a-login-page/02-the-api is running
+    ✓ PASS: 1 gate of 0001-add-a-login-page/01-the-form
+    ● step 0001-add-a-login-page/01-the-form is running
     --- stderr ---
     ▶ test
     judging
@@ -775,13 +796,13 @@ fn trust_and_qa() {
     branch    0001-add-a-login-page from main at [HASH]
     worktree  [WORLD]/a/worktrees/0001-add-a-login-page
     updated   [TIME]
-    unshared  15 events; `git push` or `git godzilla sync` shares what is new
+    unshared  10 events; `git push` or `git godzilla sync` shares what is new
 
       ✓ 00-setup     completed  Set up    1 commit
-      ✓ 01-the-form  completed  The form  1 commit, QA pass
-    → ● 02-the-api   running    The API   1 commit, QA pass
+    → ● 01-the-form  running    The form  2 commits, QA pass
+      ○ 02-the-api   pending    The API
 
-    step 02-the-api is being worked on; tick its last box, or say that it is done
-    next: git godzilla done 02-the-api -p 0001-add-a-login-page
+    step 01-the-form is being worked on; tick its last box, or say that it is done
+    next: git godzilla done 01-the-form -p 0001-add-a-login-page
     ");
 }
