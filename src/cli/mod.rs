@@ -211,7 +211,34 @@ fn context_unwarned(ui: &Ui) -> Result<Context, CliError> {
     Ok(Context::of_command(repo, settings))
 }
 
+/// Whether a command decides something in the name of the person at the keyboard.
+fn is_for_people(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Start(_)
+            | Command::Done(_)
+            | Command::Next(_)
+            | Command::Block(_)
+            | Command::Unblock(_)
+            | Command::Skip(_)
+            | Command::Approve(_)
+            | Command::Retry(_)
+            | Command::Pause(_)
+            | Command::Resume(_)
+            | Command::Cancel(_)
+            | Command::Complete(_)
+            | Command::Undo(_)
+            | Command::Redo(_)
+            | Command::Qa(_)
+            | Command::Trust(_)
+    )
+}
+
 fn dispatch(ui: &mut Ui, command: Command) -> Result<ExitCode, CliError> {
+    if let Some(gate) = crate::platform::env::var("GODZILLA_GATE").filter(|_| is_for_people(&command)) {
+        let message = format!("this runs within the gate {gate}, which judges and decides nothing");
+        return Err(CliError::new(error::Exit::Policy, "gate.inside", message));
+    }
     match command {
         Command::Init(args) => init::run(ui, &args),
         Command::Plan(args) => plan::run(ui, args),

@@ -76,6 +76,20 @@ pub fn is_plain(text: &str) -> bool {
     text.bytes().fold(0, |n, byte| n | u8::from(!matches!(byte, b' '..=b'~'))) == 0
 }
 
+/// Returns `input` with every character that cannot be seen written as its number, so that nothing of
+/// it is hidden from somebody who has to agree to it.
+pub fn spelled_out(input: &str) -> String {
+    let mut out = String::with_capacity(input.len());
+    for c in input.chars() {
+        if is_raw(c) || c == char::REPLACEMENT_CHARACTER || (c.is_whitespace() && c != ' ') {
+            out.extend(c.escape_unicode());
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
 /// Whether a terminal could do anything else with `c` than show it.
 pub fn is_raw(c: char) -> bool {
     c.is_control() || is_invisible(c)

@@ -223,15 +223,22 @@ fn is_creation(event: &Event) -> bool {
 /// Whether one of `moves` was the last word about a step and was taken back: then automation does
 /// not say it again.
 pub fn is_held(ledger: &Ledger<'_>, id: &StepId, moves: &[StepMove]) -> bool {
+    held_since(ledger, id, moves).is_some()
+}
+
+/// Returns the place of the undo that took back the last word about a step, if that was one of `moves`.
+pub fn held_since(ledger: &Ledger<'_>, id: &StepId, moves: &[StepMove]) -> Option<usize> {
     let told = ledger.events().iter().zip(&ledger.folded().outcomes).rev();
     for (event, outcome) in told.filter(|(event, _)| event.step.as_ref() == Some(id)) {
         match (&event.body, outcome) {
-            (Body::Step(change), Outcome::Undone(_)) if moves.contains(&change.to) => return true,
-            (Body::Step(_), Outcome::Accepted) => return false,
+            (Body::Step(change), Outcome::Undone(undo)) if moves.contains(&change.to) => {
+                return ledger.events().iter().position(|event| event.id == *undo);
+            }
+            (Body::Step(_), Outcome::Accepted) => return None,
             _ => (),
         }
     }
-    false
+    None
 }
 
 /// Returns the rejected events that would count but for an undo, each with the event that it took

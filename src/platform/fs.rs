@@ -77,12 +77,39 @@ pub fn write_new_link(path: &Path, target: &[u8]) -> io::Result<()> {
     write_new_file(path, target, false)
 }
 
+/// Whether `path` is a file, and no link, with exactly these bytes.
+pub fn is_file_with(path: &Path, bytes: &[u8]) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|meta| meta.is_file())
+        && fs::read(path).is_ok_and(|read| read == bytes)
+}
+
+/// Whether `path` is what [`write_new_link`] made for `target`.
+pub fn is_link_to(path: &Path, target: &[u8]) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::ffi::OsStrExt as _;
+
+        fs::read_link(path).is_ok_and(|read| read.as_os_str().as_bytes() == target)
+    }
+    #[cfg(not(unix))]
+    is_file_with(path, target)
+}
+
 /// Removes what processes that died left unfinished in `dir`. Whatever cannot be removed stays: it
 /// does no harm.
 pub fn remove_old_drafts(dir: &Path) {
     for draft in old_drafts(dir) {
-        drop(fs::remove_file(draft));
+        drop(remove_draft(&draft));
     }
+}
+
+/// Removes a draft, which may be a folder.
+///
+/// # Errors
+///
+/// Any error of the file system.
+pub fn remove_draft(path: &Path) -> io::Result<()> {
+    if path.symlink_metadata()?.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }
 }
 
 /// Returns what processes that died left unfinished in `dir`.

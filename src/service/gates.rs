@@ -124,11 +124,19 @@ pub fn judges(repo: &Repo, protocol: &Protocol, tips: &BranchTips, tip: Oid) -> 
 ///
 /// As [`judges`].
 pub fn at(repo: &Repo, commit: Oid, settings: &Settings) -> Result<Option<(Folder, Vec<Gate>)>, Error> {
-    let entry = repo.tree_path(repo.tree_of(commit)?, &settings.qa_gates)?.filter(TreeEntry::is_tree);
-    let Some(entry) = entry else { return Ok(None) };
-    let folder = Folder::read(repo, &settings.qa_gates, entry.oid)?;
+    let Some(tree) = folder_at(repo, commit, &settings.qa_gates)? else { return Ok(None) };
+    let folder = Folder::read(repo, &settings.qa_gates, tree)?;
     let gates = folder.gates(&settings.qa_extra_gates);
     Ok(Some((folder, gates)))
+}
+
+fn folder_at(repo: &Repo, commit: Oid, path: &str) -> Result<Option<Oid>, Error> {
+    match repo.tree_path(repo.tree_of(commit)?, path)? {
+        Some(entry) if entry.is_tree() => Ok(Some(entry.oid)),
+        // A link would have a reader believe that there are gates.
+        Some(_) => Err(unsafe_gates(format!("{path} is no folder"))),
+        None => Ok(None),
+    }
 }
 
 /// Returns the newest commit of the base that is part of the branch: its beginning, or what was
@@ -200,6 +208,18 @@ impl Folder {
             .collect()
     }
 
+    /// Whether all files are below `dir` as [`Self::write_to`] wrote them.
+    pub fn is_written_at(&self, dir: &Path) -> bool {
+        self.files.iter().all(|file| {
+            let path = dir.join(&file.path);
+            if file.mode == LINK {
+                fs::is_link_to(&path, &file.bytes)
+            } else {
+                fs::is_file_with(&path, &file.bytes)
+            }
+        })
+    }
+
     /// Writes all files below `dir`, where they can be run.
     ///
     /// # Errors
@@ -220,12 +240,12 @@ impl Folder {
 
 fn collect(repo: &Repo, tree: Oid, above: &str, depth: usize, files: &mut Vec<File>) -> Result<(), Error> {
     if depth > MAX_DEPTH {
-        return Err(unsafe_gates("nests too deep"));
+        return Err(unsafe_gates("it nests too deep"));
     }
     for entry in repo.tree(tree)? {
         let Some(name) = std::str::from_utf8(&entry.name).ok().filter(|name| is_plain_name(name)) else {
             let name = crate::domain::text::one_line(&String::from_utf8_lossy(&entry.name));
-            return Err(unsafe_gates(format!("has `{name}`, which is no name for a file")));
+            return Err(unsafe_gates(format!("it has `{name}`, which is no name for a file")));
         };
         let path = format!("{above}{name}");
         if entry.is_tree() {
@@ -233,11 +253,11 @@ fn collect(repo: &Repo, tree: Oid, above: &str, depth: usize, files: &mut Vec<Fi
             continue;
         }
         if entry.mode == SUBMODULE {
-            return Err(unsafe_gates(format!("has a submodule, `{path}`")));
+            return Err(unsafe_gates(format!("it has a submodule, `{path}`")));
         }
         let bytes = repo.blob(entry.oid)?;
         if entry.mode == LINK && !stays_inside(&bytes, depth) {
-            return Err(unsafe_gates(format!("has a link that leads out of it, `{path}`")));
+            return Err(unsafe_gates(format!("it has a link that leads out of it, `{path}`")));
         }
         files.push(File { digest: Digest(Sha256::digest(&bytes).into()), path, mode: entry.mode, bytes });
         let n_bytes: usize = files.iter().map(|file| file.bytes.len()).sum();
@@ -270,7 +290,7 @@ fn stays_inside(target: &[u8], depth: usize) -> bool {
 }
 
 fn unsafe_gates(what: impl std::fmt::Display) -> Error {
-    Error::state("gates.unsafe", format!("the folder of the gates {what}; nothing of it is run"), "")
+    Error::state("gates.unsafe", format!("the folder of the gates: {what}; nothing of it is run"), "")
 }
 
 #[cfg(test)]

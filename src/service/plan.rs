@@ -88,8 +88,12 @@ pub fn plan(ctx: &Context, request: &Request) -> Result<Planned, Error> {
     let streams = Streams::for_new(ctx)?;
     let (base, base_commit) = find_base(ctx, &streams, request.base.as_deref())?;
     let name = Name::new(next_number(ctx, &streams)?, &slug)?;
-    let base_tree = repo.tree_of(base_commit)?;
-    let has_gates = repo.tree_path(base_tree, &ctx.settings.qa_gates)?.is_some_and(|entry| entry.is_tree());
+    let has_gates = match super::gates::at(repo, base_commit, &ctx.settings) {
+        Ok(gates) => gates.is_some_and(|(_, gates)| !gates.is_empty()),
+        // What cannot be run safely is not as good as nothing.
+        Err(Error::State { .. }) => true,
+        Err(err) => return Err(err),
+    };
     let default_qa =
         ctx.settings.qa_policy.unwrap_or(if has_gates { QaPolicy::Full } else { QaPolicy::Skip });
     let qa = request.qa.unwrap_or(default_qa);

@@ -43,7 +43,10 @@ pub struct Judged {
     pub worktree: Option<PathBuf>,
     /// Gates of the branch that did not judge it.
     pub changed: Option<Changed>,
-    /// Paths that changed while the gates ran, so that nobody knows what they saw.
+    /// Whether somebody chose the gates for the protocol in place of the base's.
+    pub accepted: bool,
+    /// Paths that changed while the gates ran, and submodules that hold what they did not commit: nobody
+    /// knows what the gates saw.
     pub moved: Vec<String>,
     /// What the step waits for although its gates passed.
     pub waits_for: Option<&'static str>,
@@ -83,12 +86,19 @@ pub fn qa(
     let place = Place::find(ctx, &protocol)?;
     let tips = streams.branches.of(&protocol, streams.inventory.home());
     let judges = gates::judges(&ctx.repo, &protocol, &tips, place.head)?;
-    let seen = place.look(&name)?;
+    let own = format!(".protocols/{name}");
+    let head_tree = ctx.repo.tree_of(place.head)?;
+    let look = place.repo.look(head_tree, &own)?;
+    let content_tree = match look.tree {
+        Some(tree) => tree,
+        None => observe::content_tree(&ctx.repo, head_tree, &name)?,
+    };
+    let dirty = content_tree != observe::content_tree(&ctx.repo, head_tree, &name)?;
     let mut verdict = Verdict {
         step: Some(step.clone()),
         commit: Some(place.head),
-        content_tree: seen.tree,
-        dirty: seen.dirty,
+        content_tree,
+        dirty,
         result: "no_gate".to_owned(),
         gates: Vec::new(),
     };
@@ -97,10 +107,12 @@ pub fn qa(
         let agreed = Trust::load(&ctx.repo)?.pass(folder)?;
         verdict.gates = place.run(&Run { agreed, judges: &judges, name: &name, step: &step }, watch)?;
         result_of(&verdict.gates).clone_into(&mut verdict.result);
-        let after = place.look(&name)?;
-        if after.tree != seen.tree {
+        moved.clone_from(&look.submodules);
+        moved.extend(place.repo.changed_since(&look, &own)?);
+        moved.sort();
+        moved.dedup();
+        if !moved.is_empty() {
             "error".clone_into(&mut verdict.result);
-            moved = seen.moved_to(&after);
         }
     }
     let recorded = verdict.clone();
@@ -123,7 +135,17 @@ pub fn qa(
     super::after_write(ctx, &appended);
     let protocol = appended.protocol.ok_or_else(|| super::act::unknown(&name))?;
     let worktree = Some(place.dir);
-    Ok(Judged { name, step, verdict, protocol, worktree, changed: judges.changed, moved, waits_for })
+    Ok(Judged {
+        name,
+        step,
+        verdict,
+        protocol,
+        worktree,
+        changed: judges.changed,
+        accepted: judges.accepted,
+        moved,
+        waits_for,
+    })
 }
 
 /// One word for all gates.
@@ -142,24 +164,6 @@ struct Place {
     repo: Repo,
     dir: PathBuf,
     head: Oid,
-}
-
-/// What lies in a worktree.
-struct Seen {
-    tree: Oid,
-    dirty: bool,
-    /// As `git status` says it.
-    changes: Vec<String>,
-}
-
-impl Seen {
-    /// Returns the paths that `later` has in another state; those that changed twice in one way are not
-    /// told from those that did not.
-    fn moved_to(&self, later: &Self) -> Vec<String> {
-        let gone = self.changes.iter().filter(|change| !later.changes.contains(change));
-        let new = later.changes.iter().filter(|change| !self.changes.contains(change));
-        gone.chain(new).map(|change| text::one_line(&change[3..])).collect()
-    }
 }
 
 /// What is to be run.
@@ -181,42 +185,37 @@ impl Place {
                 format!("git switch {branch}"),
             ));
         };
-        let repo = Repo::discover(&dir).map_err(|err| {
-            Error::state("worktree.unreadable", super::error_chain(&err), "git worktree repair")
-        })?;
+        let repo = Repo::at(&dir).filter(|repo| {
+            repo.common_dir() == ctx.repo.common_dir()
+                && repo.head().is_ok_and(|head| head.branch() == Some(branch.as_str()))
+        });
+        let Some(repo) = repo else {
+            let message = format!("{} is not the worktree of {branch} any more", dir.display());
+            return Err(Error::state("worktree.damaged", message, "git worktree repair"));
+        };
         let Some(head) = repo.head()?.commit() else {
             return Err(Error::state("branch.unborn", format!("the branch {branch} has no commit"), ""));
         };
         Ok(Self { repo, dir, head })
     }
 
-    /// Looks at what the gates see.
-    fn look(&self, name: &Name) -> Result<Seen, Error> {
-        let own = format!(".protocols/{name}");
-        let changes = self.repo.work_changes(&own)?;
-        // A gate may have committed what it changed.
-        let head = self.repo.head()?.commit().unwrap_or(self.head);
-        let of_head = observe::content_tree(&self.repo, self.repo.tree_of(head)?, name)?;
-        let tree = if changes.is_empty() && !self.repo.hides_changes()? {
-            of_head
-        } else {
-            self.repo.work_tree(&own)?
-        };
-        Ok(Seen { tree, dirty: !changes.is_empty() || tree != of_head, changes })
-    }
-
     fn run(&self, run: &Run<'_>, watch: &mut dyn FnMut(Watch<'_>)) -> Result<Vec<GateResult>, Error> {
-        let copied = Error::io("copy the gates");
-        let copy = tempfile::Builder::new()
-            .prefix(".godzilla-draft-gates-")
-            .tempdir_in(self.repo.state_dir())
-            .and_then(|dir| run.agreed.folder().write_to(&dir.path().join("gates")).map(|()| dir))
-            .map_err(copied)?;
-        let folder = copy.path().join("gates");
         let mut results = Vec::new();
         for gate in &run.judges.gates {
+            // Each gate has a copy of its own: what an earlier one started knows where its copy was.
+            let copy = tempfile::Builder::new()
+                .prefix(".godzilla-draft-gates-")
+                .tempdir_in(self.repo.state_dir())
+                .and_then(|dir| run.agreed.folder().write_to(&dir.path().join("gates")).map(|()| dir))
+                .map_err(Error::io("copy the gates"))?;
+            let folder = copy.path().join("gates");
             watch(Watch::Begins(gate));
-            let result = self.run_gate(run, gate, &folder, watch)?;
+            let mut result = self.run_gate(run, gate, &folder, watch)?;
+            if !run.agreed.folder().is_written_at(&folder) {
+                result.exit = None;
+                result.digest.clear();
+                "the gate's own files were changed while it ran".clone_into(&mut result.tail);
+            }
             watch(Watch::Ends(gate, &result));
             results.push(result);
         }

@@ -749,7 +749,7 @@ fn gates_of_a_branch() {
     ▶ test
     judging
     ✓ test passed [TOOK]
-    warning: the branch changes the gates (lib.sh); the base's have judged it. To accept the branch's: git godzilla trust --gates -p 0001-add-a-login-page
+    warning: the gates of the branch are others (lib.sh); the base's have judged it. To accept the branch's: git godzilla trust --gates -p 0001-add-a-login-page
     ");
     assert_snapshot!(work.godzilla(&["trust", "--gates"]), @r"
     the branch of 0001-add-a-login-page has 1 gate in scripts/ci:

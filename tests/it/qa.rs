@@ -380,3 +380,150 @@ fn a_person_who_stops_it_stops_the_gate() {
     assert_ne!(gate.code, Some(0), "the gate goes on");
     assert_eq!(verdict(&a, 1), Value::Null);
 }
+
+#[test]
+fn what_is_agreed_to_is_shown_whole() {
+    let world = World::new();
+    let a = world.clone("a");
+    a.write(".gitattributes", "*.sh -diff\n");
+    gate(&a, "test.sh", "#!/bin/sh\n: run \u{1b}]; touch pwned; exit 0 #\u{0}\necho \u{202e}ok\n");
+    a.write("scripts/ci/li\u{200b}b.sh", "x=1\n");
+    a.git(&["add", "--all"]);
+    a.git(&["commit", "--quiet", "-m", "ci: more"]);
+    a.git(&["push", "--quiet"]);
+    a.git(&["config", "diff.orderFile", "/nonexistent"]);
+    let shown = a.godzilla(&["trust", "--show"]);
+    for text in ["\\u{1b}]; touch pwned; exit 0", "\\u{0}", "\\u{202e}ok", "li\\u{200b}b.sh"] {
+        assert!(shown.stdout.contains(text), "{text}: {shown}");
+    }
+    assert!(!shown.to_string().contains(['\u{1b}', '\u{202e}', '\u{200b}']), "{shown}");
+}
+
+#[test]
+fn nothing_that_the_branch_runs_decides_for_a_person() {
+    let world = World::new();
+    let script = format!(
+        "#!/bin/sh\n\"{BIN}\" trust --gates --yes\n\"{BIN}\" approve\n\"{BIN}\" qa\n\"{BIN}\" list\nexit 1\n"
+    );
+    let (a, work) = judged_by(&world, &script);
+    work.commit("form", "feat: the form");
+    work.godzilla_ok(&["done"]);
+    let judged = qa(&work, &[]);
+    assert_eq!(judged.code, Some(1), "{judged}");
+    assert_eq!(judged.stderr.matches("runs within the gate test").count(), 3, "{judged}");
+    assert!(!judged.stderr.contains("is no setting"), "{judged}");
+    assert_eq!(a.statuses(NAME)[1], "failed");
+}
+
+#[test]
+fn a_gate_that_changes_another_gate_proves_nothing() {
+    let world = World::new();
+    let a = world.clone("a");
+    let rewrite = "#!/bin/sh\nfor x in \"$(git rev-parse --path-format=absolute --git-common-dir)\"/godzilla/.godzilla-draft-gates-*/gates/*; do\n\
+                   printf '#!/bin/sh\\nexit 0\\n' >\"$x\"\ndone\n";
+    executable(&a, "scripts/ci/lint.sh", rewrite);
+    gate(&a, "test.sh", "#!/bin/sh\nexit 1\n");
+    let work = a.plan("Add a login", &["The form"]);
+    a.godzilla_ok(&["trust", "-p", "1", "--yes"]);
+    let judged = qa(&work, &["--json"]);
+    assert_eq!(judged.code, Some(6), "{judged}");
+    let answer: Value = serde_json::from_str(&judged.stdout).unwrap();
+    assert!(answer["gates"][0]["tail"].as_str().unwrap().contains("were changed"), "{judged}");
+    assert_eq!(answer["gates"][1]["exit"], 1, "{judged}");
+}
+
+/// Whatever makes git believe that nothing has changed.
+#[test]
+fn what_the_gates_saw_is_read_and_not_believed() {
+    type Trick = fn(&Place<'_>, &World);
+    let tricks: &[(&str, Trick)] = &[
+        ("a filter of the repository", |work, _| {
+            work.git(&["config", "filter.x.clean", "sed s/good/bad/"]);
+            work.write("../../.git/info/attributes", "form filter=x\n");
+            work.write("form", "good\n");
+            work.git(&["add", "form"]);
+            assert_eq!(work.git(&["status", "--porcelain"]), "");
+        }),
+        ("a path that is not checked out", |work, _| {
+            work.git(&["update-index", "--skip-worktree", "spoil"]);
+            fs::remove_file(work.path.join("spoil")).unwrap();
+            work.write("form", "bad\n");
+        }),
+        ("a mode that is not looked at", |work, _| {
+            work.git(&["config", "core.fileMode", "false"]);
+            fs::set_permissions(work.path.join("form"), fs::Permissions::from_mode(0o755)).unwrap();
+        }),
+    ];
+    for (what, trick) in tricks {
+        let world = World::new();
+        let (a, work) =
+            judged_by(&world, "#!/bin/sh\ngrep -q good form || test -x form || test ! -e spoil\n");
+        work.write("spoil", "");
+        work.commit("form", "bad");
+        work.godzilla_ok(&["done"]);
+        trick(&work, &world);
+        let judged = qa(&work, &["--json"]);
+        assert_eq!(judged.code, Some(0), "{what}: {judged}");
+        let answer: Value = serde_json::from_str(&judged.stdout).unwrap();
+        assert_eq!((&answer["dirty"], &answer["stale"]), (&true.into(), &true.into()), "{what}: {judged}");
+        assert_eq!(a.statuses(NAME)[1], "needs_qa", "{what}");
+    }
+}
+
+#[test]
+fn a_submodule_with_changes_of_its_own_proves_nothing() {
+    let world = World::new();
+    let (a, work) = judged_by(&world, "#!/bin/sh\nexit 0\n");
+    let module = world.place("module");
+    fs::create_dir(&module.path).unwrap();
+    module.git(&["init", "--quiet"]);
+    module.commit("inner", "feat: inner");
+    let address = module.path.to_str().unwrap();
+    work.git(&["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", address, "sub"]);
+    work.commit("form", "feat: the form");
+    work.godzilla_ok(&["done"]);
+    work.write("sub/inner", "changed\n");
+    let judged = qa(&work, &[]);
+    assert_eq!(judged.code, Some(6), "{judged}");
+    assert!(judged.stdout.contains("sub"), "{judged}");
+    assert_eq!(a.statuses(NAME)[1], "needs_qa");
+    work.git(&["-C", "sub", "checkout", "--quiet", "inner"]);
+    let judged = qa(&work, &[]);
+    assert_eq!(judged.code, Some(0), "{judged}");
+    assert_eq!(a.statuses(NAME)[1], "completed");
+}
+
+#[test]
+fn a_worktree_that_is_none_any_more_is_not_judged() {
+    let world = World::new();
+    let (a, work) = judged_by(&world, "#!/bin/sh\nexit 0\n");
+    fs::remove_file(work.path.join(".git")).unwrap();
+    let refused = qa(&a, &["1", "-p", "1"]);
+    assert_eq!(refused.code, Some(4), "{refused}");
+    assert_eq!(verdict(&a, 1), Value::Null);
+}
+
+#[test]
+fn an_older_verdict_does_not_repeat_what_was_undone() {
+    let world = World::new();
+    let (a, work) = judged_by(&world, "#!/bin/sh\nexit 0\n");
+    work.commit("form", "feat: the form");
+    assert_eq!(qa(&work, &[]).code, Some(0));
+    assert_eq!(qa(&work, &[]).code, Some(0));
+    work.godzilla_ok(&["done"]);
+    a.godzilla_ok(&["list"]);
+    assert_eq!(a.statuses(NAME)[1], "completed");
+    let log = a.godzilla_ok(&["log", NAME, "--json"]);
+    let completed = log.lines().rfind(|line| line.contains("step.completed")).unwrap();
+    let completed: Value = serde_json::from_str(completed).unwrap();
+    a.godzilla_ok(&["undo", completed["op"].as_str().unwrap()]);
+    a.godzilla_ok(&["list"]);
+    assert_ne!(a.statuses(NAME)[1], "completed");
+    if a.statuses(NAME)[1] == "running" {
+        work.godzilla_ok(&["done"]);
+    }
+    a.godzilla_ok(&["list"]);
+    assert_eq!(a.statuses(NAME)[1], "needs_qa");
+    assert_eq!(qa(&work, &["1"]).code, Some(0));
+    assert_eq!(a.statuses(NAME)[1], "completed");
+}

@@ -100,11 +100,15 @@ fn print(ui: &mut Ui, judged: &Judged) -> Result<(), CliError> {
     let verdict = &judged.verdict;
     let (name, step) = (&judged.name, &judged.step);
     if let Some(changed) = &judged.changed {
+        let judges = if judged.accepted { "those that were accepted for it" } else { "the base's" };
         ui.warn(format!(
-            "the branch changes the gates ({}); the base's have judged it. To accept the branch's: \
+            "the gates of the branch are others ({}); {judges} have judged it. To accept the branch's: \
              git godzilla trust --gates -p {name}",
             changed.paths.join(", ")
         ));
+    }
+    if judged.accepted && judged.changed.is_none() {
+        ui.note("the gates that were accepted for this protocol have judged it, not the base's");
     }
     let n_gates = counted(verdict.gates.len(), "gate");
     let dirty = if verdict.dirty { ", with what is not committed" } else { "" };

@@ -52,6 +52,9 @@ pub(super) fn print(ui: &mut Ui, ctx: &Context, shown: &Shown) -> Result<(), Cli
     if let Some(path) = worktrees.get(&created.branch) {
         fact("worktree", path.clone());
     }
+    if let Some(gates) = &protocol.gates {
+        fact("gates", format!("{} were accepted in place of the base's", gates.tree.short()));
+    }
     if let Some(merged) = &protocol.merged {
         fact(
             "merged",

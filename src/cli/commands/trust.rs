@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::cli::error::{CliError, Exit};
 use crate::cli::ui::{BOLD, CYAN, DIM, GREEN, RED, Ui, counted, styled};
+use crate::domain::text::spelled_out;
 use crate::service::consent::{self, Proposal};
 use crate::service::context::Context;
 
@@ -57,7 +58,7 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
         return said(ui, &proposal, true, "agreed already");
     }
     if !ui.json {
-        show(ui, &ctx, &proposal, false)?;
+        show(ui, &ctx, &proposal, std::io::stdin().is_terminal() && !args.yes)?;
     }
     if !(args.yes || asked(ui)) {
         let message = format!("nothing was agreed to: the gates in {} do not run", proposal.folder.path);
@@ -92,9 +93,13 @@ fn show(ui: &mut Ui, ctx: &Context, proposal: &Proposal, whole: bool) -> Result<
     ui.line(format!("{whose} {} in {}:", counted(proposal.gates.len(), "gate"), folder.path))?;
     for file in &folder.files {
         let gate = proposal.gates.iter().find(|gate| gate.path == file.path);
-        let what =
-            gate.map_or_else(|| "may be used by a gate".to_owned(), |gate| format!("runs as {}", gate.name));
-        ui.line(format!("  {:o}  {}  {}", file.mode, styled(BOLD, &file.path), styled(DIM, what)))?;
+        let what = match gate {
+            Some(gate) if gate.is_executable => format!("runs as {}", gate.name),
+            Some(gate) => format!("is not executable, so {} cannot run", gate.name),
+            None => "may be used by a gate".to_owned(),
+        };
+        let path = spelled_out(&file.path);
+        ui.line(format!("  {:o}  {}  {}", file.mode, styled(BOLD, path), styled(DIM, what)))?;
     }
     ui.line(format!("sha256 of all of it: {}", folder.digest))?;
     let before = proposal.before.filter(|tree| *tree != folder.tree);
@@ -112,6 +117,8 @@ fn show(ui: &mut Ui, ctx: &Context, proposal: &Proposal, whole: bool) -> Result<
                 Some(b'@') => CYAN,
                 _ => anstyle::Style::new(),
             };
+            // A tab is what a script is made of; all else that cannot be seen is spelled out.
+            let line = line.split('\t').map(spelled_out).collect::<Vec<_>>().join("    ");
             ui.line(styled(style, line))?;
         }
     }

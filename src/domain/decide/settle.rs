@@ -9,8 +9,8 @@ use crate::domain::state::{Protocol, Step};
 use crate::domain::status::{ProtocolStatus, StepMove, StepStatus};
 use crate::domain::undo;
 
-/// What completes a step that needs QA.
-const ENDS: &[StepMove] = &[StepMove::Completed, StepMove::Approved];
+/// What ends a step that needs QA.
+const ENDS: &[StepMove] = &[StepMove::Completed, StepMove::Approved, StepMove::Failed];
 
 /// Whether [`settle`] would complete a step.
 pub fn would_settle(protocol: &Protocol, pushed: Pushed<'_>) -> bool {
@@ -31,8 +31,11 @@ pub fn settle(ledger: &mut Ledger<'_>, pushed: Pushed<'_>) {
     let ready: Vec<Draft> = protocol
         .steps
         .iter()
-        // A new verdict is asked for; a gate that is open says nothing new.
-        .filter(|step| step.qa != QaPolicy::Skip || !undo::is_held(ledger, &step.id, ENDS))
+        // A gate that is open says nothing new, nor does a verdict from before.
+        .filter(|step| match undo::held_since(ledger, &step.id, ENDS) {
+            Some(undone) => step.qa != QaPolicy::Skip && is_judged_since(ledger, step, undone),
+            None => true,
+        })
         .filter_map(|step| {
             let (change, cause) = settled_by(protocol, step, pushed)?;
             // What opened the gate happened when its newest report, verdict or commit did.
@@ -50,6 +53,12 @@ pub fn settle(ledger: &mut Ledger<'_>, pushed: Pushed<'_>) {
             ledger.push(draft);
         }
     }
+}
+
+/// Whether the verdict about a step came after the event at `place`.
+fn is_judged_since(ledger: &Ledger<'_>, step: &Step, place: usize) -> bool {
+    let Some(verdict) = &step.verdict else { return false };
+    ledger.events()[place..].iter().any(|event| event.id == verdict.id)
 }
 
 /// Returns what holds the completion of a step, but for QA.

@@ -1,9 +1,14 @@
-//! The tree that a commit of everything in a worktree would have.
+//! What lies in a worktree, as a tree.
+//!
+//! Nothing of the repository is believed on the way: not the index with its marks and times, not the
+//! settings that let git look less closely, and no filter that only its own configuration names.
 
 use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+
+use gix::bstr::ByteSlice as _;
 
 use super::run::failed;
 use super::{Error, Repo};
@@ -13,70 +18,129 @@ use crate::platform::process::{self, Limits};
 /// How the folder for the private index begins; one that a dead process left is no longer of use.
 const DRAFT_PREFIX: &str = ".godzilla-draft-tree-";
 
-impl Repo {
-    /// Returns what `git status` says of each path that is not as `HEAD` has it, but for paths below
-    /// `without`: two letters, a space, and the path. Ignored files are as good as absent.
-    ///
-    /// # Errors
-    ///
-    /// [`Error`] if there is no worktree or it cannot be read.
-    pub fn work_changes(&self, without: &str) -> Result<Vec<String>, Error> {
-        let args = ["status", "--porcelain", "-z", "--no-renames", "--untracked-files=all"];
-        let mut git = self.hardened();
-        git.env("GIT_OPTIONAL_LOCKS", "0").args(args).arg("--ignore-submodules=dirty");
-        let said = output(&mut git, &args, None)?;
-        let lines = said.split(|byte| *byte == 0).filter(|line| line.len() > 3);
-        let below = format!("{without}/");
-        let is_outside = |line: &&[u8]| !line[3..].starts_with(below.as_bytes());
-        Ok(lines.filter(is_outside).map(|line| String::from_utf8_lossy(line).into_owned()).collect())
-    }
+/// How deep submodules may nest.
+const MAX_DEPTH: usize = 8;
 
-    /// Returns the tree of what lies in this worktree, committed or not: tracked and untracked files,
-    /// but none that are ignored, and nothing below `without`.
+/// What was seen in a worktree.
+#[derive(Debug)]
+pub struct Look {
+    /// The tree of what lies there but for one folder; `None` if all is as the commit has it.
+    pub tree: Option<Oid>,
+    /// Submodules that hold what none of their commits does.
+    pub submodules: Vec<String>,
+    /// Holds the private index and the objects that the repository has not.
+    draft: tempfile::TempDir,
+}
+
+impl Repo {
+    /// Looks at what lies in this worktree, committed or not: tracked and untracked files, but none that
+    /// are ignored, and nothing below `without`. Every file is read; `commit` is the tree to compare with.
     ///
     /// Neither the index nor the objects of the repository change: what is not in them goes to a
-    /// private folder, which is removed.
+    /// private folder, which goes with the look.
     ///
     /// # Errors
     ///
     /// [`Error`] if there is no worktree, a file cannot be read, or the disk is full.
-    pub fn work_tree(&self, without: &str) -> Result<Oid, Error> {
+    pub fn look(&self, commit: Oid, without: &str) -> Result<Look, Error> {
+        self.look_below(commit, Some(without), 0)
+    }
+
+    fn look_below(&self, commit: Oid, without: Option<&str>, depth: usize) -> Result<Look, Error> {
         let drafted = || Error::io("make a private index");
         fs::create_dir_all(self.state_dir()).map_err(drafted())?;
         let draft = tempfile::Builder::new().prefix(DRAFT_PREFIX).tempdir_in(self.state_dir());
         let draft = draft.map_err(drafted())?;
-        let (index, objects) = (draft.path().join("index"), draft.path().join("objects"));
-        fs::create_dir(&objects).map_err(drafted())?;
-        match fs::copy(self.git_dir().join("index"), &index) {
-            Ok(_) => (),
-            // Nothing was ever added.
-            Err(err) if err.kind() == std::io::ErrorKind::NotFound => (),
-            Err(err) => return Err(drafted()(err)),
-        }
-        let hidden = self.hidden()?;
-        let git_with = |args: &[&str], stdin: Option<&[u8]>| {
-            let mut git = self.hardened();
-            git.args(args).env("GIT_INDEX_FILE", &index).env("GIT_OBJECT_DIRECTORY", &objects);
-            git.env("GIT_ALTERNATE_OBJECT_DIRECTORIES", quoted(&self.common_dir().join("objects")));
-            output(&mut git, args, stdin)
-        };
-        let git = |args: &[&str]| git_with(args, None);
-        for (clear, paths) in
-            [("--no-assume-unchanged", hidden.assumed), ("--no-skip-worktree", hidden.skipped)]
-        {
-            if !paths.is_empty() {
-                git_with(&["update-index", clear, "-z", "--stdin"], Some(&paths))?;
-            }
-        }
+        fs::create_dir(draft.path().join("objects")).map_err(drafted())?;
+        let git = |args: &[&str]| output(&mut self.private(draft.path()), args);
+        git(&["read-tree", "--no-sparse-checkout", &commit.to_string()])?;
         git(&["add", "--all", "--sparse", "--", "."])?;
-        git(&["rm", "-r", "--cached", "--quiet", "--force", "--ignore-unmatch", "--sparse", "--", without])?;
-        let tree = git(&["write-tree"])?;
-        let tree = String::from_utf8_lossy(&tree);
-        tree.trim().parse().map_err(|_| Error::Damaged("git wrote no tree".to_owned()))
+        let write_tree = || -> Result<Oid, Error> {
+            let tree = git(&["write-tree"])?;
+            let tree = String::from_utf8_lossy(&tree);
+            tree.trim().parse().map_err(|_| Error::Damaged("git wrote no tree".to_owned()))
+        };
+        let mut tree = Some(write_tree()?).filter(|tree| *tree != commit);
+        if let Some(without) = without.filter(|_| tree.is_some()) {
+            git(&[
+                "rm",
+                "-r",
+                "--cached",
+                "--quiet",
+                "--force",
+                "--ignore-unmatch",
+                "--sparse",
+                "--",
+                without,
+            ])?;
+            tree = Some(write_tree()?);
+        }
+        let submodules = self.changed_submodules(draft.path(), depth)?;
+        Ok(Look { tree, submodules, draft })
     }
 
-    /// Returns what differs between two trees as a patch; without `old`, all that `new` holds. Programs
-    /// that would show it in another way do not run.
+    /// Returns the paths that are not as they were at `look`, but for those below `without`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if the worktree cannot be read.
+    pub fn changed_since(&self, look: &Look, without: &str) -> Result<Vec<String>, Error> {
+        let args = ["ls-files", "-z", "--modified", "--others", "--exclude-standard", "--deduplicate"];
+        let said = output(&mut self.private(look.draft.path()), &args)?;
+        let below = format!("{without}/");
+        let paths = said.split(|byte| *byte == 0);
+        let outside = paths.filter(|path| !path.is_empty() && !path.starts_with(below.as_bytes()));
+        let mut changed: Vec<String> =
+            outside.map(|path| String::from_utf8_lossy(path).into_owned()).collect();
+        changed.extend(self.changed_submodules(look.draft.path(), 0)?);
+        Ok(changed)
+    }
+
+    /// Returns the submodules below which something lies that none of their commits holds.
+    fn changed_submodules(&self, draft: &Path, depth: usize) -> Result<Vec<String>, Error> {
+        use gix::index::entry::Mode;
+
+        let unreadable =
+            |err: &dyn std::fmt::Display| Error::Damaged(format!("the index cannot be read: {err}"));
+        let index = gix::index::File::at(
+            draft.join("index"),
+            self.gix.object_hash(),
+            true,
+            gix::index::decode::Options::default(),
+        )
+        .map_err(|err| unreadable(&err))?;
+        let mut changed = Vec::new();
+        for entry in index.entries().iter().filter(|entry| entry.mode == Mode::COMMIT) {
+            let path = entry.path(&index).to_str_lossy().into_owned();
+            let Some(dir) =
+                self.work_dir().map(|dir| dir.join(&path)).filter(|dir| dir.join(".git").exists())
+            else {
+                continue;
+            };
+            // One that cannot be looked at could hold anything.
+            let is_clean = depth < MAX_DEPTH
+                && Self::at(&dir).is_some_and(|module| {
+                    let head = module.head().ok().and_then(|head| head.commit());
+                    let tree = head.and_then(|head| module.tree_of(head).ok());
+                    let look = tree.and_then(|tree| module.look_below(tree, None, depth + 1).ok());
+                    look.is_some_and(|look| look.tree.is_none() && look.submodules.is_empty())
+                });
+            if !is_clean {
+                changed.push(path);
+            }
+        }
+        Ok(changed)
+    }
+
+    /// Opens the repository whose worktree begins at exactly `dir`.
+    pub fn at(dir: &Path) -> Option<Self> {
+        let repo = Self::discover(dir).ok()?;
+        let same = fs::canonicalize(repo.work_dir()?).ok()? == fs::canonicalize(dir).ok()?;
+        same.then_some(repo)
+    }
+
+    /// Returns what differs between two trees as a patch; without `old`, all that `new` holds. Nothing
+    /// that the repository says lets it show less.
     ///
     /// # Errors
     ///
@@ -88,59 +152,39 @@ impl Repo {
             _ => "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
         };
         let old = old.map_or_else(|| empty.to_owned(), |old| old.to_string());
-        let args = ["diff", "--no-ext-diff", "--no-textconv", "--no-color", &old, &new.to_string()];
-        let said = output(self.hardened().args(args), &args, None)?;
+        let new = new.to_string();
+        let plain = ["diff", "--no-ext-diff", "--no-textconv", "--no-color", "--text", "--no-renames"];
+        let args =
+            [&plain[..], &["--unified=3", "--src-prefix=a/", "--dst-prefix=b/", "-O/dev/null", &old, &new]];
+        let said = output(&mut self.closely(), &args.concat())?;
         Ok(String::from_utf8_lossy(&said).into_owned())
     }
 
-    /// Whether the index has paths at which git does not look, though they may have changed.
-    ///
-    /// # Errors
-    ///
-    /// [`Error`] if the index is damaged.
-    pub fn hides_changes(&self) -> Result<bool, Error> {
-        self.hidden().map(|hidden| !hidden.assumed.is_empty() || !hidden.skipped.is_empty())
-    }
-
-    fn hidden(&self) -> Result<Hidden, Error> {
-        use gix::index::entry::Flags;
-
-        let index = match self.gix.open_index() {
-            Ok(index) => index,
-            Err(_) if !self.git_dir().join("index").exists() => return Ok(Hidden::default()),
-            Err(err) => return Err(Error::Damaged(format!("the index cannot be read: {err}"))),
-        };
-        let mut hidden = Hidden::default();
-        for entry in index.entries() {
-            let is_skipped = entry.flags.contains(Flags::SKIP_WORKTREE);
-            if !is_skipped && !entry.flags.contains(Flags::ASSUME_VALID) {
-                continue;
-            }
-            let path = entry.path(&index);
-            if !is_skipped {
-                hidden.assumed.extend_from_slice(path);
-                hidden.assumed.push(0);
-            } else if self.work_dir.as_ref().is_some_and(|dir| is_there(dir, path)) {
-                hidden.skipped.extend_from_slice(path);
-                hidden.skipped.push(0);
-            }
-        }
-        Ok(hidden)
+    /// Returns a git with the private index of a look.
+    fn private(&self, draft: &Path) -> Command {
+        let mut git = self.closely();
+        git.env("GIT_INDEX_FILE", draft.join("index")).env("GIT_OBJECT_DIRECTORY", draft.join("objects"));
+        git.env("GIT_ALTERNATE_OBJECT_DIRECTORIES", quoted(&self.common_dir().join("objects")));
+        git.env("GIT_OPTIONAL_LOCKS", "0");
+        git
     }
 
     /// Returns a git that reads files without the filters that only the repository's own configuration
-    /// names.
-    fn hardened(&self) -> Command {
-        let mut git = self.git();
-        // What the repository says may not make git look less closely either.
-        git.args([
-            "-c",
+    /// names, and does not let it look less closely.
+    fn closely(&self) -> Command {
+        const CLOSELY: &[&str] = &[
             "core.trustctime=true",
-            "-c",
             "core.checkStat=default",
-            "-c",
             "core.ignoreStat=false",
-        ]);
+            "core.fileMode=true",
+            "core.symlinks=true",
+            "core.sparseCheckout=false",
+            "core.untrackedCache=false",
+        ];
+        let mut git = self.git();
+        for setting in CLOSELY {
+            git.args(["-c", setting]);
+        }
         for filter in self.local_filters() {
             git.args(["-c", &filter]);
         }
@@ -163,29 +207,9 @@ impl Repo {
     }
 }
 
-/// Paths of the index that git does not look at in the worktree, each ended by a zero byte.
-#[derive(Default)]
-struct Hidden {
-    assumed: Vec<u8>,
-    /// Only those that are there all the same.
-    skipped: Vec<u8>,
-}
-
-fn output(git: &mut Command, args: &[&str], stdin: Option<&[u8]>) -> Result<Vec<u8>, Error> {
-    let output = process::run(git, stdin, Limits::default(), |_| ())?;
+fn output(git: &mut Command, args: &[&str]) -> Result<Vec<u8>, Error> {
+    let output = process::run(git.args(args), None, Limits::default(), |_| ())?;
     if output.status.success() { Ok(output.stdout) } else { Err(failed(args, &output.stderr)) }
-}
-
-#[cfg(unix)]
-fn is_there(dir: &Path, path: &[u8]) -> bool {
-    use std::os::unix::ffi::OsStrExt as _;
-
-    dir.join(std::ffi::OsStr::from_bytes(path)).symlink_metadata().is_ok()
-}
-
-#[cfg(not(unix))]
-fn is_there(dir: &Path, path: &[u8]) -> bool {
-    dir.join(String::from_utf8_lossy(path).as_ref()).symlink_metadata().is_ok()
 }
 
 /// Returns a path as git reads one in a list of paths.

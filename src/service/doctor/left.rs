@@ -80,7 +80,10 @@ impl Checkup<'_> {
 }
 
 fn remove(files: &[PathBuf]) -> Result<(), Error> {
-    let remove = |path: &PathBuf| fs::remove_if_there(path).map_err(Error::io(action(path)));
+    let remove = |path: &PathBuf| match fs::remove_draft(path) {
+        Err(err) if err.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        removed => removed.map_err(Error::io(action(path))),
+    };
     files.iter().try_for_each(remove)
 }
 

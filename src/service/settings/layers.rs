@@ -14,6 +14,9 @@ const MAX_WARNINGS: usize = 20;
 /// Variables that are no settings: switches of hooks and tests, and what an engine is told.
 const RESERVED_VARIABLES: &[&str] = &[
     "GODZILLA_ROOT",
+    "GODZILLA_GATE",
+    "GODZILLA_PROTOCOL",
+    "GODZILLA_STEP",
     "GODZILLA_HOOK_DEPTH",
     "GODZILLA_PROBE",
     "GODZILLA_LOG",
