@@ -157,7 +157,8 @@ pub fn ci_environments(data: &[u8]) {
     for said in [&detected.workflow, &detected.job, &detected.branch, &detected.url].into_iter().flatten() {
         assert!(said.len() <= 8000 && !said.chars().any(char::is_control), "{said:?}");
     }
-    assert!(detected.url.is_none_or(|url| url.starts_with("http://") || url.starts_with("https://")));
+    let is_web = |url: String| ["http://", "https://"].iter().any(|scheme| url.starts_with(scheme));
+    assert!(detected.url.is_none_or(|url| is_web(url.to_ascii_lowercase())));
 }
 
 /// `godzilla.toml`.

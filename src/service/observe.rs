@@ -69,7 +69,7 @@ pub fn reconcile(
         let old = replaced.take(oid, seen.content_tree);
         let rewritten = quiet.contains(&oid)
             || old.as_ref().is_some_and(|old| old.moves_nothing(&seen))
-            || (is_amended(repo, &lost, &info) && observe::is_held(ledger, &seen));
+            || (observe::is_held(ledger, &seen) && is_amended(repo, ledger, &info));
         if let Some(old) = old.filter(|_| scope != Scope::Commits) {
             observe::rewritten(ledger, old.oid, oid, "rewrite", info.time_ms);
         }
@@ -155,11 +155,14 @@ impl Replaced {
     }
 }
 
-/// Whether a new commit is what an amend makes of a lost one: of the same author and time, on the
-/// same parent.
-fn is_amended(repo: &Repo, lost: &BTreeSet<Oid>, new: &CommitInfo) -> bool {
-    let made = |info: &CommitInfo| (info.author.clone(), info.authored_s, info.parents.first().copied());
-    lost.iter().filter_map(|oid| repo.commit(*oid).ok()).any(|old| made(&old) == made(new))
+/// Whether a new commit is what an amend makes of a known one: of the same author and time, on the
+/// same parent. The known one need not be lost, a remote may have it still.
+fn is_amended(repo: &Repo, ledger: &Ledger<'_>, new: &CommitInfo) -> bool {
+    let parent = new.parents.first();
+    let made = |info: &CommitInfo| (info.author.clone(), info.authored_s);
+    let commits = ledger.protocol().into_iter().flat_map(|protocol| &protocol.commits);
+    let siblings = commits.filter(|(_, commit)| commit.parents.first() == parent).map(|(oid, _)| *oid);
+    siblings.filter_map(|oid| repo.commit(oid).ok()).any(|old| made(&old) == made(new))
 }
 
 /// Returns the first paragraph of a message, which a rebase keeps.

@@ -745,6 +745,7 @@ fn gates_of_a_branch() {
     assert_snapshot!(work.godzilla(&["qa"]), @r"
     ✓ PASS: 1 gate of 0001-add-a-login-page/01-the-form
     ● step 0001-add-a-login-page/01-the-form is running
+      the work on it has not ended: git godzilla done 01-the-form -p 0001-add-a-login-page
     --- stderr ---
     ▶ test
     judging
@@ -787,14 +788,13 @@ fn gates_of_a_branch() {
     ✓ agreed: the gates in scripts/ci may run in this clone
       they judge 0001-add-a-login-page from now on, in every clone that has agreed to run them
     ");
-    assert_snapshot!(work.godzilla(&["trust", "--revoke"]), @r"
-    took back 2 agreements; nothing of it runs here any more
-    ");
+    assert_snapshot!(work.godzilla(&["trust", "--revoke"]), @"took back 2 agreements; nothing of it runs here any more");
     assert_snapshot!(work.godzilla(&["show"]), @r"
     0001-add-a-login-page  Add a login page
     status    ● running
     branch    0001-add-a-login-page from main at [HASH]
     worktree  [WORLD]/a/worktrees/0001-add-a-login-page
+    gates     [HASH] were accepted in place of the base's
     updated   [TIME]
     unshared  10 events; `git push` or `git godzilla sync` shares what is new
 

@@ -143,6 +143,10 @@ fn print(ui: &mut Ui, judged: &Judged) -> Result<(), CliError> {
     if let Some(reason) = judged.waits_for {
         ui.line(format!("  {reason}"))?;
     }
+    if shown == "running" && verdict.result == "pass" && !verdict.dirty {
+        let done = styled(CYAN, format!("git godzilla done {step} -p {name}"));
+        ui.line(format!("  the work on it has not ended: {done}"))?;
+    }
     if stands.commits.is_empty() && verdict.result == "pass" {
         ui.line("  the step has no commit that a verdict could be about; to complete it by hand:")?;
         return ui.line(format!("  {}", styled(CYAN, format!("git godzilla approve {step} -p {name}"))));

@@ -180,3 +180,22 @@ fn a_verdict_does_not_repeat_it_and_a_new_one_does() {
     work.godzilla_ok(&["qa", "1"]);
     assert_eq!(a.statuses(NAME)[1], "completed");
 }
+
+#[test]
+fn an_amend_of_what_a_remote_has_does_not_repeat_it_in_any_clone() {
+    let world = World::new();
+    let a = world.clone("a");
+    let work = taken_back(&a);
+    work.git(&["push", "--quiet", "--set-upstream", "origin", "HEAD"]);
+    a.godzilla_ok(&["sync"]);
+    let b = world.clone("b");
+    b.git(&["checkout", "--quiet", NAME]);
+    for place in [&work, &b] {
+        place.git(&["commit", "--quiet", "--amend", "-m", "feat: another word"]);
+        assert_eq!(place.statuses(NAME), UNDONE);
+        place.write("b.txt", "more\n");
+        place.git(&["commit", "--quiet", "--all", "--amend", "--no-edit"]);
+        place.godzilla_ok(&["list"]);
+        assert_eq!(place.statuses(NAME), UNDONE);
+    }
+}
