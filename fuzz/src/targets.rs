@@ -120,8 +120,9 @@ pub fn messages(data: &[u8]) {
     let parsed = message::parse(data, "0007-add-login");
     drop(message::parse_draft(data, &rules, "0007-add-login"));
     message::has_content(data, &rules);
-    // A trailer that counts is also a hint.
-    if let Some(step) = parsed.step {
+    // A trailer that counts is also a hint, unless its value goes on in the next line.
+    let is_folded = data.windows(2).any(|pair| pair[0] == b'\n' && pair[1].is_ascii_whitespace());
+    if let Some(step) = parsed.step.filter(|_| !is_folded) {
         assert!(message::hints(data).contains(&step));
     }
 }
