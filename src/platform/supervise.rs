@@ -117,6 +117,7 @@ fn watch(
 ) -> io::Result<Option<End>> {
     let mut asked_to_stop: Option<(End, Instant)> = None;
     let mut is_open = true;
+    let mut pause = Duration::from_micros(200);
     loop {
         if has_ended(child)? {
             return Ok(asked_to_stop.map(|(end, _)| end));
@@ -128,7 +129,9 @@ fn watch(
                 Err(RecvTimeoutError::Disconnected) => is_open = false,
             }
         } else {
-            std::thread::sleep(PAUSE);
+            // Most end as soon as they have closed their output.
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(PAUSE);
         }
         match asked_to_stop {
             None => {

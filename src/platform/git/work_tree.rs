@@ -53,7 +53,11 @@ impl Repo {
         let draft = draft.map_err(drafted())?;
         fs::create_dir(draft.path().join("objects")).map_err(drafted())?;
         let git = |args: &[&str]| output(&mut self.private(draft.path()), args);
-        git(&["read-tree", "--no-sparse-checkout", &commit.to_string()])?;
+        let damaged =
+            |err: &dyn std::fmt::Display| Error::Damaged(format!("tree {commit} cannot be read: {err}"));
+        let mut index = self.gix.index_from_tree(&super::to_gix(commit)).map_err(|err| damaged(&err))?;
+        index.set_path(draft.path().join("index"));
+        index.write(gix::index::write::Options::default()).map_err(|err| damaged(&err))?;
         git(&["add", "--all", "--sparse", "--", "."])?;
         let write_tree = || -> Result<Oid, Error> {
             let tree = git(&["write-tree"])?;
