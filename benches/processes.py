@@ -46,7 +46,7 @@ class Area:
         self.env = env(self.root)
         (self.root / "gitconfig").write_text(
             "[user]\n\tname = Bench\n\temail = bench@example.com\n[init]\n\tdefaultBranch = main\n"
-            "[gc]\n\tauto = 0\n[maintenance]\n\tauto = false\n[advice]\n\tdetachedHead = false\n"
+            "[gc]\n\tauto = 0\n[advice]\n\tdetachedHead = false\n"
         )
 
     def run(self, args, cwd, check=True, **kwargs):
@@ -271,14 +271,36 @@ def fill_backlog(area, place):
 
 
 def batch_input(area, repo):
-    """The objects that list reads: commits, trees, segments and specs of all streams."""
-    refs = area.run(["git", "for-each-ref", "--format=%(objectname)", "refs/godzilla/protocols/"], repo).stdout.split()
-    lines = []
-    for oid in (ref.decode() for ref in refs):
-        lines += [oid, f"{oid}^{{tree}}", f"{oid}:events", f"{oid}:events/000000", f"{oid}:format", f"{oid}:specs"]
-    text = "\n".join(lines) + "\n"
-    names = area.run(["git", "cat-file", "--batch-check=%(objectname) %(objecttype)"], repo, input=text.encode()).stdout
-    return b"\n".join(line.split()[0] for line in names.splitlines()) + b"\n"
+    """The objects that list reads: of each stream its commit, its trees, and all files but the snapshot."""
+    def git(command, lines):
+        return area.run(["git", "cat-file", command], repo, input=b"\n".join(lines) + b"\n").stdout
+
+    tips = area.run(["git", "for-each-ref", "--format=%(objectname)", "refs/godzilla/protocols/"], repo).stdout.split()
+    known, folders = [], []
+    for tip in tips:
+        known += [tip, tip + b"^{tree}", tip + b":format"]
+        folders += [tip + b":events", tip + b":specs"]
+    found = [line.split()[0] for line in git("--batch-check=%(objectname)", known + folders).splitlines()]
+    files = [oid for _, tree in batch(git("--batch", found[len(known):])) for oid in entries(tree)]
+    return b"\n".join(found + files) + b"\n"
+
+
+def batch(output):
+    """Takes the output of `git cat-file --batch` apart: (oid, content) of each object."""
+    at = 0
+    while at < len(output):
+        end = output.index(b"\n", at)
+        oid, _, size = output[at:end].split()
+        at = end + 1 + int(size) + 1
+        yield oid, output[end + 1:at - 1]
+
+
+def entries(tree):
+    """The object ids of the entries of a tree of SHA-1s."""
+    at = 0
+    while at < len(tree):
+        at = tree.index(b"\0", at) + 21
+        yield tree[at - 20:at].hex().encode()
 
 
 def append(area, rounds):
@@ -332,18 +354,11 @@ def plan(area, rounds):
 
 def fold(area, rounds):
     repo = area.many(1000, events=1000, packed=True)
-    objects = batch_input(area, repo)
-    segments = area.run(["git", "for-each-ref", "--format=%(objectname)", "refs/godzilla/protocols/"], repo).stdout.split()
-    names = b"".join(oid + b":events\n" for oid in segments)
-    trees = area.run(["git", "cat-file", "--batch-check=%(objectname)"], repo, input=names).stdout.split()
-    blobs = []
-    for tree in trees:
-        listing = area.run(["git", "ls-tree", tree.decode()], repo).stdout.split()
-        blobs += [word for word in listing if len(word) in (40, 64)]
-    text = b"\n".join(blobs) + b"\n"
-    del objects
+    tips = area.run(["git", "for-each-ref", "--format=%(objectname):events", "refs/godzilla/protocols/"], repo).stdout
+    folders = area.run(["git", "cat-file", "--batch"], repo, input=tips).stdout
+    segments = b"\n".join(oid for _, tree in batch(folders) for oid in entries(tree)) + b"\n"
     measure("fold 1,000,000 events", {
-        "git cat-file --batch": (None, lambda: area.run(["git", "cat-file", "--batch"], repo, input=text)),
+        "git cat-file --batch": (None, lambda: area.run(["git", "cat-file", "--batch"], repo, input=segments)),
         "read and fold": (None, lambda: area.run([TARGET / "examples/fold", repo], repo)),
     }, max(5, rounds // 8))
 

@@ -6,12 +6,12 @@ pub mod error;
 mod json;
 mod pager;
 mod pages;
+mod parse;
 mod ui;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use clap::ValueHint::DirPath;
 
 use self::commands::{
@@ -110,7 +110,7 @@ pub fn run() -> ExitCode {
     trace_if_asked();
     let args: Vec<std::ffi::OsString> = std::env::args_os().collect();
     let wants_json = args.iter().any(|arg| arg == "--json");
-    let cli = match Cli::try_parse_from(&args) {
+    let cli = match parse::parse(&args) {
         Ok(cli) => cli,
         Err(err) => return usage(&err, wants_json),
     };

@@ -62,7 +62,7 @@ pub fn list(ctx: &Context) -> Result<Listing, Error> {
             memory::keep_freed();
             is_cold = true;
         }
-        match rows_of(&streams, name, &mut moved) {
+        match rows_of(&streams, name, key, &mut moved) {
             Ok(Computed { rows, key, set_aside }) => {
                 listing.rows.extend_from_slice(&rows);
                 listing.set_aside.extend(set_aside.into_iter().map(|why| (name.clone(), why)));
@@ -108,7 +108,7 @@ fn input_key(streams: &Streams<'_>, name: &Name, tips: &Tips) -> cache::Key {
         .unwrap_or_default();
     let inventory = &streams.inventory;
     let stream = cache::key(&(
-        (tips.local, &tips.tracking, &tips.archived),
+        (tips.local, &tips.tracking, &tips.archived, tips.nothing_spooled),
         (routed, &inventory.remotes),
         streams.branches.key_of(name.as_str()),
     ));
@@ -124,11 +124,19 @@ struct Computed {
     set_aside: Vec<String>,
 }
 
-/// Returns the rows of a stream, having refreshed it; what that changed goes to `moved`.
-fn rows_of(streams: &Streams<'_>, name: &Name, moved: &mut Vec<Protocol>) -> Result<Computed, Error> {
+/// Returns the rows of a stream, having refreshed it; what that changed goes to `moved`. `key` is that
+/// of the stream before.
+fn rows_of(
+    streams: &Streams<'_>,
+    name: &Name,
+    key: cache::Key,
+    moved: &mut Vec<Protocol>,
+) -> Result<Computed, Error> {
     let looked = streams.look(name)?;
     let Looked { content, folded: incumbent, tips, moved: has_moved, is_settled, set_aside } = looked;
-    moved.extend(incumbent.protocol.clone().filter(|_| has_moved));
+    if has_moved {
+        moved.extend(incumbent.protocol.clone());
+    }
     let unshared = unshared_events(streams, &tips, &content);
     let mut rows = Vec::new();
     if let Some(protocol) = &incumbent.protocol {
@@ -141,7 +149,8 @@ fn rows_of(streams: &Streams<'_>, name: &Name, moved: &mut Vec<Protocol>) -> Res
             rows.push(Rc::new(row(&twin, &twin_name(name, *root))));
         }
     }
-    let key = is_settled.then(|| input_key(streams, name, &tips));
+    let is_same = streams.inventory.streams.get(name) == Some(&tips);
+    let key = is_settled.then(|| if is_same { key } else { input_key(streams, name, &tips) });
     Ok(Computed { rows, key, set_aside })
 }
 

@@ -47,7 +47,7 @@ pub fn write(ctx: &Context, protocols: &[Protocol], limit: Duration) -> Result<u
 
 /// Writes the notes of the commits that `appended` concerns: of the new ones and the latest, if it
 /// added nothing that could change another's. The latest make up for a write that was interrupted.
-/// Returns how many changed.
+/// A comment concerns none. Returns how many changed.
 ///
 /// # Errors
 ///
@@ -56,12 +56,13 @@ pub fn write_after(ctx: &Context, appended: &Appended, limit: Duration) -> Resul
     const N_LATEST: usize = 4;
 
     let Some(protocol) = appended.protocol.as_ref().filter(|_| appended.moved) else { return Ok(0) };
+    let all_are = |of_kind: fn(&Body) -> bool| appended.events.iter().all(|event| of_kind(&event.body));
+    if all_are(|body| matches!(body, Body::NoteAdded { .. })) && !appended.took_over {
+        return Ok(0);
+    }
     let mut notes = notes_of(protocol);
-    let concerns_few = appended.events.iter().all(|event| {
-        matches!(
-            event.body,
-            Body::CommitSeen(_) | Body::Protocol { .. } | Body::Step(_) | Body::NoteAdded { .. }
-        )
+    let concerns_few = all_are(|body| {
+        matches!(body, Body::CommitSeen(_) | Body::Protocol { .. } | Body::Step(_) | Body::NoteAdded { .. })
     });
     if concerns_few && !appended.took_over {
         let mut latest: Vec<(u64, Oid)> =

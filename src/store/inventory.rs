@@ -17,6 +17,8 @@ pub struct Tips {
     pub home: Option<Oid>,
     /// Tip trees that archives hold, with the remote of the archive; `None` for the one here.
     pub archived: Vec<(Option<String>, Oid)>,
+    /// Whether it is known that no events wait in the spool, so that nobody has to look.
+    pub nothing_spooled: bool,
 }
 
 impl Tips {
@@ -103,8 +105,11 @@ impl Inventory {
                 tracing::warn!(%err, "an archive cannot be read");
             }
         }
+        for tips in inventory.streams.values_mut() {
+            tips.nothing_spooled = true;
+        }
         for name in spool::names(repo) {
-            inventory.streams.entry(name).or_default();
+            inventory.streams.entry(name).or_default().nothing_spooled = false;
         }
         Ok(inventory)
     }

@@ -107,7 +107,8 @@ pub fn carrier() -> Identity {
 ///
 /// [`Error`] if the local tip cannot be read.
 pub fn view(repo: &Repo, name: &Name, tips: &Tips, extra: Option<&Content>) -> Result<View, Error> {
-    view_of(repo, name.as_str(), tips, extra, Some(&spool::read(repo, name)))
+    let spooled = (!tips.nothing_spooled).then(|| spool::read(repo, name));
+    view_of(repo, name.as_str(), tips, extra, spooled.as_ref())
 }
 
 fn view_of(
@@ -118,14 +119,8 @@ fn view_of(
     spooled: Option<&spool::Spooled>,
 ) -> Result<View, Error> {
     let failed = |source| Error::Read { name: name.to_owned(), source };
-    let read = |oid: Oid| -> Result<(Option<tip::TipKey>, Content), git::Error> {
-        let tree = repo.tree_of(oid)?;
-        Ok((Some(tip::key(repo, tree)?), tip::read(repo, tree)?))
-    };
-    let (local_key, local) = match tips.local {
-        Some(oid) => read(oid).map_err(failed)?,
-        None => (None, Content::default()),
-    };
+    let read = |oid: Oid| tip::read(repo, repo.tree_of(oid)?);
+    let local = tips.local.map_or_else(|| Ok(Content::default()), read).map_err(failed)?;
     if !local.may_be_read() {
         return Err(Error::TooNew { name: name.to_owned() });
     }
@@ -144,12 +139,12 @@ fn view_of(
         if Some(*oid) == tips.local {
             continue;
         }
-        let same = || Some(tip::key(repo, repo.tree_of(*oid).ok()?).ok()? == local_key?);
-        let theirs = if same() == Some(true) {
+        let key = |oid: Oid| tip::key(repo, repo.tree_of(oid).ok()?).ok();
+        let theirs = if tips.local.and_then(key).is_some_and(|local| key(*oid) == Some(local)) {
             local.clone()
         } else {
             match read(*oid) {
-                Ok((_, theirs)) if theirs.may_be_read() => theirs,
+                Ok(theirs) if theirs.may_be_read() => theirs,
                 Ok(_) => {
                     set_aside.push(format!("{remote} holds it in a form that demands a newer version"));
                     continue;

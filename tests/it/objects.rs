@@ -10,7 +10,10 @@ use git_godzilla::platform::git::{Error, Repo, TreeEntry};
 use crate::support::{Place, World};
 
 /// Around the size up to which an object is stored as it is, and some far from it.
-const SIZES: &[usize] = &[0, 1, 63, 4063, 4064, 4065, 4066, 4067, 4080, 4096, 8192, 70_000, 1_500_000];
+const SIZES: &[usize] = &[
+    0, 1, 63, 4063, 4064, 4065, 4066, 4067, 4080, 4096, 8192, 16_356, 16_357, 16_358, 16_368, 16_384, 70_000,
+    1_500_000,
+];
 
 #[test]
 fn git_reads_what_we_write() {
@@ -112,8 +115,11 @@ fn damage_is_said_and_never_taken_for_content() {
 fn a_damaged_file_among_packs_is_not_believed_either() {
     let world = World::new();
     let place = world.bare_clone_of("a");
+    for number in 0..8 {
+        place.git(&["commit", "-q", "--allow-empty", "-m", &number.to_string()]);
+    }
     place.git(&["gc", "--quiet", "--prune=now"]);
-    let packed: Oid = place.git(&["rev-parse", "HEAD"]).trim().parse().unwrap();
+    let packed = place.git(&["rev-list", "HEAD"]);
     let (whole, wrong) = (b"what it says\n", b"what it lies\n");
     let oid: Oid = hash_of(&place, whole, &[]).parse().unwrap();
     let lie: Oid = hash_of(&place, wrong, &[]).parse().unwrap();
@@ -122,8 +128,8 @@ fn a_damaged_file_among_packs_is_not_believed_either() {
     std::fs::copy(loose(&place, lie), &path).unwrap();
     let repo = Repo::open(&place.path.join(".git")).unwrap();
     // After enough packed ones, files are no longer looked for first.
-    for _ in 0..8 {
-        repo.commit(packed).unwrap();
+    for packed in packed.lines() {
+        repo.commit(packed.parse().unwrap()).unwrap();
     }
     assert!(matches!(repo.blob(oid), Err(Error::Damaged(_))));
 }

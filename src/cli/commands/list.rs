@@ -1,5 +1,6 @@
 //! `git godzilla list`.
 
+use std::mem::ManuallyDrop;
 use std::process::ExitCode;
 
 use crate::cli::error::CliError;
@@ -17,7 +18,8 @@ pub(in crate::cli) struct Args {
 
 pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError> {
     let ctx = crate::cli::context(ui)?;
-    let mut listing = list::list(&ctx)?;
+    // The process ends with it, and ten thousand rows take a while to take down.
+    let mut listing = ManuallyDrop::new(list::list(&ctx)?);
     if args.open {
         listing.rows.retain(|row| row.status != "completed" && row.status != "cancelled");
     }

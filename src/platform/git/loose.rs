@@ -2,12 +2,12 @@
 //!
 //! gix can read and write them too, but sets up a compressor of 380 KiB for each object that it
 //! writes, and a decompressor and a memory map for each that it reads; in a hook that was most of
-//! the work. Here all share one of each. Most of our objects are smaller than a block of the file
-//! system, so that nothing is won by making them smaller: they are stored as they are, as git's own
-//! `core.looseCompression = 0` does (docs/adr/0006). Git packs all of them in its own way later.
+//! the work. Here all share one of each. Our objects are small, so that little is won by making them
+//! smaller: they are stored as they are, as git's own `core.looseCompression = 0` does
+//! (docs/adr/0006). Git packs all of them in its own way later.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -17,8 +17,9 @@ use zlib_rs::{Deflate, DeflateFlush, Inflate, InflateFlush, Status, adler32};
 
 use super::{Repo, to_gix};
 
-/// The largest stream that is stored without compression; with its frame it fits into 4 KiB.
-const MAX_STORED: usize = 4096 - 16;
+/// The largest stream that is stored without compression; with its frame it fits into 16 KiB. To
+/// set up a compressor costs as much as to write three more blocks of the file system.
+const MAX_STORED: usize = 16 * 1024 - 16;
 
 /// Git's `core.looseCompression`, which is "best speed" unless configured.
 const LEVEL: i32 = 1;
@@ -38,6 +39,8 @@ pub(super) struct Loose {
     inflate: RefCell<Option<Inflate>>,
     /// Small objects that were read: trees and commits are asked for again and again.
     read: RefCell<HashMap<gix::ObjectId, Object>>,
+    /// Objects that were read or written, so that nobody looks whether they are here.
+    known: RefCell<HashSet<gix::ObjectId>>,
     /// How often a file may still be looked for in vain before packs are asked first.
     patience: Cell<u8>,
 }
@@ -48,6 +51,7 @@ impl Default for Loose {
             deflate: RefCell::default(),
             inflate: RefCell::default(),
             read: RefCell::default(),
+            known: RefCell::default(),
             patience: Cell::new(MAX_PATIENCE),
         }
     }
@@ -57,6 +61,9 @@ const MAX_PATIENCE: u8 = 4;
 
 /// What is kept of the objects that were read: at most this many of at most this size.
 const MAX_KEPT: (usize, usize) = (256, 4096);
+
+/// Of how many objects it is remembered that they are here.
+const MAX_KNOWN: usize = 1024;
 
 /// What a look for a file tells.
 pub(super) enum Looked {
@@ -84,11 +91,38 @@ impl Repo {
         let Some((kind, bytes)) = read_whole(file).ok().and_then(|stream| self.inflate(&stream, max)) else {
             return Looked::Elsewhere;
         };
-        let mut read = read.borrow_mut();
-        if bytes.len() <= MAX_KEPT.1 && read.len() < MAX_KEPT.0 {
-            read.insert(id.to_owned(), (kind, bytes.as_slice().into()));
-        }
+        self.keep_small(id, kind, &bytes);
         Looked::Found(kind, bytes)
+    }
+
+    /// Keeps an object that was read, if it is small.
+    pub(super) fn keep_small(&self, id: &gix::oid, kind: Kind, bytes: &[u8]) {
+        let mut read = self.loose.read.borrow_mut();
+        if bytes.len() <= MAX_KEPT.1 && read.len() < MAX_KEPT.0 {
+            read.insert(id.to_owned(), (kind, bytes.into()));
+        }
+    }
+
+    /// Remembers that an object is here.
+    pub(super) fn saw(&self, id: &gix::oid) {
+        let mut known = self.loose.known.borrow_mut();
+        if known.len() < MAX_KNOWN {
+            known.insert(id.to_owned());
+        }
+    }
+
+    pub(super) fn is_seen(&self, id: &gix::oid) -> bool {
+        self.loose.known.borrow().contains(id)
+    }
+
+    /// Returns whether an object has a file. Else it may be in a pack.
+    pub(super) fn is_loose(&self, id: &gix::oid) -> bool {
+        self.loose_path(id).is_file()
+    }
+
+    /// Whether objects are found in packs rather than in files, by those that were read.
+    pub(super) fn reads_packs(&self) -> bool {
+        self.loose.patience.get() == 0
     }
 
     fn loose_path(&self, id: &gix::oid) -> PathBuf {

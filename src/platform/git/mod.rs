@@ -76,6 +76,8 @@ pub struct Identity {
 /// An open repository.
 pub struct Repo {
     gix: gix::Repository,
+    /// Made when the first object is read from a pack.
+    packs: std::cell::OnceCell<gix::OdbHandle>,
     git_dir: PathBuf,
     common_dir: PathBuf,
     work_dir: Option<PathBuf>,

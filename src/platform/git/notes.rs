@@ -42,8 +42,9 @@ impl Repo {
         let mut state = State::new(tree, &objects).map_err(damaged)?;
         let mut n_changed = 0;
         for (object, text) in notes {
-            let blob = to_gix(self.write_blob(text.as_bytes())?);
+            let blob = to_gix(self.id_of_blob(text.as_bytes())?);
             if state.get(&to_gix(*object), &objects).map_err(damaged)? != Some(blob) {
+                self.write_blob(text.as_bytes())?;
                 state.edit(to_gix(*object), Some(blob), &objects).map_err(damaged)?;
                 n_changed += 1;
             }

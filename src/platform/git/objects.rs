@@ -3,6 +3,7 @@
 use gix::bstr::{BString, ByteSlice as _};
 use gix::objs::tree::EntryKind;
 use gix::objs::{Exists as _, Kind, WriteTo as _};
+use gix::odb::pack::cache::lru::MemoryCappedHashmap;
 
 use super::loose::Looked;
 use super::{Error, Identity, Repo, from_gix, to_gix};
@@ -11,6 +12,10 @@ use crate::platform::{clock, env, fail};
 
 /// What is larger than this is not read: 256 lines of 64 KiB, our largest blob, are 16 MiB.
 pub(super) const MAX_OBJECT: u64 = 32 * 1024 * 1024;
+
+/// How many bytes of objects are kept to apply the deltas of others to: git packs the segments of
+/// streams as deltas of each other.
+const DELTA_BASES: usize = 6 * 1024 * 1024;
 
 /// One entry of a tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,10 +69,17 @@ pub struct NewCommit<'a> {
 impl Repo {
     /// Returns whether an object is here.
     pub fn has_object(&self, oid: Oid) -> bool {
-        self.gix.objects.exists(&to_gix(oid))
+        let id = to_gix(oid);
+        self.is_seen(&id) || !self.reads_packs() && self.is_loose(&id) || self.gix.objects.exists(&id)
     }
 
     fn read(&self, oid: Oid, kind: Kind) -> Result<Vec<u8>, Error> {
+        let bytes = self.read_unseen(oid, kind)?;
+        self.saw(&to_gix(oid));
+        Ok(bytes)
+    }
+
+    fn read_unseen(&self, oid: Oid, kind: Kind) -> Result<Vec<u8>, Error> {
         let wrong = |found: Kind| Error::Damaged(format!("object {oid} is a {found}, not a {kind}"));
         let unreadable =
             |why: &dyn std::fmt::Display| Error::Damaged(format!("object {oid} cannot be read: {why}"));
@@ -78,7 +90,7 @@ impl Repo {
             Looked::Elsewhere => (),
         }
         let mut buf = Vec::new();
-        let found = gix::odb::pack::Find::try_find(&*self.gix.objects, &id, &mut buf);
+        let found = gix::odb::pack::Find::try_find(&**self.packs(), &id, &mut buf);
         let found = found.map_err(|err| unreadable(&err))?;
         let Some((found, place)) = found.map(|(data, place)| (data.kind, place)) else {
             return Err(Error::Missing(oid));
@@ -87,7 +99,22 @@ impl Repo {
         if place.is_none() && gix::objs::compute_hash(id.kind(), found, &buf).ok() != Some(id) {
             return Err(unreadable(&"its file is damaged"));
         }
-        if found == kind { Ok(buf) } else { Err(wrong(found)) }
+        if found != kind {
+            return Err(wrong(found));
+        }
+        self.keep_small(&id, kind, &buf);
+        Ok(buf)
+    }
+
+    /// Returns what reads packs: each object of ours is read once, so that none but the bases of deltas
+    /// are worth keeping.
+    fn packs(&self) -> &gix::OdbHandle {
+        self.packs.get_or_init(|| {
+            let mut packs = self.gix.objects.clone();
+            packs.unset_object_cache();
+            packs.set_pack_cache(|| Box::new(MemoryCappedHashmap::new(DELTA_BASES)));
+            packs
+        })
     }
 
     /// Returns the bytes of a blob.
@@ -207,6 +234,20 @@ impl Repo {
         self.write(Kind::Blob, bytes)
     }
 
+    /// Returns the id that a blob of these bytes has. Nothing is written.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if they cannot be hashed.
+    pub fn id_of_blob(&self, bytes: &[u8]) -> Result<Oid, Error> {
+        self.id_of(Kind::Blob, bytes).map(|id| from_gix(&id))
+    }
+
+    fn id_of(&self, kind: Kind, bytes: &[u8]) -> Result<gix::ObjectId, Error> {
+        gix::objs::compute_hash(self.gix.object_hash(), kind, bytes)
+            .map_err(|err| Error::Damaged(format!("failed to hash a {kind}: {err}")))
+    }
+
     /// Writes a tree of `entries`, in any order, and returns its id.
     ///
     /// # Errors
@@ -232,8 +273,7 @@ impl Repo {
     /// [`Error`] if a tree cannot be read.
     pub fn id_of_tree_without(&self, tree: Oid, path: &str) -> Result<Oid, Error> {
         self.edit_tree(Some(tree), path, None, &|entries| {
-            let id = gix::objs::compute_hash(self.gix.object_hash(), Kind::Tree, &encode_tree(entries)?);
-            id.map(|id| from_gix(&id)).map_err(|err| Error::Damaged(format!("failed to hash a tree: {err}")))
+            self.id_of(Kind::Tree, &encode_tree(entries)?).map(|id| from_gix(&id))
         })
     }
 
@@ -306,16 +346,15 @@ impl Repo {
 
     pub(super) fn write(&self, kind: Kind, bytes: &[u8]) -> Result<Oid, Error> {
         fail::point("object.write");
-        let write_error =
-            |err: &dyn std::fmt::Display| Error::Damaged(format!("failed to write a {kind}: {err}"));
-        let id =
-            gix::objs::compute_hash(self.gix.object_hash(), kind, bytes).map_err(|err| write_error(&err))?;
-        // Looking for new packs first would cost more than writing an object twice.
-        if !self.gix.objects.exists_without_refresh(&id) {
-            self.write_loose(&id, kind, bytes).map_err(|err| write_error(&err))?;
+        let id = self.id_of(kind, bytes)?;
+        // To look into packs would cost more than to write what was not read before twice.
+        if !self.is_seen(&id) && !self.is_loose(&id) {
+            self.write_loose(&id, kind, bytes)
+                .map_err(|err| Error::Damaged(format!("failed to write a {kind}: {err}")))?;
             if self.wants_fsync("loose-object") {
                 self.fsync_loose(from_gix(&id));
             }
+            self.saw(&id);
         }
         Ok(from_gix(&id))
     }
