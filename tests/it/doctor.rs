@@ -1,5 +1,7 @@
 //! What `doctor` finds, what it mends, and what it leaves alone.
 
+mod probes;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, SystemTime};

@@ -82,9 +82,7 @@ impl Repo {
     ///
     /// [`Error::Git`] if it fails.
     pub fn git_for_user(&self, args: &[&str]) -> Result<(), Error> {
-        let mut git = self.git_here(true);
-        let output = process::run(git.args(args), None, Limits::default(), |_| ())?;
-        if output.status.success() { Ok(()) } else { Err(failed(args, &output.stderr)) }
+        output(&mut self.git_here(true), args).map(drop)
     }
 
     /// Runs `git` with `args` and returns its output.
@@ -93,11 +91,7 @@ impl Repo {
     ///
     /// [`Error::Git`] if it fails, with the last line that it said.
     pub fn git_output(&self, args: &[&str]) -> Result<Vec<u8>, Error> {
-        let output = process::run(self.git().args(args), None, Limits::default(), |_| ())?;
-        if output.status.success() {
-            return Ok(output.stdout);
-        }
-        Err(failed(args, &output.stderr))
+        output(&mut self.git(), args)
     }
 
     /// Runs `git` with `args` and returns its output as text, without the last line feed.
@@ -109,6 +103,12 @@ impl Repo {
         let output = self.git_output(args)?;
         Ok(String::from_utf8_lossy(&output).trim_end_matches('\n').to_owned())
     }
+}
+
+/// Runs `git` with `args` as well, and returns its output.
+pub(super) fn output(git: &mut Command, args: &[&str]) -> Result<Vec<u8>, Error> {
+    let output = process::run(git.args(args), None, Limits::default(), |_| ())?;
+    if output.status.success() { Ok(output.stdout) } else { Err(failed(args, &output.stderr)) }
 }
 
 pub(super) fn failed(args: &[&str], stderr: &[u8]) -> Error {

@@ -41,6 +41,9 @@ pub const EVENTS: [&str; 7] = [
     "post-checkout",
 ];
 
+/// How we are named in a chain.
+pub const US: &str = "git-godzilla";
+
 /// What an earlier hook is kept as: the name of the event and this.
 const KEPT_SUFFIX: &str = ".godzilla-prev";
 /// What pre-commit and prek keep an earlier hook as. They run it.

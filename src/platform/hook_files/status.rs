@@ -6,9 +6,7 @@ use std::path::{Path, PathBuf};
 use super::content::{self, Content};
 use super::found::{self, Found};
 use super::shim::Shim;
-use super::{Error, HookStatus, KEPT_SUFFIX, LEGACY_SUFFIX, Mode, OLD_SUFFIX, place};
-
-const US: &str = "git-godzilla";
+use super::{Error, HookStatus, KEPT_SUFFIX, LEGACY_SUFFIX, Mode, OLD_SUFFIX, US, place};
 
 /// One event in one directory.
 struct Event<'a> {
