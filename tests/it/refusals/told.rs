@@ -1,6 +1,6 @@
 //! What was refused or failed is told so that a person can do something about it.
 
-use crate::support::{World, run};
+use crate::support::{BIN, World, run};
 
 /// Nothing leads from the files to the repository: only the repository names them.
 #[test]
@@ -38,6 +38,33 @@ fn gates_judge_in_a_worktree_that_only_the_configuration_names() {
     a.godzilla_ok(&["trust", "--yes"]);
     let judged = a.godzilla(&["qa"]);
     assert_eq!(judged.code, Some(0), "{judged}");
+}
+
+/// A relative path means another folder wherever the program runs.
+#[test]
+fn a_home_that_is_no_absolute_path_is_refused() {
+    let world = World::new();
+    let place = world.place("home");
+    let files = || std::fs::read_dir(&place.path).unwrap().count();
+    let with =
+        |args: &[&str], vars: &[(&str, &str)]| run(place.command(BIN).args(args).envs(vars.iter().copied()));
+    let before = (with(&["list"], &[]), files()).1;
+    for (args, vars, named) in [
+        (&["man", "--install"][..], &[("HOME", "here")][..], "HOME is `here`"),
+        (&["man", "--uninstall"], &[("HOME", "here"), ("XDG_DATA_HOME", "data")], "HOME is `here`"),
+        (&["completions", "zsh", "--install"], &[("HOME", ".")], "HOME is `.`"),
+        (&["completions", "fish", "--install"], &[("HOME", "here")], "HOME is `here`"),
+        (&["completions", "bash", "--install"], &[("BASH_COMPLETION_USER_DIR", "b")], "_USER_DIR is `b`"),
+    ] {
+        let shown = with(args, vars);
+        assert_eq!(shown.code, Some(4), "{args:?} {shown}");
+        assert!(shown.stderr.contains(named) && shown.stderr.contains("nothing was written"), "{shown}");
+        assert_eq!(files(), before, "{args:?} {vars:?}");
+    }
+    // The standard says that a relative one of these is as good as none.
+    let shown = with(&["man", "--install"], &[("XDG_DATA_HOME", "data")]);
+    assert!(shown.code == Some(0) && !place.path.join("data").exists(), "{shown}");
+    assert!(place.path.join(".local/share/man/man1/git-godzilla.1").exists());
 }
 
 /// Git's last word is that it gave up; which path it was about, it says before.
