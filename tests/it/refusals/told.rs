@@ -1,6 +1,7 @@
 //! What was refused or failed is told so that a person can do something about it.
 
-use crate::support::{BIN, World, run};
+use crate::support::terminal::answer_on_terminal;
+use crate::support::{BIN, Place, World, run};
 
 /// Nothing leads from the files to the repository: only the repository names them.
 #[test]
@@ -38,6 +39,37 @@ fn gates_judge_in_a_worktree_that_only_the_configuration_names() {
     a.godzilla_ok(&["trust", "--yes"]);
     let judged = a.godzilla(&["qa"]);
     assert_eq!(judged.code, Some(0), "{judged}");
+}
+
+/// What is typed counts as what the question names, and as no else.
+#[test]
+fn questions_are_answered_by_what_they_name() {
+    let world = World::new();
+    let a = world.bare_clone_of("a");
+    let asked = |place: &Place<'_>, verb: &str, typed: &str| {
+        let mut command = place.command(BIN);
+        command.arg(verb);
+        answer_on_terminal(command, typed)
+    };
+    let init = |typed: &str| asked(&a, "init", typed);
+    for typed in ["n\n", "yeah\n", "\u{4}"] {
+        let shown = init(typed);
+        assert!(shown.code == Some(4) && shown.stdout.contains("nothing was changed"), "{typed:?} {shown}");
+    }
+    assert_eq!(init("\n").code, Some(0));
+    a.write("scripts/ci/test.sh", "#!/bin/sh\n");
+    a.git(&["add", "."]);
+    a.git(&["update-index", "--chmod=+x", "scripts/ci/test.sh"]);
+    a.git(&["commit", "--quiet", "-m", "ci: a gate"]);
+    a.git(&["push", "--quiet", "origin", "HEAD"]);
+    let work = a.plan("Add a login", &["The form"]);
+    let trust = |typed: &str| asked(&work, "trust", typed);
+    for typed in ["y\n", "\n", "yes please\n", "\u{4}"] {
+        let shown = trust(typed);
+        assert!(shown.stdout.contains("Type yes"), "{shown}");
+        assert!(shown.code == Some(5) && shown.stdout.contains("nothing was agreed to"), "{typed:?} {shown}");
+    }
+    assert_eq!(trust(" Yes\n").code, Some(0));
 }
 
 /// A relative path means another folder wherever the program runs.
