@@ -117,6 +117,9 @@ fn said(answer: &Answer) -> (String, Style) {
         (Mode::Symlink | Mode::Shim, Some(false), None) => {
             ("not called: git was asked to, and did not".to_owned(), RED)
         }
+        (Mode::Symlink | Mode::Shim, None, None) => {
+            ("not tried: others would run as well".to_owned(), YELLOW)
+        }
         (Mode::Symlink, ..) => ("called by git directly".to_owned(), GREEN),
         (Mode::Shim, ..) => ("called after the hook that was there".to_owned(), GREEN),
         (Mode::Chained { by }, Some(_), None) => (format!("called by {by}"), GREEN),

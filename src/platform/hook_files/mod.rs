@@ -95,6 +95,9 @@ pub struct HookStatus {
     /// mended: `git-godzilla` for us, the name of a known hook manager, else a
     /// file name.
     pub chain: Vec<String>,
+    /// Whether our script has lines of others above ours, which run first
+    /// whoever calls it.
+    pub begins_with_others: bool,
 }
 
 /// In which way an event reaches us, if it does, judged by the files alone.

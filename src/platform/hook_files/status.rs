@@ -19,7 +19,9 @@ pub(super) fn of(dir: &Path, binary: &Path, event: &'static str) -> HookStatus {
     let looked_at = Event { dir, binary, name: event };
     let (mode, chain) =
         looked_at.mode_and_chain().unwrap_or_else(|err| (Mode::Broken(err.to_string()), Vec::new()));
-    HookStatus { event, mode, chain }
+    let top = Found::at(&looked_at.place(""), &[binary]);
+    let begins_with_others = matches!(top, Ok(Found::Shim(shim)) if shim.has_lines_above());
+    HookStatus { event, mode, chain, begins_with_others }
 }
 
 impl Event<'_> {

@@ -57,7 +57,9 @@ impl Asker<'_> {
     fn ask(&mut self, hook: HookStatus) -> Result<Answer, Error> {
         let called = match hook.mode {
             // Newer versions of git also run hooks that the configuration names.
-            Mode::Symlink | Mode::Shim if self.repo.config_section("hook").is_empty() => {
+            Mode::Symlink | Mode::Shim
+                if !hook.begins_with_others && self.repo.config_section("hook").is_empty() =>
+            {
                 self.repo.hook_answers(hook.event).ok()
             }
             // Ours was put aside, and what is there may call us in a way of its own.

@@ -74,6 +74,32 @@ fn a_hook_that_only_names_us_is_found_out_and_what_it_said_is_told() {
     assert!(shown.contains("did not come to us: it ended well\n"), "{shown}");
 }
 
+/// Our script is a file of ours, and what somebody put above our part of it is not.
+#[test]
+fn lines_above_ours_do_not_run_unasked() {
+    let world = World::new();
+    let a = world.bare_clone_of("a");
+    let marker = world.path().join("ran");
+    let hook = a.path.join(".git/hooks/commit-msg");
+    put(&hook, "exit 0");
+    a.godzilla_ok(&["init", "--yes"]);
+    let ours = std::fs::read_to_string(&hook).unwrap();
+    let runs = format!("touch '{}'", marker.display());
+    let with_below = format!("{ours}{runs}\n");
+    std::fs::write(&hook, with_below).unwrap();
+    assert_eq!(called(&a, &[], "commit-msg"), true, "what is below is not reached");
+    assert!(!marker.exists());
+    for (shebang, line) in [("#!/bin/sh", runs.as_str()), ("#!/bin/sh -x", "")] {
+        let (_, block) = ours.split_once('\n').unwrap();
+        std::fs::write(&hook, format!("{shebang}\n{line}\n{block}")).unwrap();
+        assert_eq!(called(&a, &[], "commit-msg"), Value::Null);
+        assert_eq!(codes(&a, &[]), ["hooks.not_tried"]);
+        assert!(!marker.exists());
+        assert_eq!(codes(&a, &["--probe"]), [""; 0]);
+        assert_eq!(std::fs::remove_file(&marker).is_ok(), !line.is_empty());
+    }
+}
+
 /// The script does not name us: what it calls does, as with lefthook.
 #[test]
 fn a_trial_has_the_files_of_the_commit_and_the_place_of_git() {
