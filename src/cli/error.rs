@@ -4,11 +4,12 @@
 use super::ui::moment;
 use crate::domain::decide::RefusalKind;
 use crate::domain::event::Event;
-use crate::domain::id::InvalidName;
+use crate::domain::id::{InvalidName, Ulid};
+use crate::domain::sentence;
 use crate::domain::undo::Refused;
 use crate::platform::git::{self, OpenError, TransportError};
 use crate::service::demo;
-use crate::service::error::Error;
+use crate::service::error::{Command, Error};
 use crate::service::error_chain;
 use crate::store::stream;
 
@@ -93,7 +94,7 @@ impl From<Error> for CliError {
                 };
                 Self { hint: refusal.hint, ..Self::new(exit, refusal.code, refusal.message) }
             }
-            Error::Undo(refused) => of_undo(&refused, &message),
+            Error::Undo { refused, of } => of_undo(&refused, of.as_ref()),
             Error::Unknown { what, near, .. } => {
                 let hint = match (near.first(), what) {
                     (Some(near), _) => format!("did you mean `{near}`?"),
@@ -159,35 +160,46 @@ fn of_stream(err: &stream::Error, message: String) -> CliError {
     }
 }
 
-fn of_undo(refused: &Refused, message: &str) -> CliError {
-    let refuse = |code| CliError::new(Exit::Refused, code, message);
+/// Says which command stays as it is and why; ids are as short as `log --op` has them.
+fn of_undo(refused: &Refused, of: Option<&Command>) -> CliError {
+    let short = |op: Ulid| {
+        let mut id = op.to_string();
+        id.truncate(of.map_or(id.len(), |of| of.n_letters));
+        id
+    };
+    let op = short(refused.op());
+    let which = match of {
+        Some(of) => format!("`{}` of {} ({op})", of.what, moment(of.at_ms)),
+        None => op.clone(),
+    };
+    let message = refused.said_of(&which);
+    let refuse = |code| CliError::new(Exit::Refused, code, &message);
     match refused {
         Refused::Facts(_) => refuse("undo.facts").hint("git godzilla log --op"),
         Refused::Plan { name, .. } => {
             refuse("undo.plan").hint(format!("give it up: git godzilla cancel {name}"))
         }
-        Refused::Already(op) => refuse("undo.already").hint(format!("git godzilla redo {op}")),
-        Refused::NotUndone(op) => refuse("redo.not_undone").hint(format!("git godzilla undo {op}")),
+        Refused::Already(_) => refuse("undo.already").hint(format!("git godzilla redo {op}")),
+        Refused::NotUndone(_) => refuse("redo.not_undone").hint(format!("git godzilla undo {op}")),
         Refused::Idle(_) => refuse("undo.idle").hint("git godzilla log --op"),
         Refused::Unfit { .. } => refuse("redo.unfit"),
-        Refused::BuiltOn { op, built } => {
+        Refused::BuiltOn { op: own, built } => {
             let message = format!("{message}: {}", built_on(built));
             let err = CliError::new(Exit::Refused, "undo.built_on", message);
-            match built.iter().rev().filter_map(|event| event.op).find(|last| last != op) {
-                Some(last) => err.hint(format!("take that back first: git godzilla undo {last}")),
+            match built.iter().rev().filter_map(|event| event.op).find(|last| last != own) {
+                Some(last) => err.hint(format!("take that back first: git godzilla undo {}", short(last))),
                 None => err,
             }
         }
     }
 }
 
-/// Names events by step, type, author and time.
+/// Says what events say, as a log does, with author and time.
 fn built_on(events: &[Event]) -> String {
     const MAX_NAMED: usize = 5;
     let named = events.iter().take(MAX_NAMED).map(|event| {
-        let step = event.step.as_ref().map(|step| format!("step {step} ")).unwrap_or_default();
         let who = if event.actor.name.is_empty() { event.actor.kind.as_str() } else { &event.actor.name };
-        format!("{step}{} by {who} at {}", event.body.kind(), moment(event.at_ms))
+        format!("`{}` by {who} at {}", sentence::line(event), moment(event.at_ms))
     });
     let named = named.collect::<Vec<_>>().join(", ");
     match events.len().saturating_sub(MAX_NAMED) {

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::domain::event::GateResult;
 use crate::domain::state::{Protocol, Step};
 use crate::platform::git::Repo;
 use crate::service::list::Shown;
@@ -105,22 +106,20 @@ fn merge(document: &mut Value, more: Value) {
     }
 }
 
+/// How a gate ended, as a verdict has it.
+pub(super) fn gate(gate: &GateResult) -> Value {
+    json!({
+        "name": gate.name,
+        "command": gate.command,
+        "exit": gate.exit,
+        "duration_ms": gate.duration_ms,
+        "digest": gate.digest,
+    })
+}
+
 fn step(protocol: &Protocol, step: &Step) -> Value {
     let verdict = step.verdict.as_ref().map(|shown| {
-        let gates: Vec<Value> = shown
-            .verdict
-            .gates
-            .iter()
-            .map(|gate| {
-                json!({
-                    "name": gate.name,
-                    "command": gate.command,
-                    "exit": gate.exit,
-                    "duration_ms": gate.duration_ms,
-                    "digest": gate.digest,
-                })
-            })
-            .collect();
+        let gates: Vec<Value> = shown.verdict.gates.iter().map(gate).collect();
         json!({
             "result": shown.verdict.result,
             "tree": shown.verdict.content_tree.to_string(),

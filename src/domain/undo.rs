@@ -4,6 +4,7 @@
 //! it follows from the fold; see [`fold`](super::fold) for what it then does.
 
 use std::collections::HashSet;
+use std::fmt;
 
 use super::event::{Body, Draft, Event};
 use super::fold::{Folded, Outcome, outcomes_without};
@@ -16,25 +17,65 @@ use super::status::StepMove;
 const MAX_ASKED: usize = 32;
 
 /// Why a command is not taken back, or not brought back.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refused {
-    #[error("{0} recorded only facts, and facts cannot be taken back")]
     Facts(Ulid),
-    #[error("{op} planned {name}, and a plan cannot be taken back yet")]
-    Plan { op: Ulid, name: Name },
-    #[error("{0} is taken back already")]
+    Plan {
+        op: Ulid,
+        name: Name,
+    },
     Already(Ulid),
-    #[error("{0} is not taken back")]
     NotUndone(Ulid),
     /// Its events were rejected, so there is nothing to take back.
-    #[error("nothing that {0} recorded counts")]
     Idle(Ulid),
     /// These events, which count now, no longer would.
-    #[error("others rest on how {op} stands now")]
-    BuiltOn { op: Ulid, built: Vec<Event> },
-    #[error("{op} does not fit any more: {why}")]
-    Unfit { op: Ulid, why: String },
+    BuiltOn {
+        op: Ulid,
+        built: Vec<Event>,
+    },
+    Unfit {
+        op: Ulid,
+        why: String,
+    },
 }
+
+impl Refused {
+    /// Returns the command that it is about.
+    pub fn op(&self) -> Ulid {
+        match self {
+            Self::Facts(op)
+            | Self::Already(op)
+            | Self::NotUndone(op)
+            | Self::Idle(op)
+            | Self::Plan { op, .. }
+            | Self::BuiltOn { op, .. }
+            | Self::Unfit { op, .. } => *op,
+        }
+    }
+
+    /// Returns why, where the command is called `which`.
+    pub fn said_of(&self, which: &str) -> String {
+        match self {
+            Self::Facts(_) => format!("{which} recorded only facts, and facts cannot be taken back"),
+            Self::Plan { name, .. } => {
+                format!("{which} planned {name}, and a plan cannot be taken back yet")
+            }
+            Self::Already(_) => format!("{which} is taken back already"),
+            Self::NotUndone(_) => format!("{which} is not taken back"),
+            Self::Idle(_) => format!("nothing that {which} recorded counts"),
+            Self::BuiltOn { .. } => format!("others rest on how {which} stands now"),
+            Self::Unfit { why, .. } => format!("{which} does not fit any more: {why}"),
+        }
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.said_of(&self.op().to_string()))
+    }
+}
+
+impl std::error::Error for Refused {}
 
 /// The events of a stream with what became of each.
 #[derive(Clone, Copy)]

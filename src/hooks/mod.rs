@@ -38,8 +38,7 @@ pub fn event_of(program: &Path) -> Option<&'static str> {
 
 /// Runs the hook `event` as the link `program`, and returns its exit code.
 pub fn run_link(program: &Path, event: &str, args: &[OsString]) -> ExitCode {
-    let is_probe = env::var_os(git::PROBE).is_some();
-    if !is_probe && event == "prepare-commit-msg" && commit::is_left_to_commit_msg(program, args) {
+    if !git::is_probe() && event == "prepare-commit-msg" && commit::is_left_to_commit_msg(program, args) {
         return ExitCode::SUCCESS;
     }
     run(event, args)
@@ -47,8 +46,8 @@ pub fn run_link(program: &Path, event: &str, args: &[OsString]) -> ExitCode {
 
 /// Runs the hook `event` and returns its exit code.
 pub fn run(event: &str, args: &[OsString]) -> ExitCode {
-    if let Some(token) = env::var(git::PROBE) {
-        say(&git::probe_answer(event, &token));
+    if let Some(answer) = git::answer_probe(event) {
+        say(&answer);
         return ExitCode::SUCCESS;
     }
     if env::hooks_are_off() || !concerns_us(event, args) {

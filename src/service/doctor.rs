@@ -1,5 +1,6 @@
 //! `doctor`: what is not as it should be in this clone, and what to do about it.
 
+mod hooks;
 mod left;
 mod setup;
 mod streams;
@@ -8,7 +9,7 @@ use super::context::Context;
 use super::error::Error;
 use crate::platform::fs;
 
-pub use setup::answers;
+pub use hooks::{Answer, answers};
 
 /// How much it matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,12 +57,13 @@ const FIX: &str = "git godzilla doctor --fix";
 /// Returns what was found, by subject.
 ///
 /// With `fix` what is safe to mend is mended: nothing is removed that holds anything, and nothing that
-/// is not ours. A repository that cannot be written is only looked at.
+/// is not ours. A repository that cannot be written is only looked at. With `probe` hooks of others are
+/// run as well, in a repository that is thrown away.
 ///
 /// # Errors
 ///
 /// [`Error`] if the repository cannot be read at all.
-pub fn doctor(ctx: &Context, fix: bool) -> Result<Vec<Finding>, Error> {
+pub fn doctor(ctx: &Context, fix: bool, probe: bool) -> Result<Vec<Finding>, Error> {
     let state = ctx.repo.state_dir();
     let may_write =
         fix && fs::is_writable(ctx.repo.common_dir()) && (!state.exists() || fs::is_writable(&state));
@@ -74,7 +76,7 @@ pub fn doctor(ctx: &Context, fix: bool) -> Result<Vec<Finding>, Error> {
             None,
         );
     }
-    checkup.setup()?;
+    checkup.setup(probe)?;
     checkup.left();
     checkup.streams();
     checkup.findings.sort_by_key(|finding| subject(finding.code));

@@ -11,8 +11,9 @@ use crate::store::stream::{self, AppendError};
 pub enum Error {
     #[error(transparent)]
     Refused(#[from] Refusal),
-    #[error(transparent)]
-    Undo(#[from] undo::Refused),
+    /// `of` is the command that it is about, where that is known.
+    #[error("{refused}")]
+    Undo { refused: undo::Refused, of: Option<Command> },
     #[error(transparent)]
     Stream(#[from] stream::Error),
     #[error(transparent)]
@@ -43,6 +44,21 @@ pub enum Error {
     Interrupted,
     #[error("failed to {action}")]
     Io { action: String, source: std::io::Error },
+}
+
+/// A command that recorded events, as people know it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    pub what: String,
+    pub at_ms: u64,
+    /// How many letters of an id tell the commands apart.
+    pub n_letters: usize,
+}
+
+impl From<undo::Refused> for Error {
+    fn from(refused: undo::Refused) -> Self {
+        Self::Undo { refused, of: None }
+    }
 }
 
 impl Error {

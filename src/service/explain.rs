@@ -100,6 +100,11 @@ fn merge_command(repo: &Repo, base: &str, branch: &str) -> String {
     let source = if here { None } else { tracked() }.unwrap_or_else(|| branch.to_owned());
     match repo.worktrees().into_iter().find(|(_, checked_out)| checked_out == base) {
         Some((path, _)) if repo.work_dir() == Some(&path) => format!("git merge --no-ff {source}"),
+        // From a folder that only `core.worktree` names, nothing leads to the repository.
+        Some((path, _)) if !path.join(".git").exists() => {
+            let dir = quoted(&repo.common_dir().to_string_lossy());
+            format!("git --git-dir {dir} merge --no-ff {source}")
+        }
         Some((path, _)) => format!("git -C {} merge --no-ff {source}", quoted(&path.to_string_lossy())),
         None => format!("git switch {base} && git merge --no-ff {source}"),
     }

@@ -1,12 +1,13 @@
 //! All protocols, each in one row.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::context::Context;
 use super::error::Error;
 use super::merge;
 use super::streams::{Looked, Streams, folded};
-use crate::domain::fold::Folded;
+use crate::domain::fold::{Folded, Outcome};
 use crate::domain::id::{Name, Ulid};
 use crate::domain::state::Protocol;
 use crate::domain::status::StepStatus;
@@ -142,7 +143,8 @@ fn rows_of(
     if let Some(protocol) = &incumbent.protocol {
         let merged_here = merged_here(streams, protocol);
         let row = row(protocol, name.as_str());
-        rows.push(Rc::new(Row { unshared_events: unshared, merged_here, ..row }));
+        let duplicate_ids = duplicate_ids(&content, &incumbent);
+        rows.push(Rc::new(Row { unshared_events: unshared, merged_here, duplicate_ids, ..row }));
     }
     for root in &incumbent.twins {
         if let Some(twin) = folded(&content, Some(*root)).protocol {
@@ -152,6 +154,14 @@ fn rows_of(
     let is_same = streams.inventory.streams.get(name) == Some(&tips);
     let key = is_settled.then(|| if is_same { key } else { input_key(streams, name, &tips) });
     Ok(Computed { rows, key, set_aside })
+}
+
+/// Returns the ids that several events have, each once.
+fn duplicate_ids(content: &Content, folded: &Folded) -> Vec<String> {
+    let repeated = content.lines().iter().zip(&folded.outcomes);
+    let repeated = repeated.filter(|(_, outcome)| **outcome == Outcome::DuplicateId);
+    let ids: BTreeSet<String> = repeated.map(|(line, _)| line.event.id.to_string()).collect();
+    ids.into_iter().collect()
 }
 
 fn merged_here(streams: &Streams<'_>, protocol: &Protocol) -> Option<String> {
@@ -254,6 +264,7 @@ pub fn row(protocol: &Protocol, name: &str) -> Row {
         updated_at_ms: protocol.updated_at_ms,
         unmatched_ci_reports: protocol.orphan_ci,
         n_events: protocol.n_events,
+        duplicate_ids: Vec::new(),
     }
 }
 

@@ -185,7 +185,9 @@ impl Place {
                 format!("git switch {branch}"),
             ));
         };
-        let repo = Repo::at(&dir).filter(|repo| {
+        // To a folder that only `core.worktree` names, nothing but the repository leads.
+        let by_config = || Repo::open(ctx.repo.common_dir()).ok().filter(|it| it.work_dir() == Some(&dir));
+        let repo = Repo::at(&dir).or_else(by_config).filter(|repo| {
             repo.common_dir() == ctx.repo.common_dir()
                 && repo.head().is_ok_and(|head| head.branch() == Some(branch.as_str()))
         });

@@ -4,7 +4,7 @@
 //! commands are ordered by their ids, which begin with the time of this one machine.
 
 use super::context::Context;
-use super::error::Error;
+use super::error::{Command, Error};
 use super::initialised;
 use super::ops::{self, Op, Stream};
 use super::streams::Streams;
@@ -29,6 +29,8 @@ pub struct Done {
     pub of: Op,
     /// What of it was taken or brought back, for people.
     pub what: String,
+    /// The same one by one, in order.
+    pub decisions: Vec<String>,
     /// The command that did it.
     pub op: Ulid,
     pub streams: Vec<InStream>,
@@ -67,12 +69,30 @@ pub fn undo(ctx: &Context, way: Way, arg: Option<&str>, dry_run: bool) -> Result
         Some(arg) => named(&all, arg)?,
         None => last_of_clone(ctx, &all, way)?,
     };
-    let mut done = Done { of: of.clone(), what: String::new(), op: ctx.op, streams: Vec::new() };
+    let command = || Command { what: of.command.clone(), at_ms: of.at_ms, n_letters: ops::short_len(&all) };
+    go(ctx, &streams, &known, of, (way, dry_run)).map_err(|err| match err {
+        Error::Undo { refused, .. } => Error::Undo { refused, of: Some(command()) },
+        err => err,
+    })
+}
+
+fn go(
+    ctx: &Context,
+    streams: &Streams<'_>,
+    known: &[Stream],
+    of: &Op,
+    (way, dry_run): (Way, bool),
+) -> Result<Done, Error> {
+    let mut done =
+        Done { of: of.clone(), what: String::new(), decisions: Vec::new(), op: ctx.op, streams: Vec::new() };
     let (mut idle, mut decisions) = (None, Vec::new());
     for stream in known.iter().filter(|stream| of.names.contains(&stream.name)) {
         match tried(ctx, stream, way, of.id) {
             Ok(in_stream) => {
-                decisions.extend(about(&stream.events, &in_stream.targets));
+                let about = about(&stream.events, &in_stream.targets);
+                let named = if of.names.len() > 1 { format!("{}: ", stream.name) } else { String::new() };
+                done.decisions.extend(about.iter().map(|event| format!("{named}{}", sentence::line(event))));
+                decisions.extend(about);
                 done.streams.push(in_stream);
             }
             Err(err @ (Refused::BuiltOn { .. } | Refused::Plan { .. } | Refused::Unfit { .. })) => {

@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 use crate::domain::fold::FOLD_VERSION;
 use crate::platform::git::Repo;
 
+/// Changes with [`Row`], whose bytes do not say which fields they are of.
+const ROW_VERSION: u32 = 2;
+
 /// One protocol in a list. All but `unshared_events` and `merged_here` is the same in clones that
 /// agree.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +41,8 @@ pub struct Row {
     pub unmatched_ci_reports: usize,
     /// How many events are known, whatever became of them.
     pub n_events: usize,
+    /// The ids that several events of the stream have; with the incumbent only.
+    pub duplicate_ids: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,7 +105,7 @@ impl Cache {
     /// Reads the cache; what cannot be read is empty.
     pub fn load(repo: &Repo) -> Self {
         let path = repo.state_dir().join("cache").join("list");
-        let version = format!("{}+fold{FOLD_VERSION}", env!("CARGO_PKG_VERSION"));
+        let version = format!("{}+fold{FOLD_VERSION}+{ROW_VERSION}", env!("CARGO_PKG_VERSION"));
         let bytes = crate::platform::fs::read_if_there(&path).ok().flatten().unwrap_or_default();
         let whole = bytes.split_first_chunk().filter(|(sum, rest)| **sum == checksum(rest));
         let file = whole.and_then(|(_, rest)| postcard::from_bytes::<File>(rest).ok());

@@ -1,5 +1,7 @@
 //! What `doctor` finds, what it mends, and what it leaves alone.
 
+mod probes;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -16,6 +18,10 @@ fn findings(place: &Place<'_>, args: &[&str]) -> Vec<Value> {
     let document: Value = serde_json::from_str(&shown.stdout).unwrap_or_else(|err| panic!("{err}\n{shown}"));
     assert_valid("doctor.v1", &document);
     let findings = document["findings"].as_array().unwrap().clone();
+    for finding in &findings {
+        let named = format!("`{}`", finding["code"].as_str().unwrap());
+        assert!(include_str!("../../schemas/doctor.v1.schema.json").contains(&named), "{named}");
+    }
     let is_open = |finding: &Value| finding["severity"] != "info" && finding["fixed"] == false;
     assert_eq!(shown.code, Some(i32::from(findings.iter().any(is_open))), "{shown}");
     findings
@@ -249,10 +255,64 @@ fn numbers_that_collide_are_named() {
         assert_eq!(found.len(), 1);
         assert_eq!((&found[0]["code"], &found[0]["fixed"]), (&"number.collision".into(), &false.into()));
         // The later one goes, and both clones say the same.
-        assert_eq!(found[0]["fix"], "git godzilla renumber 0001-fix-the-till 2");
+        let fix = found[0]["fix"].as_str().unwrap();
+        assert!(fix.ends_with("git godzilla cancel 0001-fix-the-till"), "{fix}");
     }
     a.godzilla_ok(&["cancel", "0001-fix-the-till"]);
     assert_eq!(findings(&a, &[])[0]["severity"], "info");
+}
+
+#[test]
+fn a_protocol_with_the_name_of_another_is_named() {
+    let world = World::new();
+    let (a, b) = (world.clone("a"), world.clone("b"));
+    a.plan("Add a login", &[]);
+    b.plan("Add a login", &[]);
+    for place in [&a, &b, &a] {
+        place.godzilla_ok(&["sync"]);
+    }
+    for place in [&a, &b] {
+        let found = findings(place, &["--fix"]);
+        assert_eq!((found.len(), &found[0]["code"]), (1, &"protocol.twin".into()));
+        let fix = found[0]["fix"].as_str().unwrap();
+        let show: Vec<&str> = fix.split(',').next().unwrap().split(' ').skip(2).collect();
+        assert!(place.godzilla_ok(&show).starts_with("0001-add-a-login~"), "{fix}");
+    }
+}
+
+/// Made by hand or by another tool: one id, two contents.
+#[test]
+fn ids_that_stand_for_several_events_are_named() {
+    let world = World::new();
+    let a = planned(&world);
+    a.godzilla_ok(&["comment", "as it was", "-p", "1"]);
+    a.godzilla_ok(&["sync"]);
+    let srv = world.place("srv.git");
+    let stream = "refs/godzilla/protocols/0001-add-a-login";
+    let lines = srv.git(&["show", &format!("{stream}:events/000000")]);
+    let line = lines.lines().find(|line| line.contains("as it was")).unwrap();
+    srv.write("draft", &format!("{lines}{}\n", line.replace("as it was", "as it is told")));
+    srv.git(&["read-tree", stream]);
+    let blob = srv.git(&["hash-object", "-w", "draft"]);
+    srv.git(&["update-index", "--cacheinfo", &format!("100644,{},events/000000", blob.trim())]);
+    let tree = srv.git(&["write-tree"]);
+    let who = ["-c", "user.name=M", "-c", "user.email=m@example.com"];
+    let commit = srv.git(&[&who[..], &["commit-tree", "-m", "x", "-p", stream, tree.trim()]].concat());
+    srv.git(&["update-ref", stream, commit.trim()]);
+    a.godzilla_ok(&["sync"]);
+    let id = serde_json::from_str::<Value>(line).unwrap()["id"].as_str().unwrap().to_owned();
+    // From the cache as well.
+    for _ in 0..2 {
+        let found = findings(&a, &["--fix"]);
+        let found: Vec<&Value> =
+            found.iter().filter(|finding| finding["code"] == "events.duplicate_id").collect();
+        assert_eq!(found.len(), 1);
+        assert!(found[0]["message"].as_str().unwrap().contains(&id), "{}", found[0]);
+        let fix = found[0]["fix"].as_str().unwrap();
+        let log: Vec<&str> = fix.split(',').next().unwrap().split(' ').skip(2).collect();
+        let told = a.godzilla_ok(&log);
+        assert!(told.contains("duplicate_id: an earlier event has the same id"), "{told}");
+    }
 }
 
 #[test]

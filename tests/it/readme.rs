@@ -35,6 +35,25 @@ fn every_command_is_in_it() {
     }
 }
 
+/// Hints, too, name only what can be typed.
+#[test]
+fn every_command_that_a_message_names_exists() {
+    const PROSE: &[&str] = &["is", "makes"];
+    let sources = sources(&["src"]);
+    let mut known = verbs_of_help();
+    known.push("hook".to_owned());
+    let mut n_named = 0;
+    for rest in sources.split("git godzilla ").skip(1) {
+        let end = rest.find(|c: char| !c.is_ascii_lowercase() && c != '-').unwrap_or(rest.len());
+        let verb = &rest[..end];
+        if verb.chars().any(char::is_alphabetic) && !verb.starts_with('-') && !PROSE.contains(&verb) {
+            assert!(known.iter().any(|known| known == verb), "there is no `git godzilla {verb}`");
+            n_named += 1;
+        }
+    }
+    assert!(n_named > 80, "{n_named}");
+}
+
 #[test]
 fn every_link_leads_somewhere() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -58,7 +77,7 @@ fn verbs_of_help() -> Vec<String> {
 /// An invariant that nothing holds is a wish.
 #[test]
 fn every_test_that_the_architecture_names_exists() {
-    let sources = sources();
+    let sources = sources(&["src", "tests"]);
     assert!(ARCHITECTURE.lines().count() <= 300);
     let mut n_invariants = 0;
     for invariant in ARCHITECTURE.split("**Invariant**:").skip(1) {
@@ -82,7 +101,7 @@ fn every_test_that_the_architecture_names_exists() {
 /// `module::test` must be a test, and `module` a module with tests.
 #[test]
 fn every_test_that_the_checklist_names_exists() {
-    let sources = sources();
+    let sources = sources(&["src", "tests"]);
     let checklist = include_str!("../../docs/CHECKLIST.md");
     let cells =
         checklist.lines().filter(|line| line.starts_with('|')).filter_map(|line| line.rsplit('|').nth(1));
@@ -97,11 +116,11 @@ fn every_test_that_the_checklist_names_exists() {
     }
 }
 
-/// All that is written in Rust.
-fn sources() -> String {
+/// All that is written in Rust in some folders.
+fn sources(folders: &[&str]) -> String {
     let mut sources = String::new();
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut folders = vec![root.join("src"), root.join("tests")];
+    let mut folders: Vec<_> = folders.iter().map(|folder| root.join(folder)).collect();
     while let Some(folder) = folders.pop() {
         for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
             if path.is_dir() {

@@ -1,6 +1,7 @@
 //! What is refused, how, and that nothing was written before it was.
 
 mod asking;
+mod told;
 
 use std::collections::BTreeMap;
 use std::fs;

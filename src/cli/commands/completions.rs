@@ -76,8 +76,8 @@ impl Shell {
     /// Where a person's own scripts go.
     fn path(self) -> Result<PathBuf, CliError> {
         Ok(match self {
-            Self::Bash => match env::var_os("BASH_COMPLETION_USER_DIR") {
-                Some(dir) => PathBuf::from(dir).join("completions/git-godzilla"),
+            Self::Bash => match home::absolute("BASH_COMPLETION_USER_DIR")? {
+                Some(dir) => dir.join("completions/git-godzilla"),
                 None => home::data_dir()?.join("bash-completion/completions/git-godzilla"),
             },
             Self::Zsh => home::data_dir()?.join("zsh/site-functions/_git-godzilla"),

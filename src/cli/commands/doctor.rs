@@ -17,11 +17,15 @@ pub(in crate::cli) struct Args {
     /// Mend what holds nothing and is ours; all else is only named
     #[arg(long)]
     fix: bool,
+
+    /// Run hooks of others too, in a repository that is thrown away, to see whether they call us
+    #[arg(long)]
+    probe: bool,
 }
 
 pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError> {
     let ctx = crate::cli::context_unwarned(ui)?;
-    let findings = doctor::doctor(&ctx, args.fix)?;
+    let findings = doctor::doctor(&ctx, args.fix, args.probe)?;
     let n_open = findings.iter().filter(|finding| finding.is_open()).count();
     if ui.json {
         let findings: Vec<Value> = findings.iter().map(as_json).collect();

@@ -12,7 +12,7 @@ const MARK: &[u8] = b"written by `git godzilla";
 ///
 /// # Errors
 ///
-/// [`CliError`] if there is no home.
+/// [`CliError`] if there is no home, or one with a relative path.
 pub(super) fn data_dir() -> Result<PathBuf, CliError> {
     xdg("XDG_DATA_HOME", ".local/share")
 }
@@ -21,7 +21,7 @@ pub(super) fn data_dir() -> Result<PathBuf, CliError> {
 ///
 /// # Errors
 ///
-/// [`CliError`] if there is no home.
+/// [`CliError`] if there is no home, or one with a relative path.
 pub(super) fn config_dir() -> Result<PathBuf, CliError> {
     xdg("XDG_CONFIG_HOME", ".config")
 }
@@ -29,10 +29,29 @@ pub(super) fn config_dir() -> Result<PathBuf, CliError> {
 fn xdg(variable: &str, below_home: &str) -> Result<PathBuf, CliError> {
     // The standard wants relative paths to be passed over.
     let named = env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
-    let home = || env::var_os("HOME").map(|home| PathBuf::from(home).join(below_home));
-    named.or_else(home).ok_or_else(|| {
-        CliError::new(Exit::Refused, "home.missing", "there is no home folder").hint("set HOME")
-    })
+    match named {
+        Some(dir) => Ok(dir),
+        None => Ok(absolute("HOME")?.ok_or_else(no_home)?.join(below_home)),
+    }
+}
+
+fn no_home() -> CliError {
+    CliError::new(Exit::Refused, "home.missing", "there is no home folder").hint("set HOME")
+}
+
+/// Returns the folder that a variable names, if it names one.
+///
+/// # Errors
+///
+/// [`CliError`] if its path is relative: it would mean another folder wherever this runs.
+pub(super) fn absolute(variable: &str) -> Result<Option<PathBuf>, CliError> {
+    let Some(dir) = env::var_os(variable).map(PathBuf::from) else { return Ok(None) };
+    if dir.is_absolute() {
+        return Ok(Some(dir));
+    }
+    let message = format!("{variable} is `{}`, which is no absolute path", dir.display());
+    let hint = format!("set {variable} to a path that begins with a slash; nothing was written");
+    Err(CliError::new(Exit::Refused, "home.relative", message).hint(hint))
 }
 
 /// Returns what is in a file that this program wrote, and `None` if there is no file.

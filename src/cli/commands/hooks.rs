@@ -3,13 +3,14 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use anstyle::Style;
 use serde_json::{Value, json};
 
 use crate::cli::error::CliError;
-use crate::cli::ui::{DIM, GREEN, RED, Table, Ui};
-use crate::platform::env;
-use crate::platform::hook_files::{self, HookStatus, Mode};
-use crate::service::{doctor, init};
+use crate::cli::ui::{DIM, GREEN, RED, Table, Ui, YELLOW};
+use crate::platform::hook_files::{self, Mode};
+use crate::service::doctor::{self, Answer};
+use crate::service::init;
 
 /// Install, remove or inspect the hooks that advance steps on commit and push
 #[derive(clap::Args, Debug)]
@@ -25,7 +26,11 @@ enum Command {
     /// Take them out; what was there before comes back byte for byte
     Uninstall,
     /// Say which hooks are there and who calls whom
-    Status,
+    Status {
+        /// Run hooks of others too, in a repository that is thrown away, to see whether they call us
+        #[arg(long)]
+        probe: bool,
+    },
 }
 
 /// Called by git
@@ -42,27 +47,23 @@ pub(in crate::cli) struct HookArgs {
 
 pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError> {
     let ctx = crate::cli::context(ui)?;
-    let dir = init::hooks_dir(&ctx.repo)?;
+    let mut probe = false;
     let changed = match args.command {
-        Command::Install => Some(init::install_hooks(&ctx.repo, &dir)?),
+        Command::Install => Some(init::install_hooks(&ctx.repo, &init::hooks_dir(&ctx.repo)?)?),
         Command::Uninstall => {
-            let removed = hook_files::uninstall(&dir, &init::journal(&ctx.repo));
+            let removed = hook_files::uninstall(&init::hooks_dir(&ctx.repo)?, &init::journal(&ctx.repo));
             Some(removed.map_err(crate::service::error::Error::from)?)
         }
-        Command::Status => None,
+        Command::Status { probe: wanted } => {
+            probe = wanted;
+            None
+        }
     };
-    let binary = env::current_exe().unwrap_or_default();
-    let status: Vec<(HookStatus, Option<bool>)> = hook_files::status(&dir, &binary)
-        .into_iter()
-        .map(|hook| {
-            let called = doctor::answers(&ctx.repo, &hook);
-            (hook, called)
-        })
-        .collect();
+    let status = doctor::answers(&ctx.repo, probe)?;
     if ui.json {
         let hooks: Vec<Value> = status
             .iter()
-            .map(|(hook, called)| {
+            .map(|Answer { hook, called, .. }| {
                 let mode = match hook.mode {
                     Mode::Symlink => "symlink",
                     Mode::Shim => "shim",
@@ -85,26 +86,48 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
         return Ok(ExitCode::SUCCESS);
     }
     let mut table = Table::default();
-    for (hook, called) in &status {
-        let (said, style) = match &hook.mode {
-            Mode::Symlink | Mode::Shim if *called == Some(false) => {
-                ("not called: git was asked to, and did not".to_owned(), RED)
-            }
-            Mode::Symlink => ("called by git directly".to_owned(), GREEN),
-            Mode::Shim => ("called after the hook that was there".to_owned(), GREEN),
-            Mode::Chained { by } => (format!("called by {by}"), GREEN),
-            Mode::Foreign => ("not called: another hook is there".to_owned(), RED),
-            Mode::Absent => ("not installed".to_owned(), DIM),
-            Mode::Broken(why) => (format!("not called: {why}"), RED),
-        };
+    for answer in &status {
+        let (said, style) = said(answer);
         table.row([
-            (hook.event.to_owned(), anstyle::Style::new()),
+            (answer.hook.event.to_owned(), Style::new()),
             (said, style),
-            (hook.chain.join(" → "), DIM),
+            (answer.hook.chain.join(" → "), DIM),
         ]);
     }
     for line in table.lines() {
         ui.line(line)?;
     }
+    if let Some(path) = ctx.repo.config("core.hooksPath") {
+        ui.note(format!("core.hooksPath is `{path}`: git looks for hooks there and nowhere else"));
+    }
+    if status.iter().any(|answer| answer.called.is_none() && answer.why.is_none()) {
+        ui.note("hooks that are not ours were not run; to see whether they call us, run them for a trial:");
+        ui.note("  git godzilla hooks status --probe");
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says in words what is known of one hook.
+fn said(answer: &Answer) -> (String, Style) {
+    match (&answer.hook.mode, answer.called, &answer.why) {
+        (Mode::Absent, ..) => ("not installed".to_owned(), DIM),
+        (Mode::Broken(why), Some(false) | None, _) => (format!("not called: {why}"), RED),
+        (_, None, Some(why)) => (format!("could not be tried: {why}"), RED),
+        (_, _, Some(why)) => (format!("not called in a trial: {why}"), RED),
+        (Mode::Symlink | Mode::Shim, Some(false), None) => {
+            ("not called: git was asked to, and did not".to_owned(), RED)
+        }
+        (Mode::Symlink | Mode::Shim, None, None) => {
+            ("not tried: others would run as well".to_owned(), YELLOW)
+        }
+        (Mode::Symlink, ..) => ("called by git directly".to_owned(), GREEN),
+        (Mode::Shim, ..) => ("called after the hook that was there".to_owned(), GREEN),
+        (Mode::Chained { by }, Some(_), None) => (format!("called by {by}"), GREEN),
+        (Mode::Foreign | Mode::Broken(_), Some(true), None) => {
+            ("called by the hook that is there".to_owned(), GREEN)
+        }
+        (Mode::Chained { by }, None, None) => (format!("should be called by {by}; not tried"), YELLOW),
+        (Mode::Foreign, None, None) => ("not tried: another hook is there".to_owned(), YELLOW),
+        (Mode::Foreign, Some(false), None) => ("not called: another hook is there".to_owned(), RED),
+    }
 }

@@ -74,8 +74,9 @@ fn confirmed() -> Result<bool, CliError> {
     write!(err, "Do this? [Y/n] ")?;
     err.flush()?;
     let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer)?;
-    Ok(matches!(answer.trim().to_lowercase().as_str(), "" | "y" | "yes"))
+    let n_read = std::io::stdin().lock().read_line(&mut answer)?;
+    // An input that ends is no Enter.
+    Ok(n_read > 0 && matches!(answer.trim().to_lowercase().as_str(), "" | "y" | "yes"))
 }
 
 fn print(ui: &mut Ui, ctx: &Context, done: &Initialised, dry_run: bool) -> Result<(), CliError> {

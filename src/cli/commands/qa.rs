@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::act::StepTarget;
 use crate::cli::error::{CliError, Exit};
+use crate::cli::json;
 use crate::cli::ui::{BOLD, CYAN, DIM, Ui, counted, status_look, styled};
 use crate::domain::event::GateResult;
 use crate::service::qa::{self, Judged, Watch};
@@ -162,20 +163,12 @@ fn print(ui: &mut Ui, judged: &Judged) -> Result<(), CliError> {
 fn document(judged: &Judged) -> Value {
     let verdict = &judged.verdict;
     let step = judged.protocol.step(&judged.step);
-    let gates: Vec<Value> = verdict
-        .gates
-        .iter()
-        .map(|gate| {
-            json!({
-                "name": gate.name,
-                "command": gate.command,
-                "exit": gate.exit,
-                "duration_ms": gate.duration_ms,
-                "digest": gate.digest,
-                "tail": gate.tail,
-            })
-        })
-        .collect();
+    let with_tail = |gate: &GateResult| {
+        let mut document = json::gate(gate);
+        document["tail"] = json!(gate.tail);
+        document
+    };
+    let gates: Vec<Value> = verdict.gates.iter().map(with_tail).collect();
     let changed = judged.changed.as_ref().map(|changed| {
         json!({ "code": "gate.changed_on_branch", "tree": changed.tree.map(|tree| tree.to_string()), "paths": changed.paths })
     });

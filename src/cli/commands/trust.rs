@@ -77,7 +77,8 @@ fn asked(ui: &mut Ui) -> bool {
     ui.note(format!("{} Type yes to let exactly these files run in this clone:", styled(BOLD, "?")));
     let mut answer = String::new();
     let read = std::io::stdin().lock().read_line(&mut answer);
-    read.is_ok() && matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
+    // Nothing shorter, which a finger may hit by itself.
+    read.is_ok() && answer.trim().eq_ignore_ascii_case("yes")
 }
 
 fn show(ui: &mut Ui, ctx: &Context, proposal: &Proposal, whole: bool) -> Result<(), CliError> {

@@ -5,8 +5,11 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use crate::cli::error::CliError;
-use crate::cli::ui::{GREEN, Ui, status_look, styled};
+use crate::cli::ui::{GREEN, Ui, counted, status_look, styled};
 use crate::service::undo::{self, Done, InStream, Way};
+
+/// How many decisions are listed one by one.
+const MAX_LISTED: usize = 10;
 
 /// Take back what the last command of this clone decided; once more, the one before
 ///
@@ -59,8 +62,20 @@ fn run(ui: &mut Ui, way: Way, op: Option<&str>, dry_run: bool) -> Result<ExitCod
         ui.json(&answer(way, &done, dry_run, &message))?;
         return Ok(ExitCode::SUCCESS);
     }
-    let glyph = if dry_run { "→" } else { "✓" };
-    ui.line(format!("{} {message}", styled(GREEN, glyph)))?;
+    let glyph = styled(GREEN, if dry_run { "→" } else { "✓" });
+    match done.decisions.as_slice() {
+        [] | [_] => ui.line(format!("{glyph} {message}"))?,
+        several => {
+            let of = verb
+                .filter(|_| way == Way::Undo)
+                .map(|verb| format!("the {} of ", verb.trim_end_matches(": ")));
+            let of = of.unwrap_or_default();
+            ui.line(format!("{glyph} {said} {of}{}:", counted(several.len(), "decision")))?;
+            for decision in listed(several) {
+                ui.line(format!("    {decision}"))?;
+            }
+        }
+    }
     for in_stream in &done.streams {
         for (subject, status) in stands(in_stream) {
             let (glyph, style) = status_look(status);
@@ -71,6 +86,15 @@ fn run(ui: &mut Ui, way: Way, op: Option<&str>, dry_run: bool) -> Result<ExitCod
         ui.line("  to have it again: git godzilla redo")?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// One line each, as many as a person reads.
+fn listed(decisions: &[String]) -> Vec<String> {
+    let mut lines: Vec<String> = decisions.iter().take(MAX_LISTED).cloned().collect();
+    if let Some(more @ 1..) = decisions.len().checked_sub(MAX_LISTED) {
+        lines.push(format!("and {more} more, as `git godzilla log --all` shows"));
+    }
+    lines
 }
 
 /// Where the steps stand, or the protocol if it is about no step.
@@ -107,4 +131,17 @@ fn answer(way: Way, done: &Done, dry_run: bool, message: &str) -> Value {
         "protocols": done.streams.iter().map(protocol).collect::<Vec<_>>(),
         "message": message,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_of_decisions_is_listed_and_the_rest_counted() {
+        let decisions: Vec<String> = (0..12).map(|n| n.to_string()).collect();
+        assert_eq!(listed(&decisions[..10]), decisions[..10]);
+        let shown = listed(&decisions);
+        assert_eq!((shown.len(), shown[10].starts_with("and 2 more,")), (11, true));
+    }
 }

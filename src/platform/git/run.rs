@@ -82,9 +82,7 @@ impl Repo {
     ///
     /// [`Error::Git`] if it fails.
     pub fn git_for_user(&self, args: &[&str]) -> Result<(), Error> {
-        let mut git = self.git_here(true);
-        let output = process::run(git.args(args), None, Limits::default(), |_| ())?;
-        if output.status.success() { Ok(()) } else { Err(failed(args, &output.stderr)) }
+        output(&mut self.git_here(true), args).map(drop)
     }
 
     /// Runs `git` with `args` and returns its output.
@@ -93,11 +91,7 @@ impl Repo {
     ///
     /// [`Error::Git`] if it fails, with the last line that it said.
     pub fn git_output(&self, args: &[&str]) -> Result<Vec<u8>, Error> {
-        let output = process::run(self.git().args(args), None, Limits::default(), |_| ())?;
-        if output.status.success() {
-            return Ok(output.stdout);
-        }
-        Err(failed(args, &output.stderr))
+        output(&mut self.git(), args)
     }
 
     /// Runs `git` with `args` and returns its output as text, without the last line feed.
@@ -111,13 +105,54 @@ impl Repo {
     }
 }
 
+/// Runs `git` with `args` as well, and returns its output.
+pub(super) fn output(git: &mut Command, args: &[&str]) -> Result<Vec<u8>, Error> {
+    let output = process::run(git.args(args), None, Limits::default(), |_| ())?;
+    if output.status.success() { Ok(output.stdout) } else { Err(failed(args, &output.stderr)) }
+}
+
+/// How many of git's complaints are repeated.
+const MAX_ERRORS: usize = 3;
+
 pub(super) fn failed(args: &[&str], stderr: &[u8]) -> Error {
     let text = String::from_utf8_lossy(stderr);
-    let said = text.lines().rfind(|line| line.starts_with("fatal: ") || line.starts_with("error: "));
-    let said =
-        said.or_else(|| text.lines().rfind(|line| !line.trim().is_empty())).unwrap_or("no reason given");
-    Error::Git {
-        command: args.iter().take(2).copied().collect::<Vec<_>>().join(" "),
-        message: crate::domain::text::one_line(said),
+    Error::Git { command: args.iter().take(2).copied().collect::<Vec<_>>().join(" "), message: reason(&text) }
+}
+
+/// Returns what says why git failed: its last word, and what it complained about before, since that
+/// word may be no more than that it gave up.
+fn reason(stderr: &str) -> String {
+    let is_error = |line: &&str| line.starts_with("error: ");
+    let Some(last) = stderr.lines().rfind(|line| line.starts_with("fatal: ") || is_error(line)) else {
+        let last = stderr.lines().rfind(|line| !line.trim().is_empty());
+        return crate::domain::text::one_line(last.unwrap_or("no reason given"));
+    };
+    let mut said: Vec<&str> = Vec::new();
+    if !is_error(&last) {
+        said.extend(stderr.lines().filter(is_error).take(MAX_ERRORS));
+    }
+    said.push(last);
+    said.into_iter().map(crate::domain::text::one_line).collect::<Vec<_>>().join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_went_wrong_is_told_with_the_last_word() {
+        for (stderr, told) in [
+            ("", "no reason given"),
+            ("hm\n\n", "hm"),
+            ("warning: x\nfatal: no such ref\nmore\n", "fatal: no such ref"),
+            ("error: one\nerror: two\nhint: try\n", "error: two"),
+            ("error: 'a/' is none\nfatal: gave up\n", "error: 'a/' is none; fatal: gave up"),
+            (
+                "error: 1\nerror: 2\nerror: 3\nerror: 4\nfatal: \u{1b}[31mover\n",
+                "error: 1; error: 2; error: 3; fatal: over",
+            ),
+        ] {
+            assert_eq!(reason(stderr), told);
+        }
     }
 }

@@ -10,10 +10,9 @@ use std::process::Command;
 
 use gix::bstr::ByteSlice as _;
 
-use super::run::failed;
+use super::run::output;
 use super::{Error, Repo};
 use crate::domain::id::Oid;
-use crate::platform::process::{self, Limits};
 
 /// How the folder for the private index begins; one that a dead process left is no longer of use.
 const DRAFT_PREFIX: &str = ".godzilla-draft-tree-";
@@ -209,11 +208,6 @@ impl Repo {
         }
         off
     }
-}
-
-fn output(git: &mut Command, args: &[&str]) -> Result<Vec<u8>, Error> {
-    let output = process::run(git.args(args), None, Limits::default(), |_| ())?;
-    if output.status.success() { Ok(output.stdout) } else { Err(failed(args, &output.stderr)) }
 }
 
 /// Returns a path as git reads one in a list of paths.

@@ -41,6 +41,9 @@ pub const EVENTS: [&str; 7] = [
     "post-checkout",
 ];
 
+/// How we are named in a chain.
+pub const US: &str = "git-godzilla";
+
 /// What an earlier hook is kept as: the name of the event and this.
 const KEPT_SUFFIX: &str = ".godzilla-prev";
 /// What pre-commit and prek keep an earlier hook as. They run it.
@@ -92,6 +95,9 @@ pub struct HookStatus {
     /// mended: `git-godzilla` for us, the name of a known hook manager, else a
     /// file name.
     pub chain: Vec<String>,
+    /// Whether our script has lines of others above ours, which run first
+    /// whoever calls it.
+    pub begins_with_others: bool,
 }
 
 /// In which way an event reaches us, if it does, judged by the files alone.

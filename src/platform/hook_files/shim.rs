@@ -82,6 +82,12 @@ impl Shim {
         !(above.trim_ascii().is_empty() && self.tail.trim_ascii().is_empty())
     }
 
+    /// Whether anything but ours runs before ours, another interpreter included.
+    pub(super) fn has_lines_above(&self) -> bool {
+        let (shebang, above) = split_shebang(&self.head);
+        shebang.trim_ascii_end() != SHEBANG.trim_ascii_end() || !above.trim_ascii().is_empty()
+    }
+
     /// The added lines as a script of their own.
     pub(super) fn rest_as_script(&self) -> Vec<u8> {
         let (shebang, above) = split_shebang(&self.head);

@@ -6,9 +6,7 @@ use std::path::{Path, PathBuf};
 use super::content::{self, Content};
 use super::found::{self, Found};
 use super::shim::Shim;
-use super::{Error, HookStatus, KEPT_SUFFIX, LEGACY_SUFFIX, Mode, OLD_SUFFIX, place};
-
-const US: &str = "git-godzilla";
+use super::{Error, HookStatus, KEPT_SUFFIX, LEGACY_SUFFIX, Mode, OLD_SUFFIX, US, place};
 
 /// One event in one directory.
 struct Event<'a> {
@@ -21,7 +19,9 @@ pub(super) fn of(dir: &Path, binary: &Path, event: &'static str) -> HookStatus {
     let looked_at = Event { dir, binary, name: event };
     let (mode, chain) =
         looked_at.mode_and_chain().unwrap_or_else(|err| (Mode::Broken(err.to_string()), Vec::new()));
-    HookStatus { event, mode, chain }
+    let top = Found::at(&looked_at.place(""), &[binary]);
+    let begins_with_others = matches!(top, Ok(Found::Shim(shim)) if shim.has_lines_above());
+    HookStatus { event, mode, chain, begins_with_others }
 }
 
 impl Event<'_> {

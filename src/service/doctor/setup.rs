@@ -1,9 +1,7 @@
-//! What `init` set up: hooks, refspecs, settings.
+//! What `init` set up but for hooks: refspecs, settings.
 
 use super::{Checkup, Severity};
-use crate::platform::git::{self, Repo};
-use crate::platform::hook_files::{self, HookStatus, Mode};
-use crate::platform::{env, fs};
+use crate::platform::git;
 use crate::service::error::Error;
 use crate::service::init;
 use crate::store::inventory::carries_refspec;
@@ -11,28 +9,15 @@ use crate::store::inventory::carries_refspec;
 /// The oldest git that has everything we ask of it.
 const OLDEST_GIT: (u32, u32) = (2, 38);
 
-/// Returns whether git comes to us when it runs the hook; `None` if that cannot be tried without
-/// running something of somebody else.
-pub fn answers(repo: &Repo, hook: &HookStatus) -> Option<bool> {
-    match hook.mode {
-        // Newer versions of git also run hooks that the configuration names.
-        Mode::Symlink | Mode::Shim if repo.config_section("hook").is_empty() => {
-            repo.hook_answers(hook.event).ok()
-        }
-        Mode::Symlink | Mode::Shim | Mode::Chained { .. } => None,
-        Mode::Foreign | Mode::Absent | Mode::Broken(_) => Some(false),
-    }
-}
-
 impl Checkup<'_> {
-    pub(super) fn setup(&mut self) -> Result<(), Error> {
+    pub(super) fn setup(&mut self, probe: bool) -> Result<(), Error> {
         self.git();
         if self.ctx.repo.clone_label().is_none() {
             let message = "this clone is not set up: hooks and refspecs are not looked for";
             self.say("clone.not_set_up", Severity::Info, message, Some("git godzilla init".to_owned()));
             return Ok(());
         }
-        self.hooks()?;
+        self.hooks(probe)?;
         self.refspecs();
         Ok(())
     }
@@ -60,49 +45,6 @@ impl Checkup<'_> {
             let fix = Some(format!("git config --global {key} …, if it is yours"));
             self.say("setting.not_used", Severity::Info, message, fix);
         }
-    }
-
-    fn hooks(&mut self) -> Result<(), Error> {
-        let repo = &self.ctx.repo;
-        let installed = hook_files::installed_dirs(&init::journal(repo))?;
-        if let Some(path) = repo.config("core.hooksPath") {
-            let message = format!("core.hooksPath is `{path}`, so git calls no hook of ours");
-            let fix = "git config --unset core.hooksPath && git godzilla hooks install";
-            let severity = if installed.is_empty() { Severity::Info } else { Severity::Warning };
-            self.say("hooks.path", severity, message, Some(fix.to_owned()));
-            return Ok(());
-        }
-        let install = Some("git godzilla hooks install".to_owned());
-        let dir = init::hooks_dir(repo)?;
-        if !installed.iter().any(|known| known == &dir || fs::is_same_file(known, &dir)) {
-            let message = "the hooks are not installed; commands find new commits by themselves";
-            self.say("hooks.not_installed", Severity::Info, message, install);
-            return Ok(());
-        }
-        let (mut missing, mut foreign, mut silent) = (Vec::new(), Vec::new(), Vec::new());
-        for hook in hook_files::status(&dir, &env::current_exe().unwrap_or_default()) {
-            match &hook.mode {
-                Mode::Absent => missing.push(hook.event.to_owned()),
-                Mode::Broken(why) => missing.push(format!("{} ({why})", hook.event)),
-                Mode::Foreign => foreign.push(hook.event),
-                Mode::Symlink | Mode::Shim if answers(repo, &hook) == Some(false) => silent.push(hook.event),
-                Mode::Symlink | Mode::Shim | Mode::Chained { .. } => (),
-            }
-        }
-        if !missing.is_empty() {
-            let message = format!("git no longer calls us for {}", missing.join(", "));
-            self.mend("hooks.missing", message, || init::install_hooks(repo, &dir).map(drop));
-        }
-        if !foreign.is_empty() {
-            let message = format!("another hook has the place of ours: {}", foreign.join(", "));
-            self.say("hooks.not_called", Severity::Warning, message, install);
-        }
-        if !silent.is_empty() {
-            let message = format!("git was asked to run {}, and did not call us", silent.join(", "));
-            let fix = Some("git godzilla hooks status".to_owned());
-            self.say("hooks.not_called", Severity::Error, message, fix);
-        }
-        Ok(())
     }
 
     fn refspecs(&mut self) {

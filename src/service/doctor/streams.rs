@@ -53,6 +53,7 @@ impl Checkup<'_> {
             self.say("stream.unreadable", Severity::Error, format!("{name}: {why}"), fix);
         }
         self.collisions(listing);
+        self.duplicates(listing);
         self.boxes(listing);
         let unshared: usize = listing.rows.iter().map(|row| row.unshared_events).sum();
         if let Some(home) = listing.inventory.home().filter(|_| unshared > 0) {
@@ -83,22 +84,55 @@ impl Checkup<'_> {
         }
     }
 
+    /// Events that others made with the id of an event, or that were changed after they were recorded.
+    fn duplicates(&mut self, listing: &Listing) {
+        for row in listing.rows.iter().filter(|row| !row.duplicate_ids.is_empty()) {
+            let (name, ids) = (&row.name, &row.duplicate_ids);
+            let more = if ids.len() > 3 { " and more" } else { "" };
+            let shown = ids.iter().take(3).map(String::as_str).collect::<Vec<_>>().join(", ");
+            let message = format!(
+                "{name} has different events with one id, {shown}{more}: the first in order counts, and \
+                 the others are kept and do nothing"
+            );
+            let fix = Some(format!("git godzilla log {name} --all, and record again what is missing"));
+            self.say("events.duplicate_id", Severity::Warning, message, fix);
+        }
+    }
+
     /// Two protocols with one number: the names tell them apart, people do not.
     fn collisions(&mut self, listing: &Listing) {
+        let is_live = |row: &Row| !matches!(row.status.as_str(), "completed" | "cancelled");
         let mut by_number: BTreeMap<u64, Vec<&Row>> = BTreeMap::new();
         for row in &listing.rows {
-            by_number.entry(row.number).or_default().push(row);
+            if row.name.contains('~') {
+                self.twin(row);
+            } else {
+                by_number.entry(row.number).or_default().push(row);
+            }
         }
-        let next = by_number.last_key_value().map_or(1, |(number, _)| number + 1);
         for (number, mut rows) in by_number.into_iter().filter(|(_, rows)| rows.len() > 1) {
             rows.sort_by_key(|row| &row.id);
             let names: Vec<&str> = rows.iter().map(|row| row.name.as_str()).collect();
-            let message = format!("{} have the number {number}", names.join(" and "));
-            let is_live = |row: &&&Row| !matches!(row.status.as_str(), "completed" | "cancelled");
-            let live: Vec<&Row> = rows.iter().filter(is_live).copied().collect();
-            let fix = live.last().map(|last| format!("git godzilla renumber {} {next}", last.name));
+            let message =
+                format!("{} have the number {number}; call them by their full names", names.join(" and "));
+            let live: Vec<&Row> = rows.iter().filter(|row| is_live(row)).copied().collect();
+            let fix = live.last().map(|last| {
+                format!("for a number of its own plan it once more, then: git godzilla cancel {}", last.name)
+            });
             let severity = if live.len() > 1 { Severity::Warning } else { Severity::Info };
             self.say("number.collision", severity, message, fix.filter(|_| live.len() > 1));
         }
+    }
+
+    /// A protocol that was planned with the name of another one, before either clone knew of the other.
+    fn twin(&mut self, row: &Row) {
+        let name = &row.name;
+        let of = name.split('~').next().unwrap_or(name);
+        let message = format!(
+            "{name} has the name of {of}, which was planned in another clone; it can be read, and nothing \
+             can be recorded for it"
+        );
+        let fix = Some(format!("git godzilla show {name}, then plan it once more under another title"));
+        self.say("protocol.twin", Severity::Warning, message, fix);
     }
 }

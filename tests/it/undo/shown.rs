@@ -15,7 +15,7 @@ fn undo_and_redo() {
     let work = planned(&a, &[]);
     assert_snapshot!(a.godzilla(&["undo"]), @r"
     --- stderr ---
-    error: [ID] planned 0001-add-a-login-page, and a plan cannot be taken back yet
+    error: `plan 0001-add-a-login-page: Add a login page (and 3 more)` of [TIME] ([OP]) planned 0001-add-a-login-page, and a plan cannot be taken back yet
     hint: give it up: git godzilla cancel 0001-add-a-login-page
     [exit code: 4]
     ");
@@ -45,7 +45,9 @@ fn undo_and_redo() {
       ✗ step 0001-add-a-login-page/01-one is blocked
     ");
     assert_snapshot!(a.godzilla(&["undo", &op_of(&a, "pending -> running")]), @r"
-    ✓ took back step 01-one: pending -> running (and 1 more)
+    ✓ took back 2 decisions:
+        protocol: planned -> running
+        step 01-one: pending -> running
       ✗ step 0001-add-a-login-page/01-one is blocked
       to have it again: git godzilla redo
     ");
@@ -80,6 +82,59 @@ fn undo_and_redo() {
           --color <WHEN>    When to use colours; `NO_COLOR` and `CLICOLOR_FORCE` are honoured [default:
                             auto] [possible values: auto, always, never]
           --no-pager        Show long text as it is, without a pager
+    ");
+}
+
+/// What a hook or one command decided is named to the last of it, but for a page of it.
+#[test]
+fn all_that_a_command_decided_is_listed() {
+    let world = World::new();
+    let _mask = masked(&world);
+    let a = world.clone("a");
+    let work = planned(&a, &[]);
+    work.commit("a.txt", "feat: a");
+    assert_snapshot!(work.godzilla(&["undo"]), @r"
+    ✓ took back 2 decisions:
+        protocol: planned -> running
+        step 01-one: pending -> running
+      ○ step 0001-add-a-login-page/01-one is pending
+      to have it again: git godzilla redo
+    ");
+    assert_snapshot!(work.godzilla(&["undo", &op_of(&a, "undo: step 01-one")]), @r"
+    ✓ took back the undo of 2 decisions:
+        protocol: planned -> running
+        step 01-one: pending -> running
+      ● step 0001-add-a-login-page/01-one is running
+      to have it again: git godzilla redo
+    ");
+}
+
+/// Who is refused learns which command it is about, and what rests on it, in the words of the log.
+#[test]
+fn what_is_refused_is_told_in_words() {
+    let world = World::new();
+    let _mask = masked(&world);
+    let a = world.clone("a");
+    let work = planned(&a, &[]);
+    work.commit("a.txt", "feat: a");
+    let started = op_of(&a, "pending -> running");
+    work.godzilla_ok(&["done"]);
+    let shown = work.godzilla(&["undo", &started]);
+    assert_snapshot!(shown, @r"
+    --- stderr ---
+    error: others rest on how `step 01-one: pending -> running (and 2 more)` of [TIME] ([OP]) stands now: `step 01-one: running -> completed` by Ada at [TIME]
+    hint: take that back first: git godzilla undo [OP]
+    [exit code: 4]
+    ");
+    // What the hint says is enough to name it.
+    let hint = shown.stderr.split("first: git godzilla ").nth(1).unwrap();
+    work.godzilla_ok(&hint.trim().split(' ').collect::<Vec<_>>());
+    work.godzilla_ok(&["undo"]);
+    assert_snapshot!(work.godzilla(&["undo"]), @r"
+    --- stderr ---
+    error: `plan 0001-add-a-login-page: Add a login page (and 3 more)` of [TIME] ([OP]) planned 0001-add-a-login-page, and a plan cannot be taken back yet
+    hint: give it up: git godzilla cancel 0001-add-a-login-page
+    [exit code: 4]
     ");
 }
 
