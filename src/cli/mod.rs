@@ -11,8 +11,8 @@ mod ui;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use clap::ValueHint::DirPath;
+use clap::{CommandFactory as _, Parser as _};
 
 use self::commands::{
     act, ci_report, completions, config, demo, doctor, explain, hooks, init, list, log, man, notes, plan, qa,
@@ -103,6 +103,13 @@ enum Command {
     Man(man::Args),
     #[command(name = "__complete", hide = true)]
     OfferWords(completions::CompleteArgs),
+}
+
+/// Returns the definition of the command line, of which help, manual and completion are made.
+pub fn definition() -> clap::Command {
+    let mut definition = Cli::command();
+    definition.build();
+    definition
 }
 
 /// Runs the command line and returns the exit code.

@@ -1,6 +1,7 @@
 //! A world that nothing outside the test can influence: a bare remote, clones with real hooks, and
 //! the program as a person runs it.
 
+pub(crate) mod bounded;
 pub(crate) mod terminal;
 
 use std::ffi::OsStr;

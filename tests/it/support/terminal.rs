@@ -9,9 +9,29 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
 use super::Shown;
+use super::bounded::Watchdog;
 
 /// Runs a command on a terminal, and returns what that shows of both outputs.
+#[track_caller]
 pub(crate) fn run_on_terminal(mut command: Command, columns: u16, rows: u16) -> Shown {
+    let (mut master, slave) = terminal(columns, rows);
+    command.stdin(Stdio::null()).stdout(slave.try_clone().unwrap()).stderr(slave).env("TERM", "xterm");
+    let (mut child, watchdog) = Watchdog::start(&mut command);
+    // It holds the terminal open.
+    drop(command);
+    let mut bytes = Vec::new();
+    let mut piece = [0; 4096];
+    // Linux says that nobody is left to write by an error.
+    while let Ok(n_read @ 1..) = master.read(&mut piece) {
+        bytes.extend_from_slice(&piece[..n_read]);
+    }
+    let code = child.wait().unwrap().code();
+    assert!(!watchdog.bit(), "it waits for something: {}", String::from_utf8_lossy(&bytes));
+    Shown { stdout: String::from_utf8_lossy(&bytes).replace("\r\n", "\n"), stderr: String::new(), code }
+}
+
+/// Opens a terminal, and returns the side of who sits there and the side of programs.
+pub(crate) fn terminal(columns: u16, rows: u16) -> (File, File) {
     let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&master).unwrap();
     unlockpt(&master).unwrap();
@@ -19,22 +39,5 @@ pub(crate) fn run_on_terminal(mut command: Command, columns: u16, rows: u16) -> 
     let name = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
     let flags = i32::try_from(OpenptFlags::NOCTTY.bits()).unwrap();
     let slave = OpenOptions::new().read(true).write(true).custom_flags(flags).open(name).unwrap();
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(slave.try_clone().unwrap())
-        .stderr(slave)
-        .env("TERM", "xterm")
-        .spawn()
-        .unwrap();
-    // It holds the terminal open.
-    drop(command);
-    let mut bytes = Vec::new();
-    let mut master = File::from(master);
-    let mut piece = [0; 4096];
-    // Linux says that nobody is left to write by an error.
-    while let Ok(n_read @ 1..) = master.read(&mut piece) {
-        bytes.extend_from_slice(&piece[..n_read]);
-    }
-    let code = child.wait().unwrap().code();
-    Shown { stdout: String::from_utf8_lossy(&bytes).replace("\r\n", "\n"), stderr: String::new(), code }
+    (master.into(), slave)
 }

@@ -1,0 +1,147 @@
+//! What holds for every command there is.
+
+mod places;
+mod table;
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+use serde_json::Value;
+
+use self::places::{At, Places};
+use self::table::{DEMO, Ends, ROWS, Row, Run, Says};
+use crate::schemas::assert_valid;
+use crate::support::bounded::run_bounded;
+use crate::support::{BIN, Shown};
+
+/// A command with arguments, in a place.
+#[derive(Clone, Copy)]
+struct Case {
+    row: &'static Row,
+    run: &'static Run,
+    at: At,
+}
+
+impl Case {
+    /// Every command with all its arguments in all places.
+    fn all() -> impl Iterator<Item = Self> {
+        let runs = ROWS.iter().flat_map(|row| row.runs.iter().map(move |run| (row, run)));
+        let everywhere = runs.flat_map(|(row, run)| At::ALL.map(|at| Self { row, run, at }));
+        everywhere.chain([Self { row: &DEMO, run: &DEMO.runs[0], at: At::Outside }])
+    }
+
+    fn ends(self) -> Ends {
+        self.run.ends_at(self.at)
+    }
+
+    fn answers(self) -> bool {
+        matches!(self.ends(), Ends::Answers(_))
+    }
+
+    fn name(self) -> String {
+        format!("{} {:?} at {:?}", self.row.command, self.run.args, self.at)
+    }
+
+    fn command(self, places: &Places, options: &[&str]) -> Command {
+        let mut command = places.at(self.at).command(BIN);
+        command.args(options).args(self.row.command.split(' ')).args(self.run.args);
+        command
+    }
+
+    /// Makes everything as it was, if the run can have changed something.
+    fn put_back(self, places: &Places) {
+        if self.row.writes && self.answers() {
+            places.put_back(self.at);
+        }
+    }
+}
+
+/// A command that is not in the table would be tested by nobody.
+#[test]
+fn the_table_has_every_command_and_a_success_and_an_error_of_each() {
+    let (commands, _) = commands();
+    let commands: BTreeSet<&str> = commands.iter().map(String::as_str).collect();
+    let rows: BTreeSet<&str> = ROWS.iter().map(|row| row.command).collect();
+    assert_eq!(commands, rows);
+    for row in ROWS.iter().filter(|row| matches!(row.says, Says::Document(_) | Says::Lines(_))) {
+        let ends: Vec<Ends> = row.runs.iter().flat_map(|run| run.ends).collect();
+        assert!(ends.contains(&Ends::Answers(0)) || row.command == DEMO.command, "{}", row.command);
+        assert!(ends.iter().any(|ends| matches!(ends, Ends::Fails(_))), "{}", row.command);
+    }
+}
+
+#[test]
+fn json_is_what_the_schemas_say() {
+    let places = Places::new();
+    for case in Case::all() {
+        let shown = run_bounded(&mut case.command(&places, &["--json"]));
+        assert_json(&case.name(), case.row, case.ends(), &shown);
+        case.put_back(&places);
+    }
+    let home = places.at(At::Outside);
+    let (_, groups) = commands();
+    for row in ROWS.iter().filter(|row| !matches!(row.says, Says::Nothing)) {
+        let words: Vec<&str> = row.command.split(' ').collect();
+        for wrong in [&["--json", "--no-such-option"][..], &["--json", "-C", "no-such-folder"]] {
+            // What is left out is missed before a folder is looked for.
+            let shown = run_bounded(home.command(BIN).args(&words).args(wrong));
+            assert_json(&format!("{words:?} {wrong:?}"), row, Ends::Fails(2), &shown);
+        }
+    }
+    for words in &groups {
+        let shown = run_bounded(home.command(BIN).args(words.split_whitespace()).arg("--json"));
+        assert_json(words, &ROWS[0], Ends::Fails(2), &shown);
+    }
+}
+
+/// Returns all commands as they are typed, and those that are nothing without another word.
+fn commands() -> (Vec<String>, Vec<String>) {
+    fn walk(command: &clap::Command, words: &str, found: &mut (Vec<String>, Vec<String>)) {
+        let is_group = command.has_subcommands();
+        let list = if is_group { &mut found.1 } else { &mut found.0 };
+        list.push(words.to_owned());
+        for below in command.get_subcommands() {
+            walk(below, format!("{words} {}", below.get_name()).trim(), found);
+        }
+    }
+    let mut found = (Vec::new(), Vec::new());
+    walk(&git_godzilla::cli::definition(), "", &mut found);
+    found
+}
+
+#[track_caller]
+fn assert_json(name: &str, row: &Row, ends: Ends, shown: &Shown) {
+    assert_eq!(shown.code, Some(ends.code()), "{name}\n{shown}");
+    let is_json = |line: &str| serde_json::from_str::<Value>(line).is_ok_and(|value| value.is_object());
+    assert!(!shown.stderr.lines().any(is_json), "{name}\n{shown}");
+    let parsed = |text: &str| -> Value {
+        serde_json::from_str(text).unwrap_or_else(|err| panic!("{name}: {err}\n{shown}"))
+    };
+    match (ends, row.says) {
+        (_, Says::Nothing) => assert_eq!(shown.stdout, "", "{name}"),
+        (Ends::Fails(code), _) => {
+            let error = parsed(&shown.stdout);
+            assert_valid("error.v1", &error);
+            assert_eq!(error["exit"], code, "{name}\n{shown}");
+            assert!(shown.stderr.contains("error: "), "{name}\n{shown}");
+        }
+        (_, Says::Document(schemas)) => assert_answer(name, row, schemas, &parsed(&shown.stdout)),
+        (_, Says::Lines(schemas)) => {
+            shown.stdout.lines().for_each(|line| assert_answer(name, row, schemas, &parsed(line)));
+        }
+        (_, Says::Words) => {
+            let is_offer = |line: &str| line.contains('\t') || line.starts_with(':');
+            assert!(shown.stdout.lines().all(is_offer), "{name}\n{shown}");
+        }
+    }
+}
+
+/// Checks a document against the schema that it names, or the one of all commands of its kind.
+#[track_caller]
+fn assert_answer(name: &str, row: &Row, schemas: &[&str], answer: &Value) {
+    let said = answer["schema"].as_str().unwrap_or_else(|| panic!("{name}: no schema in {answer:#}"));
+    let said = said.trim_start_matches("git-godzilla/").replace('@', ".v");
+    let own = format!("{}.v1", row.command.split(' ').next().unwrap());
+    assert!(said == own || schemas.contains(&said.as_str()), "{name}: {answer:#}");
+    assert_valid(schemas.iter().find(|schema| **schema == said).unwrap_or(&schemas[0]), answer);
+}
