@@ -18,7 +18,7 @@ use self::commands::{
     act, ci_report, completions, config, demo, doctor, explain, hooks, init, list, log, man, notes, plan, qa,
     ready, show, status, sync, trust, undo,
 };
-use self::error::{CLOSED_PIPE, CliError};
+use self::error::CliError;
 use self::ui::{Color, Ui};
 use crate::platform::git::Repo;
 use crate::service::context::Context;
@@ -128,7 +128,6 @@ pub fn run() -> ExitCode {
     let shown = ui.finish();
     match done.and_then(|code| shown.map(|()| code)) {
         Ok(code) => code,
-        Err(err) if err.code == CLOSED_PIPE => ExitCode::SUCCESS,
         Err(err) => {
             ui.error(&err);
             ExitCode::from(u8::try_from(err.exit as i32).unwrap_or(70))

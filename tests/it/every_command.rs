@@ -1,18 +1,22 @@
-//! What holds for every command there is.
+//! What holds for every command there is: valid JSON, no questions without a terminal, no colours where
+//! none are wanted, and silence where nobody listens.
 
 mod places;
 mod table;
 
 use std::collections::BTreeSet;
-use std::process::Command;
+use std::io::Read as _;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
 use self::places::{At, Places};
 use self::table::{DEMO, Ends, ROWS, Row, Run, Says};
 use crate::schemas::assert_valid;
-use crate::support::bounded::run_bounded;
+use crate::support::bounded::{Watchdog, run_bounded, run_into};
 use crate::support::{BIN, Shown};
+
+const ESC: char = '\u{1b}';
 
 /// A command with arguments, in a place.
 #[derive(Clone, Copy)]
@@ -94,6 +98,53 @@ fn json_is_what_the_schemas_say() {
     }
 }
 
+/// Nothing waits for an answer that nobody can give, and who has heard enough is told no more.
+#[test]
+fn nobody_is_asked_and_a_closed_output_changes_nothing() {
+    let places = Places::new();
+    for case in Case::all() {
+        let (stdin, still_open) = std::io::pipe().unwrap();
+        let said = run_bounded(case.command(&places, &[]).stdin(stdin));
+        drop(still_open);
+        assert_eq!(said.code, Some(case.ends().code()), "{}\n{said}", case.name());
+        assert!(!said.to_string().contains(ESC), "{}\n{said}", case.name());
+        case.put_back(&places);
+
+        if case.answers() {
+            let closed = run_into(&mut case.command(&places, &[]), closed_pipe());
+            assert_same(&case.name(), &said, &closed);
+            case.put_back(&places);
+        }
+        if case.at == At::Work {
+            let closed = run_into(&mut case.command(&places, &["--json"]), closed_pipe());
+            assert_eq!(closed.code, said.code, "{} --json\n{closed}", case.name());
+            case.put_back(&places);
+        }
+        if case.at == At::Work && case.answers() {
+            assert_same(&case.name(), &said, &heard_in_part(case.command(&places, &[])));
+            case.put_back(&places);
+        }
+    }
+}
+
+fn closed_pipe() -> Stdio {
+    let (_, writer) = std::io::pipe().unwrap();
+    writer.into()
+}
+
+/// Nobody hears what is said to a closed output, and all the rest is done.
+#[test]
+fn what_is_done_for_nobody_is_done() {
+    let places = Places::new();
+    let work = places.at(At::Work);
+    for command in [&["trust", "-p", "2", "--yes"][..], &["ci-report", "--job", "a", "--", "touch", "made"]] {
+        let shown = run_into(work.command(BIN).args(command), closed_pipe());
+        assert_eq!(shown.code, Some(0), "{command:?}\n{shown}");
+    }
+    assert_eq!(work.json(&["trust", "-p", "2"])["trusted"], true);
+    assert!(work.path.join("made").exists());
+}
+
 /// Returns all commands as they are typed, and those that are nothing without another word.
 fn commands() -> (Vec<String>, Vec<String>) {
     fn walk(command: &clap::Command, words: &str, found: &mut (Vec<String>, Vec<String>)) {
@@ -144,4 +195,31 @@ fn assert_answer(name: &str, row: &Row, schemas: &[&str], answer: &Value) {
     let own = format!("{}.v1", row.command.split(' ').next().unwrap());
     assert!(said == own || schemas.contains(&said.as_str()), "{name}: {answer:#}");
     assert_valid(schemas.iter().find(|schema| **schema == said).unwrap_or(&schemas[0]), answer);
+}
+
+/// Asserts that a command ended the same way, and had the same to say beside its answer.
+#[track_caller]
+fn assert_same(name: &str, want: &Shown, got: &Shown) {
+    // Without times and ids.
+    let plain = |text: &str| text.replace(|c: char| c.is_ascii_digit() || c.is_ascii_uppercase(), "");
+    assert_eq!(want.code, got.code, "{name}\n{got}");
+    assert_eq!(plain(&want.stderr), plain(&got.stderr), "{name}\n{got}");
+}
+
+/// Runs a command for somebody who reads the first byte and goes.
+#[track_caller]
+fn heard_in_part(mut command: Command) -> Shown {
+    let (mut reader, stdout) = std::io::pipe().unwrap();
+    let (mut errors, stderr) = std::io::pipe().unwrap();
+    let (mut child, watchdog) = Watchdog::start(command.stdout(stdout).stderr(stderr));
+    // It holds the outputs open.
+    drop(command);
+    // Nothing may come, as when a hook is content.
+    reader.by_ref().take(1).read_to_end(&mut Vec::new()).unwrap();
+    drop(reader);
+    let mut stderr = String::new();
+    errors.read_to_string(&mut stderr).unwrap();
+    let code = child.wait().unwrap().code();
+    assert!(!watchdog.bit(), "it waits for something\n{stderr}");
+    Shown { stdout: String::new(), stderr, code }
 }
