@@ -14,6 +14,7 @@ use self::places::{At, Places};
 use self::table::{DEMO, Ends, ROWS, Row, Run, Says};
 use crate::schemas::assert_valid;
 use crate::support::bounded::{Watchdog, run_bounded, run_into};
+use crate::support::terminal::terminal;
 use crate::support::{BIN, Shown};
 
 const ESC: char = '\u{1b}';
@@ -143,6 +144,21 @@ fn what_is_done_for_nobody_is_done() {
     }
     assert_eq!(work.json(&["trust", "-p", "2"])["trusted"], true);
     assert!(work.path.join("made").exists());
+}
+
+/// A question on standard error that is no terminal would be seen by nobody.
+#[test]
+fn a_question_that_cannot_be_seen_is_not_asked() {
+    let places = Places::new();
+    for (at, args, code) in [
+        (At::Raw, &["init"][..], 0),
+        (At::Work, &["trust", "-p", "2", "--gates"], 5),
+        (At::Work, &["approve", "-p", "5"], 0),
+    ] {
+        let (_silent, stdin) = terminal(80, 24);
+        let shown = run_bounded(places.at(at).command(BIN).args(args).stdin(stdin));
+        assert_eq!(shown.code, Some(code), "{args:?}\n{shown}");
+    }
 }
 
 /// Returns all commands as they are typed, and those that are nothing without another word.

@@ -56,6 +56,7 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
         && !args.dry_run
         && !ui.json
         && std::io::stdin().is_terminal()
+        && std::io::stderr().is_terminal()
         && ctx.repo.clone_label().is_none();
     if asks {
         print(ui, &ctx, &init::init(&ctx, &request(true))?, true)?;
