@@ -129,6 +129,10 @@ impl Ui {
         }
     }
 
+    pub(super) fn stderr_has_colors(&self) -> bool {
+        self.err.current_choice() != anstream::ColorChoice::Never
+    }
+
     /// Whether stdout was closed before all was said.
     pub(super) fn is_closed(&self) -> bool {
         self.is_closed

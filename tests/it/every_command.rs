@@ -14,7 +14,7 @@ use self::places::{At, Places};
 use self::table::{DEMO, Ends, ROWS, Row, Run, Says};
 use crate::schemas::assert_valid;
 use crate::support::bounded::{Watchdog, run_bounded, run_into};
-use crate::support::terminal::terminal;
+use crate::support::terminal::{run_on_terminal, terminal};
 use crate::support::{BIN, Shown};
 
 const ESC: char = '\u{1b}';
@@ -158,6 +158,72 @@ fn a_question_that_cannot_be_seen_is_not_asked() {
         let (_silent, stdin) = terminal(80, 24);
         let shown = run_bounded(places.at(at).command(BIN).args(args).stdin(stdin));
         assert_eq!(shown.code, Some(code), "{args:?}\n{shown}");
+    }
+}
+
+#[test]
+fn no_color_leaves_no_escape() {
+    let places = Places::new();
+    let plain = |mut command: Command| {
+        command.env("NO_COLOR", "1").env("CLICOLOR_FORCE", "1").env("MANPAGER", "cat");
+        run_on_terminal(command, 100, 2000)
+    };
+    for case in Case::all().filter(|case| case.at == At::Work || case.answers()) {
+        let shown = plain(case.command(&places, &[]));
+        assert_eq!(shown.code, Some(case.ends().code()), "{}\n{shown}", case.name());
+        assert!(!shown.stdout.contains(ESC), "{}\n{shown}", case.name());
+        case.put_back(&places);
+    }
+    let home = places.at(At::Outside);
+    let on_terminal = |args: &[&str]| {
+        let mut command = home.command(BIN);
+        command.args(args).env("CLICOLOR_FORCE", "1");
+        run_on_terminal(command, 100, 2000).stdout.contains(ESC)
+    };
+    for (args, want) in [
+        (&["-h"][..], true),
+        (&["list", "--no-such-option"], true),
+        (&["list", "--color=never", "-h"], false),
+        (&["--color", "never", "list", "--no-such-option"], false),
+        (&["list", "-h", "--", "--color=never"], true),
+    ] {
+        assert_eq!(on_terminal(args), want, "{args:?}");
+    }
+    let (commands, groups) = commands();
+    for words in commands.iter().chain(&groups) {
+        for help in ["-h", "--help"] {
+            let mut command = home.command(BIN);
+            command.args(words.split_whitespace()).arg(help);
+            let shown = plain(command);
+            assert!(shown.code == Some(0) && shown.stdout.contains("Usage: "), "{words} {help}\n{shown}");
+            assert!(!shown.stdout.contains(ESC), "{words} {help}\n{shown}");
+        }
+    }
+}
+
+/// What happens inside is shown with colours on a terminal alone.
+#[test]
+fn what_is_traced_is_coloured_as_all_else_is() {
+    let places = Places::new();
+    let work = places.at(At::Work);
+    let traced = |variable: (&str, &str)| {
+        let mut died = work.command(BIN);
+        died.args(["start", "1", "-p", "6"]).env("GODZILLA_FAIL_POINT", "ref.locked");
+        assert_eq!(run_bounded(&mut died).code, None);
+        let mut command = work.command(BIN);
+        command.args(["start", "1", "-p", "6"]).env("GODZILLA_LOG", "info").envs([variable]);
+        command
+    };
+    let is_coloured = |said: &str| {
+        let line = said.lines().find(|line| line.contains("removing the lock")).expect(said);
+        line.contains(ESC)
+    };
+    assert!(!is_coloured(&run_bounded(&mut traced(("TERM", "xterm"))).stderr));
+    places.put_back(At::Work);
+    for (variable, want) in [(("NO_COLOR", "1"), false), (("NO_COLOR", ""), true)] {
+        let shown = run_on_terminal(traced(variable), 100, 2000);
+        assert_eq!(is_coloured(&shown.stdout), want, "{variable:?}\n{shown}");
+        places.put_back(At::Work);
     }
 }
 
