@@ -273,13 +273,10 @@ fn join(words: &[String]) -> (Vec<String>, usize) {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     fn answer(words: &[&str]) -> Answer {
-        let mut root = crate::cli::Cli::command();
-        root.build();
+        let root = crate::cli::definition();
         let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
         let typed = Typed::new(&root, &words);
         typed.answer(&|kind| {

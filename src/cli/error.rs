@@ -260,13 +260,6 @@ impl From<git::Error> for CliError {
 
 impl From<std::io::Error> for CliError {
     fn from(err: std::io::Error) -> Self {
-        if err.kind() == std::io::ErrorKind::BrokenPipe {
-            // Who reads has had enough; see `cli::run`.
-            return Self::new(Exit::No, CLOSED_PIPE, "the output was closed");
-        }
         Self::new(Exit::Refused, "io", error_chain(&err))
     }
 }
-
-/// The code of an output that was closed, which is a silent end.
-pub const CLOSED_PIPE: &str = "output.closed";

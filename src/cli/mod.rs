@@ -9,16 +9,18 @@ mod pages;
 mod parse;
 mod ui;
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::ValueHint::DirPath;
+use clap::{CommandFactory as _, ValueEnum as _};
 
 use self::commands::{
     act, ci_report, completions, config, demo, doctor, explain, hooks, init, list, log, man, notes, plan, qa,
     ready, show, status, sync, trust, undo,
 };
-use self::error::{CLOSED_PIPE, CliError};
+use self::error::CliError;
 use self::ui::{Color, Ui};
 use crate::platform::git::Repo;
 use crate::service::context::Context;
@@ -105,23 +107,29 @@ enum Command {
     OfferWords(completions::CompleteArgs),
 }
 
+/// Returns the definition of the command line, of which help, manual and completion are made.
+pub fn definition() -> clap::Command {
+    let mut definition = Cli::command();
+    definition.build();
+    definition
+}
+
 /// Runs the command line and returns the exit code.
 pub fn run() -> ExitCode {
-    trace_if_asked();
     let args: Vec<std::ffi::OsString> = std::env::args_os().collect();
     let wants_json = args.iter().any(|arg| arg == "--json");
     let cli = match parse::parse(&args) {
         Ok(cli) => cli,
-        Err(err) => return usage(&err, wants_json),
+        Err(err) => return usage(&err, wants_json, color_of(&args)),
     };
     let mut ui = Ui::new(cli.global.json, cli.global.color);
     ui.git_dir.clone_from(&cli.global.git_dir);
     ui.no_pager = cli.global.no_pager;
+    trace_if_asked(&ui);
     let done = enter(&cli.global).and_then(|()| dispatch(&mut ui, cli.command));
     let shown = ui.finish();
     match done.and_then(|code| shown.map(|()| code)) {
         Ok(code) => code,
-        Err(err) if err.code == CLOSED_PIPE => ExitCode::SUCCESS,
         Err(err) => {
             ui.error(&err);
             ExitCode::from(u8::try_from(err.exit as i32).unwrap_or(70))
@@ -130,22 +138,23 @@ pub fn run() -> ExitCode {
 }
 
 /// Shows on stderr what happens inside, as `GODZILLA_LOG` asks (`debug`, `git_godzilla::store=trace`).
-fn trace_if_asked() {
+fn trace_if_asked(ui: &Ui) {
     use tracing_subscriber::EnvFilter;
 
     if let Some(wanted) = crate::platform::env::var("GODZILLA_LOG") {
         let filter = EnvFilter::new(wanted);
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().init();
+        let tracing = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+        tracing.with_ansi(ui.stderr_has_colors()).without_time().init();
     }
 }
 
 /// Help goes to stdout; a mistake is shown as any other error.
-fn usage(err: &clap::Error, wants_json: bool) -> ExitCode {
+fn usage(err: &clap::Error, wants_json: bool, color: Color) -> ExitCode {
     if wants_json && err.use_stderr() {
         let text = err.to_string();
         let said: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
         let first = said.join(" ").trim_start_matches("error: ").to_owned();
-        Ui::new(true, Color::Auto)
+        Ui::new(true, color)
             .error(&CliError::new(error::Exit::Usage, "usage", first).hint("git godzilla -h"));
         return ExitCode::from(2);
     }
@@ -153,11 +162,25 @@ fn usage(err: &clap::Error, wants_json: bool) -> ExitCode {
         // It repeats what was typed, or pasted.
         // Git answers `git godzilla --help` itself, with a manual page.
         let said = err.render().ansi().to_string().replace("--help", "-h");
-        Ui::new(false, Color::Auto).note(said.trim_end());
+        Ui::new(false, color).note(said.trim_end());
         return ExitCode::from(2);
     }
-    drop(err.print());
+    drop(Ui::new(false, color).line(err.render().ansi().to_string().trim_end()));
     ExitCode::SUCCESS
+}
+
+/// Returns what `--color` says, also in a command line that ends with the help.
+fn color_of(args: &[std::ffi::OsString]) -> Color {
+    let mut args = args.iter().map(|arg| arg.to_string_lossy()).take_while(|arg| arg != "--");
+    let mut said = None;
+    while let Some(arg) = args.next() {
+        match arg.strip_prefix("--color") {
+            Some("") => said = args.next().map(Cow::into_owned),
+            Some(rest) => said = rest.strip_prefix('=').map(str::to_owned).or(said),
+            None => {}
+        }
+    }
+    said.and_then(|word| Color::from_str(&word, false).ok()).unwrap_or_default()
 }
 
 /// Changes to the folder that `-C` names.

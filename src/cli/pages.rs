@@ -2,7 +2,7 @@
 
 use std::io;
 
-use clap::{Command, CommandFactory as _};
+use clap::Command;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
@@ -51,10 +51,8 @@ const ENVIRONMENT: &[(&str, &str)] = &[
 
 /// Returns the page of the command and of each of its subcommands, hidden ones left out.
 pub(super) fn all() -> Vec<Page> {
-    let mut root = super::Cli::command();
-    root.build();
     let mut pages = Vec::new();
-    add(&mut pages, &root, None);
+    add(&mut pages, &super::definition(), None);
     pages
 }
 

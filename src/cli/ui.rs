@@ -41,6 +41,8 @@ pub(super) struct Ui {
     out: anstream::AutoStream<io::StdoutLock<'static>>,
     err: anstream::AutoStream<io::StderrLock<'static>>,
     progress_shown: bool,
+    /// Whether who reads stdout has had enough.
+    is_closed: bool,
 }
 
 struct Held {
@@ -82,6 +84,7 @@ impl Ui {
             out,
             err,
             progress_shown: false,
+            is_closed: false,
         }
     }
 
@@ -96,7 +99,7 @@ impl Ui {
     ///
     /// # Errors
     ///
-    /// If stdout is closed.
+    /// If stdout cannot be written to, other than because it was closed.
     pub(super) fn finish(&mut self) -> Result<(), CliError> {
         let Some(held) = self.held.take() else { return Ok(()) };
         let is_long = self.size.is_some_and(|size| pager::is_long(&held.text, size));
@@ -110,7 +113,29 @@ impl Ui {
         if is_long && pager::show(&held.pager, text) {
             return Ok(());
         }
-        self.out.write_all(text.as_bytes()).map_err(Into::into)
+        let written = self.out.write_all(text.as_bytes());
+        self.told(written)
+    }
+
+    /// Makes a closed stdout a silent end of what is said, and of nothing else: what is left to do is
+    /// done, and the exit code is as it would have been.
+    fn told(&mut self, written: io::Result<()>) -> Result<(), CliError> {
+        match written {
+            Err(err) if err.kind() == io::ErrorKind::BrokenPipe => {
+                self.is_closed = true;
+                Ok(())
+            }
+            written => written.map_err(Into::into),
+        }
+    }
+
+    pub(super) fn stderr_has_colors(&self) -> bool {
+        self.err.current_choice() != anstream::ColorChoice::Never
+    }
+
+    /// Whether stdout was closed before all was said.
+    pub(super) fn is_closed(&self) -> bool {
+        self.is_closed
     }
 
     /// Returns `text` as it is shown: nothing that a terminal would obey, in signs that it can show.
@@ -123,7 +148,7 @@ impl Ui {
     ///
     /// # Errors
     ///
-    /// If stdout is closed.
+    /// If stdout cannot be written to, other than because it was closed.
     pub(super) fn line(&mut self, line: impl Display) -> Result<(), CliError> {
         self.end_progress();
         let line = self.shown(&line.to_string());
@@ -131,14 +156,18 @@ impl Ui {
             held.text.extend([line.as_str(), "\n"]);
             return Ok(());
         }
-        writeln!(self.out, "{line}").map_err(Into::into)
+        if self.is_closed {
+            return Ok(());
+        }
+        let written = writeln!(self.out, "{line}");
+        self.told(written)
     }
 
     /// Writes a table, on a terminal no wider than that.
     ///
     /// # Errors
     ///
-    /// If stdout is closed.
+    /// If stdout cannot be written to, other than because it was closed.
     pub(super) fn table(&mut self, table: &Table) -> Result<(), CliError> {
         let columns = self.size.map(|size| size.columns);
         table.lines_within(columns).into_iter().try_for_each(|line| self.line(line))
@@ -148,12 +177,12 @@ impl Ui {
     ///
     /// # Errors
     ///
-    /// If stdout is closed.
+    /// If stdout cannot be written to, other than because it was closed.
     pub(super) fn verbatim(&mut self, text: &str) -> Result<(), CliError> {
         self.end_progress();
         let mut out = io::stdout().lock();
-        out.write_all(text.as_bytes())?;
-        out.flush().map_err(Into::into)
+        let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        self.told(written)
     }
 
     /// Writes a JSON document in one line. What a terminal would obey is escaped, which changes nothing
@@ -161,14 +190,17 @@ impl Ui {
     ///
     /// # Errors
     ///
-    /// If stdout is closed.
+    /// If stdout cannot be written to, other than because it was closed.
     pub(super) fn json(&mut self, document: &impl Serialize) -> Result<(), CliError> {
         self.end_progress();
+        if self.is_closed {
+            return Ok(());
+        }
         // JSON holds no colours, so it need not be searched for them.
         let mut out = BufWriter::with_capacity(64 * 1024, io::stdout().lock());
-        write_json(&mut out, document)?;
-        out.write_all(b"\n")?;
-        out.flush().map_err(Into::into)
+        let written = write_json(&mut out, document).and_then(|()| out.write_all(b"\n"));
+        let written = written.and_then(|()| out.flush());
+        self.told(written)
     }
 
     /// Writes what is worth knowing beside the result.

@@ -659,11 +659,7 @@ fn without_times() -> insta::internals::SettingsBindDropGuard {
 
 fn add_gate(a: &Place<'_>) {
     a.write("scripts/ci/lib.sh", "judge() { test ! -e broken; }\n");
-    a.write("scripts/ci/test.sh", "#!/bin/sh\n. \"$(dirname \"$0\")/lib.sh\"\necho judging\njudge\n");
-    a.git(&["add", "--all"]);
-    a.git(&["update-index", "--chmod=+x", "scripts/ci/test.sh"]);
-    a.git(&["commit", "--quiet", "-m", "ci: a gate"]);
-    a.git(&["push", "--quiet"]);
+    a.commit_gate("test.sh", "#!/bin/sh\n. \"$(dirname \"$0\")/lib.sh\"\necho judging\njudge\n");
 }
 
 #[test]

@@ -163,14 +163,10 @@ fn v1_consent_is_read_and_kept() {
     let world = World::new();
     let a = world.clone("a");
     a.write("scripts/ci/lib.sh", "say() { echo \"$@\"; }\n");
-    a.write(
-        "scripts/ci/test.sh",
+    a.commit_gate(
+        "test.sh",
         "#!/bin/sh\n. \"$(dirname \"$0\")/lib.sh\"\nsay tests in $(pwd)\ntest -f ok.txt\n",
     );
-    a.git(&["add", "--all"]);
-    a.git(&["update-index", "--chmod=+x", "scripts/ci/test.sh"]);
-    a.git(&["commit", "--quiet", "-m", "ci: gates"]);
-    a.git(&["push", "--quiet", "origin", "HEAD"]);
     a.write(".git/godzilla/trust.json", CONSENT);
     assert_eq!(a.json(&["trust"])["trusted"], true);
 

@@ -9,23 +9,10 @@ use crate::support::{BIN, Place, Shown, World, run};
 
 const NAME: &str = "0001-add-a-login";
 
-/// Commits a gate to `main` and pushes it.
-fn gate(a: &Place<'_>, file: &str, script: &str) {
-    executable(a, &format!("scripts/ci/{file}"), script);
-    a.git(&["add", "--all"]);
-    a.git(&["commit", "--quiet", "-m", "ci: a gate"]);
-    a.git(&["push", "--quiet", "origin", "HEAD"]);
-}
-
-fn executable(place: &Place<'_>, file: &str, script: &str) {
-    place.write(file, script);
-    fs::set_permissions(place.path.join(file), fs::Permissions::from_mode(0o755)).unwrap();
-}
-
 /// A clone with a gate and a planned protocol of two steps; its gate is agreed to.
 fn judged_by<'w>(world: &'w World, script: &str) -> (Place<'w>, Place<'w>) {
     let a = world.clone("a");
-    gate(&a, "test.sh", script);
+    a.commit_gate("test.sh", script);
     a.plan("Add a login", &["The form", "The API"]);
     a.godzilla_ok(&["trust", "-p", "1", "--yes"]);
     (a, world.place(&format!("a/worktrees/{NAME}")))
@@ -44,7 +31,7 @@ fn a_branch_does_not_choose_its_judges() {
     let world = World::new();
     let a = world.clone("a");
     a.write("scripts/ci/lib.sh", "judge() { echo the base judges; test -e ok; }\n");
-    gate(&a, "test.sh", "#!/bin/sh\n. \"$(dirname \"$0\")/lib.sh\"\njudge\n");
+    a.commit_gate("test.sh", "#!/bin/sh\n. \"$(dirname \"$0\")/lib.sh\"\njudge\n");
     let work = a.plan("Add a login", &["The form"]);
     let untrusted = qa(&work, &[]);
     assert_eq!(untrusted.code, Some(5), "{untrusted}");
@@ -53,8 +40,8 @@ fn a_branch_does_not_choose_its_judges() {
     work.godzilla_ok(&["trust", "--yes"]);
 
     work.write("scripts/ci/lib.sh", "judge() { echo the branch judges; }\n");
-    executable(&work, "scripts/ci/test.sh", "#!/bin/sh\necho replaced\n");
-    executable(&work, "scripts/ci/lint.sh", "#!/bin/sh\necho added\n");
+    work.write_executable("scripts/ci/test.sh", "#!/bin/sh\necho replaced\n");
+    work.write_executable("scripts/ci/lint.sh", "#!/bin/sh\necho added\n");
     work.git(&["add", "--all"]);
     work.git(&["commit", "--quiet", "-m", "ci: nicer gates"]);
     let judged = qa(&work, &["--json"]);
@@ -81,7 +68,7 @@ fn a_branch_does_not_choose_its_judges() {
     assert_eq!(qa(&b, &[]).code, Some(0));
 
     // What the branch does to them afterwards is not what was accepted.
-    executable(&work, "scripts/ci/lint.sh", "#!/bin/sh\nexit 1\n");
+    work.write_executable("scripts/ci/lint.sh", "#!/bin/sh\nexit 1\n");
     work.git(&["commit", "--quiet", "-am", "ci: stricter"]);
     let judged = qa(&work, &["--json"]);
     assert_eq!(judged.code, Some(0), "{judged}");
@@ -99,8 +86,8 @@ fn consent_is_to_bytes_modes_and_links() {
     assert_eq!(agreed["trusted"], true);
     assert_eq!(a.godzilla(&["trust"]).code, Some(0), "the base has the same ones");
     for (what, change) in [
-        ("bytes", Box::new(|| gate(&a, "test.sh", "#!/bin/sh\nexit 1\n")) as Box<dyn Fn()>),
-        ("a file that could be sourced", Box::new(|| gate(&a, "lib.sh", "x=1\n"))),
+        ("bytes", Box::new(|| a.commit_gate("test.sh", "#!/bin/sh\nexit 1\n")) as Box<dyn Fn()>),
+        ("a file that could be sourced", Box::new(|| a.commit_gate("lib.sh", "x=1\n"))),
         (
             "a mode",
             Box::new(|| {
@@ -140,7 +127,7 @@ fn consent_is_to_bytes_modes_and_links() {
 fn a_folder_that_reaches_out_of_itself_is_not_run() {
     let world = World::new();
     let a = world.clone("a");
-    gate(&a, "test.sh", "#!/bin/sh\nexit 0\n");
+    a.commit_gate("test.sh", "#!/bin/sh\nexit 0\n");
     std::os::unix::fs::symlink("../../outside.sh", a.path.join("scripts/ci/lint.sh")).unwrap();
     a.git(&["add", "--all"]);
     a.git(&["commit", "--quiet", "-m", "ci: a link"]);
@@ -244,7 +231,7 @@ fn no_gate_and_no_gate_that_starts_never_pass() {
     assert!(none.stdout.contains("no gate judges"), "{none}");
 
     a.write("scripts/ci/lint.sh", "#!/bin/sh\nexit 0\n");
-    gate(&a, "test.sh", "#!/no/such/shell\n");
+    a.commit_gate("test.sh", "#!/no/such/shell\n");
     let work = a.plan("Fix the till", &["The drawer"]);
     a.godzilla_ok(&["trust", "-p", "2", "--yes"]);
     let broken = qa(&work, &["--json"]);
@@ -386,7 +373,7 @@ fn what_is_agreed_to_is_shown_whole() {
     let world = World::new();
     let a = world.clone("a");
     a.write(".gitattributes", "*.sh -diff\n");
-    gate(&a, "test.sh", "#!/bin/sh\n: run \u{1b}]; touch pwned; exit 0 #\u{0}\necho \u{202e}ok\n");
+    a.commit_gate("test.sh", "#!/bin/sh\n: run \u{1b}]; touch pwned; exit 0 #\u{0}\necho \u{202e}ok\n");
     a.write("scripts/ci/li\u{200b}b.sh", "x=1\n");
     a.git(&["add", "--all"]);
     a.git(&["commit", "--quiet", "-m", "ci: more"]);
@@ -421,8 +408,8 @@ fn a_gate_that_changes_another_gate_proves_nothing() {
     let a = world.clone("a");
     let rewrite = "#!/bin/sh\nfor x in \"$(git rev-parse --path-format=absolute --git-common-dir)\"/godzilla/.godzilla-draft-gates-*/gates/*; do\n\
                    printf '#!/bin/sh\\nexit 0\\n' >\"$x\"\ndone\n";
-    executable(&a, "scripts/ci/lint.sh", rewrite);
-    gate(&a, "test.sh", "#!/bin/sh\nexit 1\n");
+    a.write_executable("scripts/ci/lint.sh", rewrite);
+    a.commit_gate("test.sh", "#!/bin/sh\nexit 1\n");
     let work = a.plan("Add a login", &["The form"]);
     a.godzilla_ok(&["trust", "-p", "1", "--yes"]);
     let judged = qa(&work, &["--json"]);

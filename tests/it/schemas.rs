@@ -139,11 +139,7 @@ fn gates_and_trust() {
         document
     };
     assert_eq!(qa("1")["result"], "no_gate");
-    a.write("scripts/ci/test.sh", "#!/bin/sh\necho hello\nexit $(cat exit 2>/dev/null || echo 0)\n");
-    a.git(&["add", "--all"]);
-    a.git(&["update-index", "--chmod=+x", "scripts/ci/test.sh"]);
-    a.git(&["commit", "--quiet", "-m", "ci: a gate"]);
-    a.git(&["push", "--quiet"]);
+    a.commit_gate("test.sh", "#!/bin/sh\necho hello\nexit $(cat exit 2>/dev/null || echo 0)\n");
     let work = a.plan("Add a login page", &["The form"]);
     check(&a, "error.v1", &["qa", "1", "-p", "2"]);
     check(&a, "trust.v1", &["trust", "--show"]);

@@ -5,7 +5,6 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::CommandFactory as _;
 use serde_json::json;
 
 use super::home;
@@ -179,8 +178,7 @@ fn answer(
 /// Answers the scripts; whatever goes wrong, there is just nothing to offer.
 pub(in crate::cli) fn complete(ui: &mut Ui, args: &CompleteArgs) -> Result<ExitCode, CliError> {
     let words: Vec<String> = args.words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-    let mut root = crate::cli::Cli::command();
-    root.build();
+    let root = crate::cli::definition();
     let typed = Typed::new(&root, &words);
     if let Some(dir) = typed.value("directory") {
         // A folder that is not there holds no names.

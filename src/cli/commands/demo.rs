@@ -26,14 +26,14 @@ pub(in crate::cli) struct Args {
 pub(in crate::cli) fn run(ui: &mut Ui, args: Args) -> Result<ExitCode, CliError> {
     let program = env::current_exe().unwrap_or_else(|| PathBuf::from("git-godzilla"));
     let request = Request { program, keep: args.keep };
-    let mut closed = None;
+    let mut untold = None;
     let played = demo::demo(&request, &mut |told| {
-        if !ui.json && closed.is_none() {
-            closed = tell(ui, told).err();
+        if !ui.json && untold.is_none() {
+            untold = tell(ui, told).err();
         }
     });
-    let played = match (played, closed) {
-        (_, Some(closed)) => return Err(closed),
+    let played = match (played, untold) {
+        (_, Some(untold)) => return Err(untold),
         (Err(err), None) => {
             if let Error::Step { output, .. } = &err {
                 for line in output.lines() {

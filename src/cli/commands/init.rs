@@ -56,10 +56,11 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
         && !args.dry_run
         && !ui.json
         && std::io::stdin().is_terminal()
+        && std::io::stderr().is_terminal()
         && ctx.repo.clone_label().is_none();
     if asks {
         print(ui, &ctx, &init::init(&ctx, &request(true))?, true)?;
-        if !confirmed()? {
+        if ui.is_closed() || !confirmed()? {
             ui.note("nothing was changed");
             return Ok(ExitCode::from(4));
         }

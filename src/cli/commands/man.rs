@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::CommandFactory as _;
 use serde_json::{Value, json};
 
 use super::home;
@@ -97,8 +96,7 @@ fn show(ui: &mut Ui, page: &Page, words: &[String]) -> Result<ExitCode, CliError
             Err(CliError::new(Exit::Program, "man.failed", message).hint(hint.replace("  ", " ")))
         }
         Err(err) if err.kind() == io::ErrorKind::NotFound => {
-            let mut command = crate::cli::Cli::command();
-            command.build();
+            let mut command = crate::cli::definition();
             for word in words {
                 command = command.find_subcommand(word).cloned().unwrap_or(command);
             }

@@ -69,9 +69,10 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
     said(ui, &proposal, true, "agreed")
 }
 
-/// Asks on a terminal; nobody there says no.
+/// Asks on a terminal. Nobody there is a no, and so is not having seen what it is about.
 fn asked(ui: &mut Ui) -> bool {
-    if ui.json || !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+    let is_there = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+    if ui.json || ui.is_closed() || !is_there {
         return false;
     }
     ui.note(format!("{} Type yes to let exactly these files run in this clone:", styled(BOLD, "?")));

@@ -289,11 +289,7 @@ fn is_undone(world: &World) -> bool {
 /// Planned on a base with a gate.
 fn gated(world: &World) {
     let a = world.clone("a");
-    a.write("scripts/ci/test", "#!/bin/sh\nexit 0\n");
-    a.git(&["add", "--all"]);
-    a.git(&["update-index", "--chmod=+x", "scripts/ci/test"]);
-    a.git(&["commit", "--quiet", "-m", "ci: a gate"]);
-    a.git(&["push", "--quiet", "origin", "HEAD"]);
+    a.commit_gate("test", "#!/bin/sh\nexit 0\n");
     a.plan("Add a login", &["The form"]);
 }
 
@@ -321,11 +317,7 @@ fn die(world: &World, point: &str, args: &[&str]) {
 }
 
 fn hook(place: &Place<'_>, event: &str, text: &str) {
-    use std::os::unix::fs::PermissionsExt as _;
-
-    let path = place.path.join(".git/hooks").join(event);
-    place.write(&format!(".git/hooks/{event}"), text);
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    place.write_executable(&format!(".git/hooks/{event}"), text);
 }
 
 /// Names and texts of the hooks that are there.

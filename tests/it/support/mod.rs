@@ -1,6 +1,7 @@
 //! A world that nothing outside the test can influence: a bare remote, clones with real hooks, and
 //! the program as a person runs it.
 
+pub(crate) mod bounded;
 pub(crate) mod terminal;
 
 use std::ffi::OsStr;
@@ -217,6 +218,23 @@ impl Place<'_> {
         let path = self.path.join(file);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
+    }
+
+    /// As [`Self::write`], for what is to be run.
+    pub(crate) fn write_executable(&self, file: &str, text: &str) {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        self.write(file, text);
+        std::fs::set_permissions(self.path.join(file), std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    /// Commits a gate, with whatever else is there, and pushes it.
+    #[track_caller]
+    pub(crate) fn commit_gate(&self, file: &str, script: &str) {
+        self.write_executable(&format!("scripts/ci/{file}"), script);
+        self.git(&["add", "--all"]);
+        self.git(&["commit", "--quiet", "-m", "ci: a gate"]);
+        self.git(&["push", "--quiet", "origin", "HEAD"]);
     }
 
     pub(crate) fn read(&self, file: &str) -> String {

@@ -159,11 +159,7 @@ fn another_clone_that_saw_the_same_commit_does_not_repeat_it_either() {
 fn a_verdict_does_not_repeat_it_and_a_new_one_does() {
     let world = World::new();
     let a = world.clone("a");
-    a.write("scripts/ci/test", "#!/bin/sh\nexit 0\n");
-    a.git(&["add", "--all"]);
-    a.git(&["update-index", "--chmod=+x", "scripts/ci/test"]);
-    a.git(&["commit", "--quiet", "-m", "ci: a gate"]);
-    a.git(&["push", "--quiet"]);
+    a.commit_gate("test", "#!/bin/sh\nexit 0\n");
     let work = planned(&a, &["--qa", "full"]);
     work.commit("a.txt", "feat: a");
     work.godzilla_ok(&["done", "1"]);

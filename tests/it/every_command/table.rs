@@ -1,0 +1,245 @@
+//! What every command answers in every place, as the surface promises it.
+
+use self::Ends::{Answers as A, Fails as E};
+use super::places::At;
+
+/// A command.
+pub(super) struct Row {
+    /// As it is typed, as in `hooks install`.
+    pub(super) command: &'static str,
+    pub(super) says: Says,
+    /// Whether it may change what a later run sees.
+    pub(super) writes: bool,
+    pub(super) runs: &'static [Run],
+}
+
+/// What stdout holds under `--json`.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Says {
+    /// One document, of one of these schemas.
+    Document(&'static [&'static str]),
+    /// A document a line.
+    Lines(&'static [&'static str]),
+    /// Nothing: git is who calls it, and takes no answer.
+    Nothing,
+    /// What the scripts of shells understand, with `--json` as well.
+    Words,
+}
+
+/// Arguments, and how the command ends with them in each of [`At::ALL`].
+pub(super) struct Run {
+    pub(super) args: &'static [&'static str],
+    pub(super) ends: [Ends; 4],
+}
+
+/// An exit code, and what kind of document comes with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ends {
+    /// With the command's own answer.
+    Answers(i32),
+    /// With an error.
+    Fails(i32),
+}
+
+impl Run {
+    pub(super) fn ends_at(&self, at: At) -> Ends {
+        self.ends[At::ALL.iter().position(|known| *known == at).unwrap()]
+    }
+}
+
+impl Ends {
+    pub(super) fn code(self) -> i32 {
+        let (A(code) | E(code)) = self;
+        code
+    }
+}
+
+const fn run(args: &'static [&'static str], ends: [Ends; 4]) -> Run {
+    Run { args, ends }
+}
+
+const fn reads(command: &'static str, schema: &'static [&'static str], runs: &'static [Run]) -> Row {
+    Row { command, says: Says::Document(schema), writes: false, runs }
+}
+
+const fn writes(command: &'static str, schema: &'static [&'static str], runs: &'static [Run]) -> Row {
+    Row { command, says: Says::Document(schema), writes: true, runs }
+}
+
+/// For what asks nothing of the repository.
+const ANYWHERE: [Ends; 4] = [A(0); 4];
+const MISTYPED: [Ends; 4] = [E(2); 4];
+/// For what is to be had of any repository.
+const OF_ANY: [Ends; 4] = [A(0), A(0), A(0), E(4)];
+/// For what can be read: about the protocol of the current branch, about one that the used clone has,
+/// about one that nobody has.
+const CURRENT: [Ends; 4] = [A(0), E(2), E(2), E(4)];
+const NAMED: [Ends; 4] = [A(0), E(3), E(3), E(4)];
+const UNKNOWN: [Ends; 4] = [E(3), E(3), E(3), E(4)];
+/// The same for what is done, which takes an `init`.
+const DO_CURRENT: [Ends; 4] = [A(0), E(2), E(4), E(4)];
+const DO_NAMED: [Ends; 4] = [A(0), E(3), E(4), E(4)];
+const DO_UNKNOWN: [Ends; 4] = [E(3), E(3), E(4), E(4)];
+/// For what the step that is worked on does not stand for.
+const UNFIT: [Ends; 4] = [E(4), E(2), E(4), E(4)];
+const NO_STEP: [Ends; 4] = [E(3), E(2), E(4), E(4)];
+const REFUSED: [Ends; 4] = [E(4); 4];
+/// For what only the used clone has.
+const THERE: [Ends; 4] = [A(0), E(4), E(4), E(4)];
+
+const TRANSITION: &[&str] = &["transition.v1"];
+const HOOKS: &[&str] = &["hooks.v1"];
+const UNDO: &[&str] = &["undo.v1"];
+
+pub(super) static ROWS: &[Row] = &[
+    writes(
+        "init",
+        &["init.v1"],
+        &[
+            run(&[], OF_ANY),
+            run(&["--dry-run"], OF_ANY),
+            run(&["--init-if-needed"], ANYWHERE),
+            run(&["--remote", "elsewhere"], UNKNOWN),
+        ],
+    ),
+    writes(
+        "plan",
+        &["plan.v1"],
+        &[
+            run(&["Another one", "--step", "One"], [A(0), A(0), E(4), E(4)]),
+            run(&["Another one", "--dry-run"], OF_ANY),
+            run(&["Another one", "--from", "missing.md"], [E(3); 4]),
+            run(&["Another one", "--qa", "much"], MISTYPED),
+            run(&["Another one", "--base", "no-such-branch"], REFUSED),
+            run(&[], MISTYPED),
+        ],
+    ),
+    reads("list", &["list.v1"], &[run(&[], OF_ANY), run(&["--open"], OF_ANY), run(&["more"], MISTYPED)]),
+    reads("status", &["protocol.v1", "status.v1"], &[run(&[], OF_ANY), run(&["--all"], OF_ANY)]),
+    reads("show", &["protocol.v1"], &[run(&[], CURRENT), run(&["3"], NAMED), run(&["77"], UNKNOWN)]),
+    Row {
+        command: "log",
+        says: Says::Lines(&["event.v1", "op.v1"]),
+        writes: false,
+        runs: &[
+            run(&[], CURRENT),
+            run(&["3", "--all"], NAMED),
+            run(&["--op"], OF_ANY),
+            run(&["77"], UNKNOWN),
+            run(&["--op", "--all"], MISTYPED),
+        ],
+    },
+    reads("ready", &["ready.v1"], &[run(&[], OF_ANY), run(&["-p", "1"], NAMED), run(&["-p", "77"], UNKNOWN)]),
+    reads(
+        "explain",
+        &["explain.v1"],
+        &[run(&[], CURRENT), run(&["3"], NAMED), run(&["--step", "9"], [E(3), E(2), E(2), E(4)])],
+    ),
+    writes(
+        "start",
+        TRANSITION,
+        &[run(&[], DO_CURRENT), run(&["2"], UNFIT), run(&["9"], NO_STEP), run(&["-p", "77"], DO_UNKNOWN)],
+    ),
+    writes("done", TRANSITION, &[run(&[], DO_CURRENT), run(&["9"], NO_STEP)]),
+    writes("next", TRANSITION, &[run(&["-p", "6"], DO_NAMED), run(&[], UNFIT)]),
+    writes("block", TRANSITION, &[run(&["--reason", "no key"], DO_CURRENT), run(&["9"], NO_STEP)]),
+    writes("unblock", TRANSITION, &[run(&["-p", "3"], DO_NAMED), run(&[], UNFIT)]),
+    writes("skip", TRANSITION, &[run(&["--reason", "not needed"], DO_CURRENT), run(&[], MISTYPED)]),
+    writes("approve", TRANSITION, &[run(&["-p", "5"], DO_NAMED), run(&[], UNFIT)]),
+    writes("retry", TRANSITION, &[run(&["-p", "3"], DO_NAMED), run(&[], UNFIT)]),
+    writes("pause", TRANSITION, &[run(&[], DO_CURRENT), run(&["77"], DO_UNKNOWN)]),
+    writes("resume", TRANSITION, &[run(&["4"], DO_NAMED), run(&["77"], DO_UNKNOWN)]),
+    writes("cancel", TRANSITION, &[run(&[], DO_CURRENT), run(&["77"], DO_UNKNOWN)]),
+    writes(
+        "complete",
+        TRANSITION,
+        &[
+            run(&["--unmerged", "--reason", "an experiment"], DO_CURRENT),
+            run(&["--unmerged"], MISTYPED),
+            run(&[], REFUSED),
+        ],
+    ),
+    writes(
+        "comment",
+        TRANSITION,
+        &[run(&["a note"], DO_CURRENT), run(&["a note", "9"], NO_STEP), run(&[], MISTYPED)],
+    ),
+    writes("undo", UNDO, &[run(&[], THERE), run(&["--dry-run"], THERE), run(&["no-such-one"], DO_UNKNOWN)]),
+    writes("redo", UNDO, &[run(&[], THERE), run(&["--dry-run"], THERE), run(&["no-such-one"], DO_UNKNOWN)]),
+    writes(
+        "qa",
+        &["qa.v1"],
+        &[run(&[], DO_CURRENT), run(&["-p", "2"], [A(1), E(3), E(4), E(4)]), run(&["9"], NO_STEP)],
+    ),
+    writes(
+        "trust",
+        &["trust.v1"],
+        &[
+            run(&["--yes", "-p", "2"], DO_NAMED),
+            run(&["--yes"], THERE),
+            run(&["--show"], THERE),
+            run(&["--gates", "-p", "2"], [E(5), E(3), E(4), E(4)]),
+            run(&["--revoke"], OF_ANY),
+        ],
+    ),
+    writes(
+        "ci-report",
+        &["ci-report.v1"],
+        &[
+            run(&["success", "--job", "test"], OF_ANY),
+            run(&["--job", "test", "--", "sh", "-c", "exit 3"], [A(3), A(3), A(3), E(4)]),
+            run(&["--job", "test"], [E(2), E(2), E(2), E(4)]),
+            run(&["marvellous", "--job", "test"], [E(2), E(2), E(2), E(4)]),
+        ],
+    ),
+    writes("sync", &["sync.v1"], &[run(&[], [A(0), A(0), E(4), E(4)]), run(&["elsewhere"], DO_UNKNOWN)]),
+    writes("hooks install", HOOKS, &[run(&[], OF_ANY), run(&["more"], MISTYPED)]),
+    writes("hooks uninstall", HOOKS, &[run(&[], OF_ANY), run(&["more"], MISTYPED)]),
+    reads("hooks status", HOOKS, &[run(&[], OF_ANY), run(&["more"], MISTYPED)]),
+    // Those that read their standard input would wait for git to end it.
+    Row {
+        command: "hook",
+        says: Says::Nothing,
+        writes: true,
+        runs: &[run(&["post-commit"], ANYWHERE), run(&["no-such-hook"], ANYWHERE)],
+    },
+    writes("notes rebuild", &["notes.v1"], &[run(&[], OF_ANY), run(&["more"], MISTYPED)]),
+    reads(
+        "config show",
+        &["config.v1"],
+        &[run(&[], OF_ANY), run(&["--origin"], OF_ANY), run(&["more"], MISTYPED)],
+    ),
+    writes("doctor", &["doctor.v1"], &[run(&[], OF_ANY), run(&["--fix"], OF_ANY), run(&["more"], MISTYPED)]),
+    writes("demo", &["demo.v1"], &[run(&["--keep", ".."], REFUSED), run(&["more"], MISTYPED)]),
+    writes(
+        "completions",
+        &["completions.v1"],
+        &[
+            run(&["bash"], ANYWHERE),
+            run(&["zsh", "--install"], ANYWHERE),
+            run(&["fish", "--uninstall"], ANYWHERE),
+            run(&[], MISTYPED),
+            run(&["tcsh"], MISTYPED),
+        ],
+    ),
+    writes(
+        "man",
+        &["man.v1"],
+        &[
+            run(&[], ANYWHERE),
+            run(&["hooks", "install", "--print"], ANYWHERE),
+            run(&["--install"], ANYWHERE),
+            run(&["--uninstall"], ANYWHERE),
+            run(&["no-such-command"], [E(3); 4]),
+        ],
+    ),
+    Row {
+        command: "__complete",
+        says: Says::Words,
+        writes: false,
+        runs: &[run(&["--", "sh"], ANYWHERE), run(&["--", "show", ""], ANYWHERE)],
+    },
+];
+
+/// The whole play takes seconds, so it is not played everywhere.
+pub(super) static DEMO: Row = writes("demo", &["demo.v1"], &[run(&[], ANYWHERE)]);
