@@ -165,6 +165,7 @@ impl Content {
         match String::from_utf8(bytes) {
             Ok(text) => {
                 let whole = Arc::new(text);
+                self.lines.reserve(memchr::memchr_iter(b'\n', whole.as_bytes()).count());
                 let mut decoder = Decoder::new(common);
                 for range in line_ranges(whole.as_bytes()) {
                     let decoded = decoder.decode(&whole[range.clone()]);

@@ -9,6 +9,7 @@ mod moves;
 mod notes;
 mod objects;
 mod open;
+mod packs;
 mod patches;
 mod probe;
 mod refs;
@@ -76,8 +77,7 @@ pub struct Identity {
 /// An open repository.
 pub struct Repo {
     gix: gix::Repository,
-    /// Made when the first object is read from a pack.
-    packs: std::cell::OnceCell<gix::OdbHandle>,
+    packs: packs::Packs,
     git_dir: PathBuf,
     common_dir: PathBuf,
     work_dir: Option<PathBuf>,

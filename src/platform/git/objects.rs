@@ -3,7 +3,6 @@
 use gix::bstr::{BString, ByteSlice as _};
 use gix::objs::tree::EntryKind;
 use gix::objs::{Exists as _, Kind, WriteTo as _};
-use gix::odb::pack::cache::lru::MemoryCappedHashmap;
 
 use super::loose::Looked;
 use super::{Error, Identity, Repo, from_gix, to_gix};
@@ -12,10 +11,6 @@ use crate::platform::{clock, env, fail};
 
 /// What is larger than this is not read: 256 lines of 64 KiB, our largest blob, are 16 MiB.
 pub(super) const MAX_OBJECT: u64 = 32 * 1024 * 1024;
-
-/// How many bytes of objects are kept to apply the deltas of others to: git packs the segments of
-/// streams as deltas of each other.
-const DELTA_BASES: usize = 6 * 1024 * 1024;
 
 /// One entry of a tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,40 +76,19 @@ impl Repo {
 
     fn read_unseen(&self, oid: Oid, kind: Kind) -> Result<Vec<u8>, Error> {
         let wrong = |found: Kind| Error::Damaged(format!("object {oid} is a {found}, not a {kind}"));
-        let unreadable =
-            |why: &dyn std::fmt::Display| Error::Damaged(format!("object {oid} cannot be read: {why}"));
+        let unreadable = |why: String| Error::Damaged(format!("object {oid} cannot be read: {why}"));
         let id = to_gix(oid);
         match self.read_loose(&id, MAX_OBJECT) {
             Looked::Found(found, bytes) if found == kind => return Ok(bytes),
             Looked::Found(found, _) => return Err(wrong(found)),
             Looked::Elsewhere => (),
         }
-        let mut buf = Vec::new();
-        let found = gix::odb::pack::Find::try_find(&**self.packs(), &id, &mut buf);
-        let found = found.map_err(|err| unreadable(&err))?;
-        let Some((found, place)) = found.map(|(data, place)| (data.kind, place)) else {
-            return Err(Error::Missing(oid));
-        };
-        // Outside a pack gix may have read a damaged file: it does not look at the checksum.
-        if place.is_none() && gix::objs::compute_hash(id.kind(), found, &buf).ok() != Some(id) {
-            return Err(unreadable(&"its file is damaged"));
-        }
+        let (found, bytes) = self.read_packed(&id).map_err(unreadable)?.ok_or(Error::Missing(oid))?;
         if found != kind {
             return Err(wrong(found));
         }
-        self.keep_small(&id, kind, &buf);
-        Ok(buf)
-    }
-
-    /// Returns what reads packs: each object of ours is read once, so that none but the bases of deltas
-    /// are worth keeping.
-    fn packs(&self) -> &gix::OdbHandle {
-        self.packs.get_or_init(|| {
-            let mut packs = self.gix.objects.clone();
-            packs.unset_object_cache();
-            packs.set_pack_cache(|| Box::new(MemoryCappedHashmap::new(DELTA_BASES)));
-            packs
-        })
+        self.keep_small(&id, kind, &bytes);
+        Ok(bytes)
     }
 
     /// Returns the bytes of a blob.

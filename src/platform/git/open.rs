@@ -86,7 +86,7 @@ impl Repo {
         let work_dir = repo.workdir().map(absolute);
         Ok(Self {
             gix: repo,
-            packs: std::cell::OnceCell::new(),
+            packs: super::packs::Packs::default(),
             git_dir,
             common_dir,
             work_dir,
