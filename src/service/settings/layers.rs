@@ -221,7 +221,9 @@ impl Layers {
         let distance = |candidate: &String| strsim::damerau_levenshtein(candidate, name);
         let nearest = known.iter().filter(|_| name.len() < 100).map(|known| (distance(known), known)).min();
         let hint = match nearest {
-            Some((distance, nearest)) if distance <= name.len() / 3 => format!("; did you mean `{nearest}`?"),
+            Some((distance, nearest)) if distance <= name.len() / 3 => {
+                format!("; did you mean `{}`?", shown(nearest))
+            }
             _ => String::new(),
         };
         self.warn(format!("`{}` in {place} is no setting{hint}", shown(name)));
