@@ -10,6 +10,7 @@ mod notes;
 mod objects;
 mod open;
 mod packs;
+mod partial;
 mod patches;
 mod probe;
 mod refs;

@@ -115,7 +115,8 @@ impl Repo {
         Ok(result)
     }
 
-    /// Fetches `refspecs` of `remote`; with `prune`, tracking refs whose source is gone go too.
+    /// Fetches `refspecs` of `remote`; with `prune`, tracking refs whose source is gone go too. What a
+    /// partial clone leaves out of the commits that they name is fetched as well.
     ///
     /// # Errors
     ///
@@ -126,7 +127,7 @@ impl Repo {
         refspecs: &[String],
         prune: bool,
         how: Transport,
-        on_progress: impl FnMut(&str),
+        mut on_progress: impl FnMut(&str),
     ) -> Result<(), TransportError> {
         let mut git = self.transport_git(how);
         git.args([
@@ -136,27 +137,34 @@ impl Repo {
             "--no-auto-maintenance",
             "--recurse-submodules=no",
         ]);
-        git.arg("--progress").args(self.server_option(remote, UPLOAD));
+        git.arg("--progress").args(self.upload_option(remote));
         if prune {
             git.arg("--prune");
         }
         git.arg("--").arg(remote).args(refspecs);
         fail::point("fetch.send");
-        let output =
-            process::run(&mut git, None, how.limits(), on_progress).map_err(|err| silent(remote, err))?;
+        let output = process::run(&mut git, None, how.limits(), &mut on_progress)
+            .map_err(|err| silent(remote, err))?;
         fail::point("fetch.done");
-        if output.status.success() { Ok(()) } else { Err(classify(remote, &output.stderr)) }
+        if !output.status.success() {
+            return Err(classify(remote, &output.stderr));
+        }
+        self.fetch_left_out(remote, refspecs, how, on_progress)
     }
 
     /// Whether `remote` holds a branch; one that does not answer holds none.
     pub fn remote_has_branches(&self, remote: &str, how: Transport) -> bool {
         let mut git = self.transport_git(how);
-        git.args(["ls-remote", "--heads"]).args(self.server_option(remote, UPLOAD)).args(["--", remote]);
+        git.args(["ls-remote", "--heads"]).args(self.upload_option(remote)).args(["--", remote]);
         process::run(&mut git, None, how.limits(), |_| ())
             .is_ok_and(|output| output.status.success() && !output.stdout.is_empty())
     }
 
-    fn transport_git(&self, how: Transport) -> Command {
+    pub(super) fn upload_option(&self, remote: &str) -> Option<String> {
+        self.server_option(remote, UPLOAD)
+    }
+
+    pub(super) fn transport_git(&self, how: Transport) -> Command {
         let mut git = self.git_here(false);
         // Fetching and pushing reads no file of the work tree.
         let seconds = how.silence.as_secs().max(1).to_string();
@@ -193,7 +201,7 @@ impl Repo {
 }
 
 impl Transport {
-    fn limits(self) -> Limits {
+    pub(super) fn limits(self) -> Limits {
         Limits { silence: Some(self.silence), total: self.total, isolated: !self.may_ask }
     }
 }
@@ -218,7 +226,7 @@ fn parse_porcelain(stdout: &[u8], result: &mut PushResult) -> bool {
     told
 }
 
-fn silent(remote: &str, err: process::Error) -> TransportError {
+pub(super) fn silent(remote: &str, err: process::Error) -> TransportError {
     match err {
         process::Error::Silent { limit, .. } => TransportError::Unreachable {
             remote: remote.to_owned(),
@@ -228,7 +236,7 @@ fn silent(remote: &str, err: process::Error) -> TransportError {
     }
 }
 
-fn classify(remote: &str, stderr: &[u8]) -> TransportError {
+pub(super) fn classify(remote: &str, stderr: &[u8]) -> TransportError {
     const AUTH: &[&str] = &[
         "Authentication failed",
         "could not read Username",
