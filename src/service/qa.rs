@@ -104,7 +104,7 @@ pub fn qa(
     };
     let mut moved = Vec::new();
     if let Some(folder) = judges.folder.as_ref().filter(|_| !judges.gates.is_empty()) {
-        let agreed = Trust::load(&ctx.repo)?.pass(folder)?;
+        let agreed = Trust::load(&ctx.repo)?.pass(folder, judges.word, &name)?;
         verdict.gates = place.run(&Run { agreed, judges: &judges, name: &name, step: &step }, watch)?;
         result_of(&verdict.gates).clone_into(&mut verdict.result);
         moved.clone_from(&look.submodules);
