@@ -31,6 +31,7 @@ impl Stream {
 
 /// A command that recorded events.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is asked by itself")]
 pub struct Op {
     pub id: Ulid,
     /// When it began, in milliseconds since 1970.
