@@ -136,11 +136,11 @@ fn print(ui: &mut Ui, judged: &Judged) -> Result<(), CliError> {
         ui.line(format!("  {}", styled(CYAN, format!("git godzilla approve {step} -p {name}"))))?;
     }
     if !judged.unlike.is_empty() {
-        ui.line("  git takes these for committed, but a checkout gives other bytes (ends of lines, $Id$):")?;
+        ui.line("  of these a checkout gives other bytes than lie there (ends of lines, $Id$):")?;
         for path in judged.unlike.iter().take(10) {
             ui.line(format!("  {path}"))?;
         }
-        ui.line("  if nothing in them is to be kept, remove them and type: git checkout -- .")?;
+        ui.line("  once they are committed, remove them and type: git checkout -- .")?;
     }
     if !judged.rewritten.is_empty() {
         let some = judged.rewritten.iter().take(10).map(String::as_str).collect::<Vec<_>>().join(", ");

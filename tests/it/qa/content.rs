@@ -173,7 +173,7 @@ fn bytes_that_attributes_hide_are_seen() {
         assert!(trees.len() > 1, "{says}");
         let said = qa(&work, &[]);
         assert!(
-            said.stdout.contains("a checkout gives other bytes") && said.stdout.contains("  form"),
+            said.stdout.contains("of these a checkout gives other bytes") && said.stdout.contains("  form"),
             "{said}"
         );
     }
