@@ -83,7 +83,7 @@ impl Repo {
         let git = |args: &[&str], stdin: &[u8]| {
             let output = process::run(
                 self.private(draft.path()).env("GIT_INDEX_FILE", draft.path().join(name)).args(args),
-                Some(stdin),
+                Some(stdin).filter(|stdin| !stdin.is_empty()),
                 Limits::default(),
                 |_| (),
             )?;
