@@ -1,4 +1,5 @@
-//! `git-godzilla`, run as `git godzilla` or, through a link, as one of git's hooks.
+//! `git-godzilla`, run as `git godzilla` or, through a link, as one of git's hooks;
+//! gates are run through it as well.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -10,6 +11,11 @@ fn main() -> ExitCode {
     if let Some(event) = git_godzilla::hooks::event_of(Path::new(&program)) {
         let args: Vec<OsString> = args.collect();
         return git_godzilla::hooks::run_link(Path::new(&program), event, &args);
+    }
+    #[cfg(target_os = "linux")]
+    if git_godzilla::platform::keeper::is_called(Path::new(&program)) {
+        let args: Vec<OsString> = args.collect();
+        return git_godzilla::platform::keeper::keep(&args);
     }
     // What a shim calls, without the cost of parsing a command line.
     let args: Vec<OsString> = args.collect();

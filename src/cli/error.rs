@@ -6,7 +6,7 @@ use crate::domain::decide::RefusalKind;
 use crate::domain::event::Event;
 use crate::domain::id::{InvalidName, Ulid};
 use crate::domain::sentence;
-use crate::domain::undo::Refused;
+use crate::domain::undo::{By, Refused};
 use crate::platform::git::{self, OpenError, TransportError};
 use crate::service::demo;
 use crate::service::error::{Command, Error};
@@ -183,6 +183,19 @@ fn of_undo(refused: &Refused, of: Option<&Command>) -> CliError {
         Refused::NotUndone(_) => refuse("redo.not_undone").hint(format!("git godzilla undo {op}")),
         Refused::Idle(_) => refuse("undo.idle").hint("git godzilla log --op"),
         Refused::Unfit { .. } => refuse("redo.unfit"),
+        Refused::Overtaken(overtaken) => {
+            let because = match &overtaken.by {
+                Some(By::First(event)) => format!("; {} came first", built_on(std::slice::from_ref(event))),
+                Some(By::Undone(event)) => format!("; `{}` was undone", sentence::line(event)),
+                None => String::new(),
+            };
+            let line = sentence::line(&overtaken.event);
+            let message = format!("{message} (`{line}`){because}");
+            CliError::new(Exit::Refused, "undo.overtaken", message).hint(overtaken.older.map_or_else(
+                || "git godzilla log --op".to_owned(),
+                |older| format!("take back the one before: git godzilla undo {}", short(older)),
+            ))
+        }
         Refused::BuiltOn { op: own, built } => {
             let message = format!("{message}: {}", built_on(built));
             let err = CliError::new(Exit::Refused, "undo.built_on", message);

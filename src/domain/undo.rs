@@ -28,6 +28,8 @@ pub enum Refused {
     NotUndone(Ulid),
     /// Its events were rejected, so there is nothing to take back.
     Idle(Ulid),
+    /// It was to be taken back as the last command of a clone, and nothing of it counts.
+    Overtaken(Box<Overtaken>),
     /// These events, which count now, no longer would.
     BuiltOn {
         op: Ulid,
@@ -50,6 +52,7 @@ impl Refused {
             | Self::Plan { op, .. }
             | Self::BuiltOn { op, .. }
             | Self::Unfit { op, .. } => *op,
+            Self::Overtaken(overtaken) => overtaken.op,
         }
     }
 
@@ -63,6 +66,10 @@ impl Refused {
             Self::Already(_) => format!("{which} is taken back already"),
             Self::NotUndone(_) => format!("{which} is not taken back"),
             Self::Idle(_) => format!("nothing that {which} recorded counts"),
+            Self::Overtaken(overtaken) => {
+                let why = &overtaken.why;
+                format!("{which}, the last command of this clone, has no effect any more: {why}")
+            }
             Self::BuiltOn { .. } => format!("others rest on how {which} stands now"),
             Self::Unfit { why, .. } => format!("{which} does not fit any more: {why}"),
         }
@@ -76,6 +83,28 @@ impl fmt::Display for Refused {
 }
 
 impl std::error::Error for Refused {}
+
+/// Why nothing of a command counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Overtaken {
+    pub op: Ulid,
+    /// Its first event that was rejected.
+    pub event: Event,
+    pub why: String,
+    /// What others recorded that it does not fit to.
+    pub by: Option<By>,
+    /// The last command of the clone of which something counts.
+    pub older: Option<Ulid>,
+}
+
+/// What left nothing of a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum By {
+    /// This came first.
+    First(Event),
+    /// This was taken back.
+    Undone(Event),
+}
 
 /// The events of a stream with what became of each.
 #[derive(Clone, Copy)]
@@ -130,6 +159,41 @@ impl<'a> Told<'a> {
             }
             _ => false,
         }
+    }
+
+    /// Returns the first rejected event of those of one command, if there is one and no decision of the
+    /// command counts or was taken back.
+    pub fn idle(&self, own: &[usize]) -> Option<usize> {
+        let mut decisions = self.takeable_of(own);
+        decisions.retain(|idx| !matches!(self.events[*idx].body, Body::Undo { .. }));
+        let is_told = |idx: &usize| self.is_standing(*idx) || self.is_undone(*idx);
+        let is_rejected = |idx: &usize| matches!(self.outcomes[*idx], Outcome::Rejected(_));
+        if decisions.iter().any(is_told) { None } else { decisions.into_iter().find(is_rejected) }
+    }
+
+    /// Returns why the event at `idx` counts no longer, with the last word of others before it.
+    pub fn overtaken(&self, op: Ulid, idx: usize, specs: &Specs, folded: &Folded) -> Overtaken {
+        let event = &self.events[idx];
+        let why = match &self.outcomes[idx] {
+            Outcome::Rejected(why) => why.clone(),
+            outcome => outcome.as_str().to_owned(),
+        };
+        let find = |id: Ulid| self.events.iter().find(|event| event.id == id).cloned();
+        let fell = felled(self.events, specs, folded).into_iter().find(|(id, _)| *id == event.id);
+        let is_word = |other: &Event| match (&event.body, &other.body) {
+            (Body::Step(_), Body::Step(_)) => event.step == other.step,
+            (Body::Step(_) | Body::Protocol { .. }, Body::Protocol { .. }) => true,
+            _ => false,
+        };
+        let words = self.events[..idx].iter().zip(self.outcomes).rev();
+        let first = words
+            .filter(|(other, outcome)| **outcome == Outcome::Accepted && other.op != Some(op))
+            .find(|(other, _)| is_word(other));
+        let by = match fell {
+            Some((_, taken)) => find(taken).map(By::Undone),
+            None => first.map(|(other, _)| By::First(other.clone())),
+        };
+        Overtaken { op, event: event.clone(), why, by, older: None }
     }
 
     /// Returns the places of the events with the given ids that are not set aside.

@@ -7,6 +7,8 @@ pub mod foreground;
 pub mod fs;
 pub mod git;
 pub mod hook_files;
+#[cfg(target_os = "linux")]
+pub mod keeper;
 pub mod lock;
 pub mod memory;
 pub mod process;

@@ -205,7 +205,7 @@ pub fn is_git(program: &str) -> bool {
 }
 
 #[cfg(target_os = "linux")]
-fn parent_of(pid: u32) -> Option<u32> {
+pub(super) fn parent_of(pid: u32) -> Option<u32> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The name in parentheses may itself hold any character.
     stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()

@@ -1,11 +1,14 @@
 //! A program that judges something: watched, limited, and ended with all that it started.
 
-use std::io::{self, PipeReader, Read as _};
+use std::io::{self, PipeReader, PipeWriter, Read as _};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use sha2::{Digest as _, Sha256};
+
+#[cfg(target_os = "linux")]
+use super::keeper::{self, Line};
 
 /// How often the program is looked at while it says nothing.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -47,42 +50,122 @@ pub struct Ended {
     pub sha256: [u8; 32],
 }
 
+/// A program that was started.
+struct Started {
+    child: Child,
+    /// How to talk with the one who keeps it; `None` if the child is the program itself.
+    #[cfg(target_os = "linux")]
+    line: Option<Line>,
+}
+
 /// Runs `command` in a process group of its own, without input, until it ends or `bounds` are
-/// reached; whatever is left of the group is ended then. `on_output` sees what it says as it comes.
+/// reached; whatever it started is ended then, also if we are ended meanwhile. Where there is no
+/// [`keeper`], only its group is, and only while we live. `on_output` sees what it says as it comes.
 ///
 /// # Errors
 ///
 /// [`io::Error`] if it cannot be started.
-pub fn run(mut command: Command, bounds: Bounds, mut on_output: impl FnMut(&[u8])) -> io::Result<Ended> {
+pub fn run(command: Command, bounds: Bounds, on_output: impl FnMut(&[u8])) -> io::Result<Ended> {
+    #[cfg(target_os = "linux")]
+    if keeper::is_there() {
+        return run_as(|output| Started::kept(&command, output), bounds, on_output);
+    }
+    run_as(|output| Started::alone(command, output), bounds, on_output)
+}
+
+fn run_as(
+    start: impl FnOnce(PipeWriter) -> io::Result<Started>,
+    bounds: Bounds,
+    mut on_output: impl FnMut(&[u8]),
+) -> io::Result<Ended> {
     let (reader, writer) = io::pipe()?;
-    command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
-    #[cfg(unix)]
-    std::os::unix::process::CommandExt::process_group(&mut command, 0);
     // Without a handler a signal ends us, and leaves the program to whoever sent it.
     let handler = gix::interrupt::init_handler_default(usize::MAX).ok();
     let _handler = handler.map(|handler| handler.with_reset(true).auto_deregister());
 
-    let start = Instant::now();
-    let mut child = command.spawn()?;
-    // It holds ends of the pipe, which would never be closed.
-    drop(command);
+    let began = Instant::now();
+    let mut started = start(writer)?;
     let said = listen(reader);
     let mut heard = Heard { tail: Vec::new(), limit: bounds.output, hasher: Sha256::new() };
     let mut take = |bytes: &[u8]| {
         on_output(bytes);
         heard.add(bytes);
     };
-    let stopped = watch(&mut child, &said, start + bounds.time, &mut take)?;
-    let took = start.elapsed();
-    // Before it is waited for: until then nobody else can have its number.
-    signal_group(&child, Signal::Kill);
-    let status = child.wait()?;
+    let stopped = watch(&mut started, &said, began + bounds.time, &mut take)?;
+    let took = began.elapsed();
+    let code = started.end()?;
     let deadline = Instant::now() + DRAIN;
     while let Ok(bytes) = said.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
         take(&bytes);
     }
-    let end = stopped.unwrap_or_else(|| End::Exit(exit_code(status)));
+    let end = stopped.unwrap_or(End::Exit(code));
     Ok(Ended { end, took, tail: heard.tail(), sha256: heard.hasher.finalize().into() })
+}
+
+impl Started {
+    fn alone(mut command: Command, output: PipeWriter) -> io::Result<Self> {
+        command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        let child = command.spawn()?;
+        Ok(Self {
+            child,
+            #[cfg(target_os = "linux")]
+            line: None,
+        })
+    }
+
+    #[cfg(target_os = "linux")]
+    fn kept(command: &Command, output: PipeWriter) -> io::Result<Self> {
+        let (child, line) = keeper::start(command, output)?;
+        Ok(Self { child, line: Some(line) })
+    }
+
+    /// Whether it has ended; it is still to be waited for.
+    fn has_ended(&mut self) -> io::Result<bool> {
+        #[cfg(unix)]
+        return has_ended(&self.child);
+        #[cfg(not(unix))]
+        return Ok(self.child.try_wait()?.is_some());
+    }
+
+    fn ask_to_stop(&self) {
+        #[cfg(target_os = "linux")]
+        if let Some(line) = &self.line {
+            return line.ask_to_stop();
+        }
+        signal_group(&self.child, Signal::Term);
+    }
+
+    /// Ends it without asking; once more, also what should have done that.
+    fn stop(&self, again: bool) {
+        #[cfg(target_os = "linux")]
+        if let Some(line) = self.line.as_ref().filter(|_| !again) {
+            return line.end();
+        }
+        let _ = again;
+        signal_group(&self.child, Signal::Kill);
+    }
+
+    /// Ends what is left of a program that has ended. Returns its exit code.
+    fn end(mut self) -> io::Result<i32> {
+        // Before it is waited for: until then nobody else can have its number.
+        signal_group(&self.child, Signal::Kill);
+        let code = exit_code(self.child.wait()?);
+        #[cfg(target_os = "linux")]
+        if let Some(line) = self.line {
+            return match line.report() {
+                Some(keeper::Report::Exit(code)) => Ok(code),
+                Some(keeper::Report::NotStarted(err)) => Err(err),
+                None => {
+                    // Who was to end the rest was ended itself, so that the rest came to us.
+                    keeper::end_descendants();
+                    Ok(code.max(1))
+                }
+            };
+        }
+        Ok(code)
+    }
 }
 
 /// What a program said so far.
@@ -110,16 +193,16 @@ impl Heard {
 
 /// Returns when the program has ended, with the reason if that was our doing.
 fn watch(
-    child: &mut Child,
+    started: &mut Started,
     said: &Receiver<Vec<u8>>,
     deadline: Instant,
     take: &mut impl FnMut(&[u8]),
 ) -> io::Result<Option<End>> {
     let mut asked_to_stop: Option<(End, Instant)> = None;
     let mut is_open = true;
-    let mut pause = Duration::from_micros(200);
+    let mut ending = None;
     loop {
-        if has_ended(child)? {
+        if started.has_ended()? {
             return Ok(asked_to_stop.map(|(end, _)| end));
         }
         if is_open {
@@ -130,8 +213,7 @@ fn watch(
             }
         } else {
             // Most end as soon as they have closed their output.
-            std::thread::sleep(pause);
-            pause = (pause * 2).min(PAUSE);
+            ending.get_or_insert_with(|| Ending::of(&started.child)).wait();
         }
         match asked_to_stop {
             None => {
@@ -142,28 +224,68 @@ fn watch(
                 } else {
                     continue;
                 };
-                signal_group(child, Signal::Term);
+                started.ask_to_stop();
                 asked_to_stop = Some((end, Instant::now()));
             }
-            Some((_, since)) if since.elapsed() > GRACE => signal_group(child, Signal::Kill),
+            Some((_, since)) if since.elapsed() > GRACE => started.stop(since.elapsed() > GRACE * 2),
             Some(_) => (),
         }
     }
 }
 
-/// Whether the program has ended; it is still to be waited for.
-#[cfg(unix)]
-fn has_ended(child: &mut Child) -> io::Result<bool> {
-    use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
-
-    let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) else { return Ok(true) };
-    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-    Ok(waitid(WaitId::Pid(pid), options)?.is_some())
+/// What is waited for when a program says nothing any more.
+struct Ending {
+    /// Tells of its end, where the system does that.
+    #[cfg(target_os = "linux")]
+    told: Option<std::os::fd::OwnedFd>,
+    pause: Duration,
 }
 
-#[cfg(not(unix))]
-fn has_ended(child: &mut Child) -> io::Result<bool> {
-    Ok(child.try_wait()?.is_some())
+impl Ending {
+    #[cfg_attr(not(target_os = "linux"), expect(unused_variables, reason = "nothing tells of its end"))]
+    fn of(child: &Child) -> Self {
+        Self {
+            #[cfg(target_os = "linux")]
+            told: pidfd(child),
+            pause: Duration::from_micros(200),
+        }
+    }
+
+    /// Waits for the end, at most until it is time to look whether somebody wants us to stop.
+    fn wait(&mut self) {
+        #[cfg(target_os = "linux")]
+        if let Some(told) = &self.told {
+            use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+            let mut fds = [PollFd::new(told, PollFlags::IN)];
+            // A signal may interrupt it, which is looked at next.
+            poll(&mut fds, Timespec::try_from(PAUSE).ok().as_ref()).ok();
+            return;
+        }
+        std::thread::sleep(self.pause);
+        self.pause = (self.pause * 2).min(PAUSE);
+    }
+}
+
+/// Returns what can be waited for to learn of the end of a child; kernels before 5.3 have none.
+#[cfg(target_os = "linux")]
+pub(super) fn pidfd(child: &Child) -> Option<std::os::fd::OwnedFd> {
+    rustix::process::pidfd_open(pid_of(child)?, rustix::process::PidfdFlags::empty()).ok()
+}
+
+#[cfg(unix)]
+pub(super) fn pid_of(child: &Child) -> Option<rustix::process::Pid> {
+    i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw)
+}
+
+/// Whether the program has ended; it is still to be waited for.
+#[cfg(unix)]
+pub(super) fn has_ended(child: &Child) -> io::Result<bool> {
+    use rustix::process::{WaitId, WaitIdOptions, waitid};
+
+    let Some(pid) = pid_of(child) else { return Ok(true) };
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    Ok(waitid(WaitId::Pid(pid), options)?.is_some())
 }
 
 fn listen(mut reader: PipeReader) -> Receiver<Vec<u8>> {
@@ -195,13 +317,13 @@ enum Signal {
 
 #[cfg(unix)]
 fn signal_group(child: &Child, signal: Signal) {
-    use rustix::process::{Pid, kill_process_group};
+    use rustix::process::kill_process_group;
 
     let signal = match signal {
         Signal::Term => rustix::process::Signal::TERM,
         Signal::Kill => rustix::process::Signal::KILL,
     };
-    if let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
+    if let Some(pid) = pid_of(child) {
         // Nothing of it may be left.
         kill_process_group(pid, signal).ok();
     }
@@ -211,7 +333,7 @@ fn signal_group(child: &Child, signal: Signal) {
 fn signal_group(_: &Child, _: Signal) {}
 
 #[cfg(unix)]
-fn exit_code(status: ExitStatus) -> i32 {
+pub(super) fn exit_code(status: ExitStatus) -> i32 {
     use std::os::unix::process::ExitStatusExt as _;
 
     status.code().or(status.signal().map(|signal| 128 + signal)).unwrap_or(1)
@@ -235,23 +357,28 @@ mod tests {
         command
     }
 
+    /// As where there is no keeper; with one, `tests/it/qa/ending.rs` runs it.
+    fn run_alone(command: Command, bounds: Bounds, on_output: impl FnMut(&[u8])) -> io::Result<Ended> {
+        run_as(|output| Started::alone(command, output), bounds, on_output)
+    }
+
     #[test]
     fn both_streams_come_in_order_with_the_exit_code() {
         let mut seen = Vec::new();
-        let ended = run(sh("echo one; echo two >&2; echo three; exit 7"), BOUNDS, |bytes| {
+        let ended = run_alone(sh("echo one; echo two >&2; echo three; exit 7"), BOUNDS, |bytes| {
             seen.extend_from_slice(bytes);
         })
         .unwrap();
         assert_eq!((ended.end, ended.tail.as_slice()), (End::Exit(7), b"one\ntwo\nthree\n".as_slice()));
         assert_eq!(seen, ended.tail);
         assert_eq!(ended.sha256, <[u8; 32]>::from(Sha256::digest("one\ntwo\nthree\n")));
-        assert_eq!(run(sh("kill -TERM $$"), BOUNDS, |_| ()).unwrap().end, End::Exit(143));
+        assert_eq!(run_alone(sh("kill -TERM $$"), BOUNDS, |_| ()).unwrap().end, End::Exit(143));
     }
 
     #[test]
     fn the_end_of_a_long_output_is_kept() {
         let bounds = Bounds { output: 10, ..BOUNDS };
-        let ended = run(sh("seq 1 100000"), bounds, |_| ()).unwrap();
+        let ended = run_alone(sh("seq 1 100000"), bounds, |_| ()).unwrap();
         assert_eq!(ended.tail, b"99\n100000\n");
     }
 
@@ -261,7 +388,7 @@ mod tests {
         let pid = dir.path().join("pid");
         let script = format!("trap '' TERM; sleep 1000 & echo $! >'{}'; wait; wait", pid.display());
         let bounds = Bounds { time: Duration::from_millis(200), ..BOUNDS };
-        let ended = run(sh(&script), bounds, |_| ()).unwrap();
+        let ended = run_alone(sh(&script), bounds, |_| ()).unwrap();
         assert_eq!(ended.end, End::TimedOut);
         let pid: i32 = std::fs::read_to_string(pid).unwrap().trim().parse().unwrap();
         let pid = rustix::process::Pid::from_raw(pid).unwrap();
@@ -272,11 +399,11 @@ mod tests {
 
     #[test]
     fn what_it_leaves_behind_does_not_hold_us() {
-        let ended = run(sh("sleep 1000 & echo done"), BOUNDS, |_| ()).unwrap();
+        let ended = run_alone(sh("sleep 1000 & echo done"), BOUNDS, |_| ()).unwrap();
         assert_eq!((ended.end, ended.tail.as_slice()), (End::Exit(0), b"done\n".as_slice()));
         let dir = tempfile::tempdir().unwrap();
         let bounds = Bounds { output: 100, ..BOUNDS };
-        assert!(run(process::command(dir.path().join("missing")), bounds, |_| ()).is_err());
+        assert!(run_alone(process::command(dir.path().join("missing")), bounds, |_| ()).is_err());
     }
 
     /// Killed, and not yet fetched by its new parent.

@@ -6,7 +6,7 @@ use super::gates::{self, Folder, Gate};
 use super::resolve::{self, Target};
 use super::settings::Settings;
 use super::streams::Streams;
-use super::trust::Trust;
+use super::trust::{Trust, Word};
 use super::{base, initialised};
 use crate::domain::event::{AcceptedGates, Body, Draft};
 use crate::domain::id::{Name, Oid};
@@ -20,6 +20,8 @@ pub struct Proposal {
     pub gates: Vec<Gate>,
     /// Whose gates they are: of the protocol that they judge, or of the base.
     pub protocol: Option<Name>,
+    /// On whose word they judge, or will.
+    pub word: Word,
     /// Whether this clone agreed already.
     pub is_agreed: bool,
     /// The folder that was agreed to before, if it is still here.
@@ -38,35 +40,38 @@ pub fn propose(ctx: &Context, name: Option<&str>, of_branch: bool) -> Result<Pro
     initialised(ctx)?;
     let streams = Streams::read(ctx)?;
     let is_named = name.is_some() || of_branch || resolve::current(&streams)?.is_some();
-    let (folder, gates, protocol) = if is_named {
+    let (folder, gates, word, protocol) = if is_named {
         let Target { name, .. } = resolve::protocol(&streams, name)?;
         let protocol = streams.look(&name)?.folded.protocol.ok_or_else(|| super::act::unknown(&name))?;
-        let (folder, gates) = of_protocol(&streams, &protocol, of_branch)?;
-        (folder, gates, Some(name))
+        let (folder, gates, word) = of_protocol(&streams, &protocol, of_branch)?;
+        (folder, gates, word, Some(name))
     } else {
         let (folder, gates) = of_base(ctx, &streams)?;
-        (folder, gates, None)
+        (folder, gates, Word::Base, None)
     };
     let trust = Trust::load(&ctx.repo)?;
-    let before = trust.last_tree(&folder.path).filter(|tree| ctx.repo.has_object(*tree));
-    Ok(Proposal { is_agreed: trust.is_agreed(&folder), folder, gates, protocol, before, of_branch })
+    let before = trust.last_tree(&folder.path, word).filter(|tree| ctx.repo.has_object(*tree));
+    let is_agreed = trust.is_agreed(&folder, word);
+    Ok(Proposal { folder, gates, protocol, word, is_agreed, before, of_branch })
 }
 
 fn of_protocol(
     streams: &Streams<'_>,
     protocol: &Protocol,
     of_branch: bool,
-) -> Result<(Folder, Vec<Gate>), Error> {
+) -> Result<(Folder, Vec<Gate>, Word), Error> {
     let repo = &streams.ctx.repo;
     let tips = streams.branches.of(protocol, streams.inventory.home());
     let tip = tips.all().first().copied().unwrap_or(protocol.created.base_commit);
     let judges = gates::judges(repo, protocol, &tips, tip)?;
     if of_branch {
         let path = &judges.settings.qa_gates;
-        return gates::at(repo, tip, &judges.settings)?.ok_or_else(|| missing(path, "the branch"));
+        let (folder, gates) =
+            gates::at(repo, tip, &judges.settings)?.ok_or_else(|| missing(path, "the branch"))?;
+        return Ok((folder, gates, Word::Event(protocol.root)));
     }
     match judges.folder {
-        Some(folder) => Ok((folder, judges.gates)),
+        Some(folder) => Ok((folder, judges.gates, judges.word)),
         None => Err(missing(&judges.settings.qa_gates, "the base of this protocol")),
     }
 }
@@ -102,7 +107,7 @@ fn missing(path: &str, place: &str) -> Error {
 ///
 /// [`Error`] if it cannot be written.
 pub fn agree(ctx: &Context, proposal: &Proposal) -> Result<(), Error> {
-    Trust::load(&ctx.repo)?.agree(&proposal.folder)?;
+    Trust::load(&ctx.repo)?.agree(&proposal.folder, proposal.word)?;
     let Some(name) = proposal.protocol.as_ref().filter(|_| proposal.of_branch) else { return Ok(()) };
     let gates = AcceptedGates { tree: proposal.folder.tree, digest: proposal.folder.digest };
     let streams = Streams::read(ctx)?;

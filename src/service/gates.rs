@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 use super::branch::BranchTips;
 use super::error::Error;
 use super::settings::Settings;
+use super::trust::Word;
 use crate::domain::id::{Digest, Oid};
 use crate::domain::state::Protocol;
 use crate::platform::fs;
@@ -72,6 +73,8 @@ pub struct Judges {
     pub settings: Settings,
     /// Whether a person chose these bytes for the protocol.
     pub accepted: bool,
+    /// On whose word they judge.
+    pub word: Word,
     /// The folder of the branch, if it is another one.
     pub changed: Option<Changed>,
 }
@@ -94,8 +97,7 @@ pub fn judges(repo: &Repo, protocol: &Protocol, tips: &BranchTips, tip: Oid) -> 
     let base = judging_commit(repo, protocol, tips, tip);
     let settings = Settings::load_at(repo, base);
     let path = settings.qa_gates.clone();
-    let of_base =
-        repo.tree_path(repo.tree_of(base)?, &path)?.filter(TreeEntry::is_tree).map(|entry| entry.oid);
+    let of_base = folder_at(repo, base, &path)?;
     let of_tip = repo.tree_path(repo.tree_of(tip)?, &path)?.filter(TreeEntry::is_tree).map(|entry| entry.oid);
     let accepted = match &protocol.gates {
         Some(gates) if repo.has_object(gates.tree) => Some(Folder::read(repo, &path, gates.tree)?)
@@ -109,13 +111,15 @@ pub fn judges(repo: &Repo, protocol: &Protocol, tips: &BranchTips, tip: Oid) -> 
         None => of_base.map(|tree| Folder::read(repo, &path, tree)).transpose()?,
     };
     let judging = folder.as_ref().map(|folder| folder.tree);
+    // To choose what the base has anyway changes nothing.
+    let word = if is_accepted && judging != of_base { Word::Event(protocol.root) } else { Word::Base };
     let changed = if judging == of_tip {
         None
     } else {
         Some(Changed { tree: of_tip, paths: differences(repo, &path, folder.as_ref(), of_tip)? })
     };
     let gates = folder.as_ref().map(|folder| folder.gates(&settings.qa_extra_gates)).unwrap_or_default();
-    Ok(Judges { folder, gates, settings, accepted: is_accepted, changed })
+    Ok(Judges { folder, gates, settings, accepted: is_accepted, word, changed })
 }
 
 /// Returns the gates that a commit has, whether or not they judge anything.

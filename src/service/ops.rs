@@ -31,6 +31,7 @@ impl Stream {
 
 /// A command that recorded events.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is asked by itself")]
 pub struct Op {
     pub id: Ulid,
     /// When it began, in milliseconds since 1970.
@@ -46,6 +47,8 @@ pub struct Op {
     pub undone: bool,
     /// Whether something other than an undo counts that can be taken back.
     pub(super) has_standing: bool,
+    /// Whether all that it decided was set aside, since it does not fit to what others did.
+    pub(super) is_idle: bool,
     /// Whether an undo of something else than undos counts.
     pub(super) has_undo: bool,
 }
@@ -103,10 +106,12 @@ fn op(streams: &[Stream], id: Ulid, places: &[(usize, usize)]) -> Option<Op> {
     let find = |id: Ulid| touched.iter().find_map(|stream| stream.events.iter().find(|event| event.id == id));
     let command = sentence::command(&events, &find);
     let (mut has_standing, mut has_undo, mut n_undone, mut n_takeable) = (false, false, 0, 0);
+    let mut is_idle = false;
     for stream in &touched {
         let told = stream.told();
         let own = places.iter().map(|(stream, idx)| (&streams[*stream].name, *idx));
         let own: Vec<usize> = own.filter(|(name, _)| **name == stream.name).map(|(_, idx)| idx).collect();
+        is_idle |= told.idle(&own).is_some();
         for idx in told.takeable_of(&own) {
             n_takeable += 1;
             n_undone += usize::from(told.is_undone(idx));
@@ -126,6 +131,7 @@ fn op(streams: &[Stream], id: Ulid, places: &[(usize, usize)]) -> Option<Op> {
         events: ids,
         undone: n_takeable > 0 && n_undone == n_takeable,
         has_standing,
+        is_idle: is_idle && !has_standing && n_undone == 0,
         has_undo,
     })
 }

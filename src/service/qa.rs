@@ -48,6 +48,10 @@ pub struct Judged {
     /// Paths that changed while the gates ran, and submodules that hold what they did not commit: nobody
     /// knows what the gates saw.
     pub moved: Vec<String>,
+    /// Files with other bytes than a checkout of the commit gives, though git takes them for the same.
+    pub unlike: Vec<String>,
+    /// Files that were written while the gates ran and hold what they held before.
+    pub rewritten: Vec<String>,
     /// What the step waits for although its gates passed.
     pub waits_for: Option<&'static str>,
 }
@@ -102,13 +106,15 @@ pub fn qa(
         result: "no_gate".to_owned(),
         gates: Vec::new(),
     };
-    let mut moved = Vec::new();
+    let (mut moved, mut rewritten) = (Vec::new(), Vec::new());
     if let Some(folder) = judges.folder.as_ref().filter(|_| !judges.gates.is_empty()) {
-        let agreed = Trust::load(&ctx.repo)?.pass(folder)?;
+        let agreed = Trust::load(&ctx.repo)?.pass(folder, judges.word, &name)?;
         verdict.gates = place.run(&Run { agreed, judges: &judges, name: &name, step: &step }, watch)?;
         result_of(&verdict.gates).clone_into(&mut verdict.result);
         moved.clone_from(&look.submodules);
-        moved.extend(place.repo.changed_since(&look, &own)?);
+        let since = place.repo.since(&look, &own)?;
+        moved.extend(since.changed);
+        rewritten = since.rewritten;
         moved.sort();
         moved.dedup();
         if !moved.is_empty() {
@@ -144,6 +150,8 @@ pub fn qa(
         changed: judges.changed,
         accepted: judges.accepted,
         moved,
+        unlike: look.unlike,
+        rewritten,
         waits_for,
     })
 }

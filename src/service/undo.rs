@@ -13,7 +13,7 @@ use crate::domain::id::{Name, StepId, Ulid};
 use crate::domain::ledger::Ledger;
 use crate::domain::sentence;
 use crate::domain::state::Protocol;
-use crate::domain::undo::{Refused, bring_back, take_back};
+use crate::domain::undo::{Overtaken, Refused, bring_back, take_back};
 
 /// Which way to go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +67,7 @@ pub fn undo(ctx: &Context, way: Way, arg: Option<&str>, dry_run: bool) -> Result
     let all = ops::ops(&known);
     let of = match arg {
         Some(arg) => named(&all, arg)?,
-        None => last_of_clone(ctx, &all, way)?,
+        None => last_of_clone(ctx, &known, &all, way)?,
     };
     let command = || Command { what: of.command.clone(), at_ms: of.at_ms, n_letters: ops::short_len(&all) };
     go(ctx, &streams, &known, of, (way, dry_run)).map_err(|err| match err {
@@ -186,18 +186,38 @@ fn named<'o>(ops: &'o [Op], arg: &str) -> Result<&'o Op, Error> {
     }
 }
 
-fn last_of_clone<'o>(ctx: &Context, ops: &'o [Op], way: Way) -> Result<&'o Op, Error> {
+fn last_of_clone<'o>(ctx: &Context, known: &[Stream], ops: &'o [Op], way: Way) -> Result<&'o Op, Error> {
     let label = ctx.repo.clone_label();
-    let is_meant = |op: &&Op| match way {
+    let counts = |op: &&Op| match way {
         Way::Undo => op.has_standing,
         Way::Redo => op.has_undo,
     };
-    let own = ops.iter().rev().filter(|op| op.actor.host.is_some() && op.actor.host == label);
-    own.into_iter().find(is_meant).ok_or_else(|| {
+    let is_own = |op: &&Op| op.actor.host.is_some() && op.actor.host == label;
+    let mut own = ops.iter().rev().filter(is_own);
+    let last = own.find(|op| counts(op) || (way == Way::Undo && op.is_idle));
+    if let Some(op) = last.filter(|op| !counts(op)) {
+        // The one before is not what is meant, and may be what others have built on.
+        return Err(overtaken(known, op, own.find(counts).map(|op| op.id)).into());
+    }
+    last.ok_or_else(|| {
         let (code, message) = match way {
             Way::Undo => ("undo.nothing", "nothing that this clone decided is left to take back"),
             Way::Redo => ("redo.nothing", "this clone has no undo that could be taken back"),
         };
         Error::state(code, message, "git godzilla log --op")
     })
+}
+
+fn overtaken(known: &[Stream], op: &Op, older: Option<Ulid>) -> Refused {
+    let of_op = known.iter().filter(|stream| op.names.contains(&stream.name));
+    let mut told = of_op.filter_map(|stream| {
+        let own: Vec<usize> =
+            (0..stream.events.len()).filter(|idx| stream.events[*idx].op == Some(op.id)).collect();
+        let idle = stream.told().idle(&own)?;
+        Some(stream.told().overtaken(op.id, idle, &stream.content.decoded_specs(), &stream.folded))
+    });
+    match told.next() {
+        Some(overtaken) => Refused::Overtaken(Box::new(Overtaken { older, ..overtaken })),
+        None => Refused::Idle(op.id),
+    }
 }

@@ -679,7 +679,7 @@ fn trust_and_qa() {
     assert_snapshot!(work.godzilla(&["qa"]), @r"
     --- stderr ---
     error: nobody has agreed here to run the gates in scripts/ci
-    hint: git godzilla trust
+    hint: git godzilla trust -p 0001-add-a-login-page
     [exit code: 5]
     ");
     assert_snapshot!(work.godzilla(&["trust"]), @r"

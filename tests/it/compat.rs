@@ -159,6 +159,7 @@ fn v1_a_tip_tree_is_read_and_written_as_it_was() {
 #[test]
 fn v1_consent_is_read_and_kept() {
     const CONSENT: &str = include_str!("../data/v1/trust.json");
+    const FOR_ONE: &str = include_str!("../data/v1/trust-accepted.json");
 
     let world = World::new();
     let a = world.clone("a");
@@ -169,6 +170,13 @@ fn v1_consent_is_read_and_kept() {
     );
     a.write(".git/godzilla/trust.json", CONSENT);
     assert_eq!(a.json(&["trust"])["trusted"], true);
+    // What was agreed to for one protocol may run where the base has it.
+    a.write(".git/godzilla/trust.json", FOR_ONE);
+    assert_eq!(a.json(&["trust"])["trusted"], true);
+    let for_one: Value = serde_json::from_str(FOR_ONE).unwrap();
+    let mut all: Value = serde_json::from_str(CONSENT).unwrap();
+    all["accepted"] = for_one["accepted"].clone();
+    a.write(".git/godzilla/trust.json", &all.to_string());
 
     a.git(&["update-index", "--chmod=-x", "scripts/ci/test.sh"]);
     a.git(&["commit", "--quiet", "-m", "ci: a mode"]);
@@ -178,4 +186,5 @@ fn v1_consent_is_read_and_kept() {
     let before: Value = serde_json::from_str(CONSENT).unwrap();
     assert_eq!((&kept["gates"][0], &kept["engines"]), (&before["gates"][0], &before["engines"]));
     assert_eq!(kept["gates"].as_array().unwrap().len(), 2);
+    assert_eq!(kept["accepted"], for_one["accepted"]);
 }

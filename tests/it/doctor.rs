@@ -41,7 +41,7 @@ fn codes(place: &Place<'_>, args: &[&str]) -> Vec<String> {
 
 fn age(path: &Path, hours: u64) {
     let then = SystemTime::now() - Duration::from_hours(hours);
-    std::fs::File::options().write(true).open(path).unwrap().set_modified(then).unwrap();
+    std::fs::File::open(path).unwrap().set_modified(then).unwrap();
 }
 
 fn planned(world: &World) -> Place<'_> {
@@ -224,6 +224,39 @@ fn unfinished_files_go_when_they_are_old() {
     assert_eq!(codes(&a, &[]), ["files.leftover", "files.leftover"]);
     assert_eq!(codes(&a, &["--fix"]), ["+files.leftover", "+files.leftover"]);
     assert!(files.iter().all(|file| !a.path.join(file).exists()));
+}
+
+/// A `qa` that was killed leaves the copy that a gate ran from, and the private index.
+#[test]
+fn what_a_killed_qa_left_goes() {
+    let world = World::new();
+    let a = world.clone("a");
+    a.write("scripts/ci/test.sh", "#!/bin/sh\nkill -KILL \"$(cat qa)\"\nwait\n");
+    a.git(&["add", "--all"]);
+    a.git(&["update-index", "--chmod=+x", "scripts/ci/test.sh"]);
+    a.git(&["commit", "--quiet", "-m", "ci: a gate"]);
+    a.git(&["push", "--quiet", "origin", "HEAD"]);
+    let work = a.plan("Add a login page", &["One"]);
+    a.godzilla_ok(&["trust", "--yes", "-p", "1"]);
+    a.write(".git/info/exclude", "/worktrees/\nqa\n");
+    // The shell leaves its number to the program that it becomes.
+    let killed = run(work.command("sh").args(["-c", "echo $$ >qa; exec git-godzilla qa"]));
+    assert_eq!(killed.code, None, "{killed}");
+    let drafts = || {
+        let state = std::fs::read_dir(a.path.join(".git/godzilla")).unwrap();
+        let mut drafts: Vec<_> = state.map(|entry| entry.unwrap().path()).collect();
+        drafts.retain(|path| path.file_name().unwrap().to_str().unwrap().starts_with(".godzilla-draft-"));
+        drafts
+    };
+    let left = drafts();
+    assert_eq!(left.len(), 2, "{left:?}");
+    assert_eq!(codes(&a, &["--fix"]), [""; 0], "it may still be at work");
+    assert_eq!(drafts(), left);
+    for draft in &left {
+        age(draft, 2);
+    }
+    assert_eq!(codes(&a, &["--fix"]), ["+files.leftover"]);
+    assert!(drafts().is_empty());
 }
 
 #[test]

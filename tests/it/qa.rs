@@ -1,7 +1,10 @@
 //! Gates, trust, verdicts, and what follows from them.
 
+mod consent;
+mod content;
+mod ending;
+
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::Value;
 
@@ -76,68 +79,6 @@ fn a_branch_does_not_choose_its_judges() {
     // Merging the base brings the base's gates of that time.
     a.godzilla_ok(&["trust", "--revoke"]);
     assert_eq!(qa(&work, &[]).code, Some(5));
-}
-
-#[test]
-fn consent_is_to_bytes_modes_and_links() {
-    let world = World::new();
-    let (a, _) = judged_by(&world, "#!/bin/sh\nexit 0\n");
-    let agreed = a.json(&["trust", "-p", "1"]);
-    assert_eq!(agreed["trusted"], true);
-    assert_eq!(a.godzilla(&["trust"]).code, Some(0), "the base has the same ones");
-    for (what, change) in [
-        ("bytes", Box::new(|| a.commit_gate("test.sh", "#!/bin/sh\nexit 1\n")) as Box<dyn Fn()>),
-        ("a file that could be sourced", Box::new(|| a.commit_gate("lib.sh", "x=1\n"))),
-        (
-            "a mode",
-            Box::new(|| {
-                a.git(&["update-index", "--chmod=-x", "scripts/ci/lib.sh"]);
-                a.git(&["commit", "--quiet", "-m", "ci: mode"]);
-                a.git(&["push", "--quiet"]);
-            }),
-        ),
-        (
-            "a link",
-            Box::new(|| {
-                std::os::unix::fs::symlink("test.sh", a.path.join("scripts/ci/lint.sh")).unwrap();
-                a.git(&["add", "--all"]);
-                a.git(&["commit", "--quiet", "-m", "ci: link"]);
-                a.git(&["push", "--quiet"]);
-            }),
-        ),
-    ] {
-        change();
-        let asked = a.godzilla(&["trust"]);
-        assert_eq!(asked.code, Some(5), "{what}: {asked}");
-        assert!(asked.stdout.contains("what changed since you agreed last"), "{what}: {asked}");
-        a.godzilla_ok(&["trust", "--yes"]);
-        assert_eq!(a.godzilla(&["trust"]).code, Some(0), "{what}");
-    }
-    // The protocol began before all that.
-    assert_eq!(a.json(&["trust", "-p", "1"])["digest"], agreed["digest"]);
-    a.write(".git/godzilla/trust.json", "{\"v\":1,");
-    let damaged = qa(&a, &["1", "-p", "1"]);
-    assert_eq!(damaged.code, Some(4), "{damaged}");
-    assert!(damaged.stderr.contains("trust.json"), "{damaged}");
-    a.write(".git/godzilla/trust.json", "{\"v\":9,\"gates\":[]}");
-    assert_eq!(qa(&a, &["1", "-p", "1"]).code, Some(4));
-}
-
-#[test]
-fn a_folder_that_reaches_out_of_itself_is_not_run() {
-    let world = World::new();
-    let a = world.clone("a");
-    a.commit_gate("test.sh", "#!/bin/sh\nexit 0\n");
-    std::os::unix::fs::symlink("../../outside.sh", a.path.join("scripts/ci/lint.sh")).unwrap();
-    a.git(&["add", "--all"]);
-    a.git(&["commit", "--quiet", "-m", "ci: a link"]);
-    a.git(&["push", "--quiet"]);
-    a.plan("Add a login", &[]);
-    for args in [&["trust", "--yes"][..], &["qa", "1", "-p", "1"]] {
-        let refused = a.godzilla(args);
-        assert_eq!(refused.code, Some(4), "{refused}");
-        assert!(refused.stderr.contains("lint.sh"), "{refused}");
-    }
 }
 
 #[test]
@@ -266,37 +207,6 @@ fn gates_run_in_the_worktree_from_a_copy_elsewhere() {
 }
 
 #[test]
-fn a_gate_that_changes_what_it_judges_proves_nothing() {
-    let world = World::new();
-    let (a, work) = judged_by(&world, "#!/bin/sh\ndate +%N >report\n");
-    work.commit("form", "feat: the form");
-    work.godzilla_ok(&["done"]);
-    let judged = qa(&work, &[]);
-    assert_eq!(judged.code, Some(6), "{judged}");
-    assert!(judged.stdout.contains("report") && judged.stdout.contains("ignore"), "{judged}");
-    assert_eq!(a.statuses(NAME)[1], "needs_qa");
-    // What git ignores is nobody's work.
-    a.write(".git/info/exclude", "report\n/worktrees/\n");
-    let judged = qa(&work, &[]);
-    assert_eq!(judged.code, Some(0), "{judged}");
-}
-
-#[test]
-fn a_gate_has_a_time_limit() {
-    let world = World::new();
-    let (a, work) = judged_by(&world, "#!/bin/sh\necho waiting\nsleep 1000\n");
-    a.git(&["config", "godzilla.qa.timeoutSeconds", "1"]);
-    let judged = qa(&work, &["--json"]);
-    assert_eq!(judged.code, Some(1), "{judged}");
-    let answer: Value = serde_json::from_str(&judged.stdout).unwrap();
-    assert_eq!(answer["gates"][0]["exit"], Value::Null);
-    assert!(
-        answer["gates"][0]["tail"].as_str().unwrap().contains("the limit of qa.timeout_seconds"),
-        "{judged}"
-    );
-}
-
-#[test]
 fn red_ci_holds_what_the_gates_passed() {
     let world = World::new();
     let (a, work) = judged_by(&world, "#!/bin/sh\nexit 0\n");
@@ -326,168 +236,6 @@ fn without_a_worktree_nothing_is_judged() {
     assert!(refused.stderr.contains("no worktree"), "{refused}");
     a.godzilla_ok(&["cancel", "1"]);
     assert_eq!(qa(&a, &["1", "-p", "1"]).code, Some(4));
-}
-
-#[test]
-fn what_git_is_told_not_to_look_at_is_seen() {
-    let world = World::new();
-    let (a, work) = judged_by(&world, "#!/bin/sh\ngrep -q good form\n");
-    work.commit("form", "feat: the form");
-    work.commit("kept", "feat: more");
-    work.godzilla_ok(&["done"]);
-    for flag in ["assume-unchanged", "skip-worktree"] {
-        work.git(&["update-index", &format!("--{flag}"), "form"]);
-        work.write("form", "good\n");
-        assert_eq!(work.git(&["status", "--porcelain"]), "");
-        let judged = qa(&work, &["--json"]);
-        assert_eq!(judged.code, Some(0), "{judged}");
-        let answer: Value = serde_json::from_str(&judged.stdout).unwrap();
-        assert_eq!((&answer["dirty"], &answer["stale"]), (&true.into(), &true.into()), "{flag}");
-        assert_eq!(a.statuses(NAME)[1], "needs_qa", "{flag}");
-        work.git(&["update-index", &format!("--no-{flag}"), "form"]);
-    }
-    assert_eq!(work.git(&["status", "--porcelain"]), " M form\n");
-}
-
-#[test]
-fn a_person_who_stops_it_stops_the_gate() {
-    let world = World::new();
-    let (a, work) = judged_by(&world, "#!/bin/sh\necho $$ >\"$GODZILLA_ROOT/../../pid\"\nsleep 1000\n");
-    let mut child = work.command(BIN).arg("qa").spawn().unwrap();
-    let pid = loop {
-        let text = fs::read_to_string(a.path.join("pid")).unwrap_or_default();
-        if let Ok(pid) = text.trim().parse::<i32>() {
-            break pid;
-        }
-        std::thread::yield_now();
-    };
-    run(a.command("kill").args(["-TERM", &child.id().to_string()]));
-    assert_eq!(child.wait().unwrap().code(), Some(6));
-    let gate = run(a.command("kill").args(["-0", &pid.to_string()]));
-    assert_ne!(gate.code, Some(0), "the gate goes on");
-    assert_eq!(verdict(&a, 1), Value::Null);
-}
-
-#[test]
-fn what_is_agreed_to_is_shown_whole() {
-    let world = World::new();
-    let a = world.clone("a");
-    a.write(".gitattributes", "*.sh -diff\n");
-    a.commit_gate("test.sh", "#!/bin/sh\n: run \u{1b}]; touch pwned; exit 0 #\u{0}\necho \u{202e}ok\n");
-    a.write("scripts/ci/li\u{200b}b.sh", "x=1\n");
-    a.git(&["add", "--all"]);
-    a.git(&["commit", "--quiet", "-m", "ci: more"]);
-    a.git(&["push", "--quiet"]);
-    a.git(&["config", "diff.orderFile", "/nonexistent"]);
-    let shown = a.godzilla(&["trust", "--show"]);
-    for text in ["\\u{1b}]; touch pwned; exit 0", "\\u{0}", "\\u{202e}ok", "li\\u{200b}b.sh"] {
-        assert!(shown.stdout.contains(text), "{text}: {shown}");
-    }
-    assert!(!shown.to_string().contains(['\u{1b}', '\u{202e}', '\u{200b}']), "{shown}");
-}
-
-#[test]
-fn nothing_that_the_branch_runs_decides_for_a_person() {
-    let world = World::new();
-    let script = format!(
-        "#!/bin/sh\n\"{BIN}\" trust --gates --yes\n\"{BIN}\" approve\n\"{BIN}\" qa\n\"{BIN}\" list\nexit 1\n"
-    );
-    let (a, work) = judged_by(&world, &script);
-    work.commit("form", "feat: the form");
-    work.godzilla_ok(&["done"]);
-    let judged = qa(&work, &[]);
-    assert_eq!(judged.code, Some(1), "{judged}");
-    assert_eq!(judged.stderr.matches("runs within the gate test").count(), 3, "{judged}");
-    assert!(!judged.stderr.contains("is no setting"), "{judged}");
-    assert_eq!(a.statuses(NAME)[1], "failed");
-}
-
-#[test]
-fn a_gate_that_changes_another_gate_proves_nothing() {
-    let world = World::new();
-    let a = world.clone("a");
-    let rewrite = "#!/bin/sh\nfor x in \"$(git rev-parse --path-format=absolute --git-common-dir)\"/godzilla/.godzilla-draft-gates-*/gates/*; do\n\
-                   printf '#!/bin/sh\\nexit 0\\n' >\"$x\"\ndone\n";
-    a.write_executable("scripts/ci/lint.sh", rewrite);
-    a.commit_gate("test.sh", "#!/bin/sh\nexit 1\n");
-    let work = a.plan("Add a login", &["The form"]);
-    a.godzilla_ok(&["trust", "-p", "1", "--yes"]);
-    let judged = qa(&work, &["--json"]);
-    assert_eq!(judged.code, Some(6), "{judged}");
-    let answer: Value = serde_json::from_str(&judged.stdout).unwrap();
-    assert!(answer["gates"][0]["tail"].as_str().unwrap().contains("were changed"), "{judged}");
-    assert_eq!(answer["gates"][1]["exit"], 1, "{judged}");
-}
-
-/// Whatever makes git believe that nothing has changed.
-#[test]
-fn what_the_gates_saw_is_read_and_not_believed() {
-    type Trick = fn(&Place<'_>, &World);
-    let tricks: &[(&str, Trick)] = &[
-        ("a filter of the repository", |work, _| {
-            work.git(&["config", "filter.x.clean", "sed s/good/bad/"]);
-            work.write("../../.git/info/attributes", "form filter=x\n");
-            work.write("form", "good\n");
-            work.git(&["add", "form"]);
-            assert_eq!(work.git(&["status", "--porcelain"]), "");
-        }),
-        ("a path that is not checked out", |work, _| {
-            work.git(&["update-index", "--skip-worktree", "spoil"]);
-            fs::remove_file(work.path.join("spoil")).unwrap();
-            work.write("form", "bad\n");
-        }),
-        ("a mode that is not looked at", |work, _| {
-            work.git(&["config", "core.fileMode", "false"]);
-            fs::set_permissions(work.path.join("form"), fs::Permissions::from_mode(0o755)).unwrap();
-        }),
-    ];
-    for (what, trick) in tricks {
-        let world = World::new();
-        let (a, work) =
-            judged_by(&world, "#!/bin/sh\ngrep -q good form || test -x form || test ! -e spoil\n");
-        work.write("spoil", "");
-        work.commit("form", "bad");
-        work.godzilla_ok(&["done"]);
-        trick(&work, &world);
-        let judged = qa(&work, &["--json"]);
-        assert_eq!(judged.code, Some(0), "{what}: {judged}");
-        let answer: Value = serde_json::from_str(&judged.stdout).unwrap();
-        assert_eq!((&answer["dirty"], &answer["stale"]), (&true.into(), &true.into()), "{what}: {judged}");
-        assert_eq!(a.statuses(NAME)[1], "needs_qa", "{what}");
-    }
-}
-
-#[test]
-fn a_submodule_with_changes_of_its_own_proves_nothing() {
-    let world = World::new();
-    let (a, work) = judged_by(&world, "#!/bin/sh\nexit 0\n");
-    let module = world.place("module");
-    fs::create_dir(&module.path).unwrap();
-    module.git(&["init", "--quiet"]);
-    module.commit("inner", "feat: inner");
-    let address = module.path.to_str().unwrap();
-    work.git(&["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", address, "sub"]);
-    work.commit("form", "feat: the form");
-    work.godzilla_ok(&["done"]);
-    work.write("sub/inner", "changed\n");
-    let judged = qa(&work, &[]);
-    assert_eq!(judged.code, Some(6), "{judged}");
-    assert!(judged.stdout.contains("sub"), "{judged}");
-    assert_eq!(a.statuses(NAME)[1], "needs_qa");
-    work.git(&["-C", "sub", "checkout", "--quiet", "inner"]);
-    let judged = qa(&work, &[]);
-    assert_eq!(judged.code, Some(0), "{judged}");
-    assert_eq!(a.statuses(NAME)[1], "completed");
-}
-
-#[test]
-fn a_worktree_that_is_none_any_more_is_not_judged() {
-    let world = World::new();
-    let (a, work) = judged_by(&world, "#!/bin/sh\nexit 0\n");
-    fs::remove_file(work.path.join(".git")).unwrap();
-    let refused = qa(&a, &["1", "-p", "1"]);
-    assert_eq!(refused.code, Some(4), "{refused}");
-    assert_eq!(verdict(&a, 1), Value::Null);
 }
 
 #[test]

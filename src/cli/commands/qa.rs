@@ -136,6 +136,19 @@ fn print(ui: &mut Ui, judged: &Judged) -> Result<(), CliError> {
         )?;
         ui.line(format!("  {}", styled(CYAN, format!("git godzilla approve {step} -p {name}"))))?;
     }
+    if !judged.unlike.is_empty() {
+        ui.line("  of these a checkout gives other bytes than lie there (ends of lines, $Id$):")?;
+        for path in judged.unlike.iter().take(10) {
+            ui.line(format!("  {path}"))?;
+        }
+        ui.line("  once they are committed, remove them and type: git checkout -- .")?;
+    }
+    if !judged.rewritten.is_empty() {
+        let some = judged.rewritten.iter().take(10).map(String::as_str).collect::<Vec<_>>().join(", ");
+        ui.warn(format!(
+            "written while the gates ran, and as before now; nobody knows what they saw there: {some}"
+        ));
+    }
     let Some(stands) = judged.protocol.step(step) else { return Ok(()) };
     let (glyph, style) = status_look(stands.shown.as_str());
     let shown = stands.shown.as_str();
@@ -172,6 +185,14 @@ fn document(judged: &Judged) -> Value {
     let changed = judged.changed.as_ref().map(|changed| {
         json!({ "code": "gate.changed_on_branch", "tree": changed.tree.map(|tree| tree.to_string()), "paths": changed.paths })
     });
+    let about = |code: &str, paths: &[String]| {
+        (!paths.is_empty()).then(|| json!({ "code": code, "tree": null, "paths": paths }))
+    };
+    let findings = [
+        changed,
+        about("content.unlike_checkout", &judged.unlike),
+        about("content.rewritten", &judged.rewritten),
+    ];
     json!({
         "schema": "git-godzilla/qa@1",
         "name": judged.name.as_str(),
@@ -183,7 +204,7 @@ fn document(judged: &Judged) -> Value {
         "dirty": verdict.dirty,
         "stale": step.and_then(|step| step.verdict.as_ref()).is_none_or(|verdict| verdict.stale),
         "gates": gates,
-        "findings": changed.into_iter().collect::<Vec<_>>(),
+        "findings": findings.into_iter().flatten().collect::<Vec<_>>(),
         "changed_while_running": judged.moved,
         "waits_for": judged.waits_for,
     })

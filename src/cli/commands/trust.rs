@@ -10,6 +10,7 @@ use crate::cli::ui::{BOLD, CYAN, DIM, GREEN, RED, Ui, counted, styled};
 use crate::domain::text::spelled_out;
 use crate::service::consent::{self, Proposal};
 use crate::service::context::Context;
+use crate::service::trust::Word;
 
 /// Agree to run the gates that judge a protocol, exactly as they are now
 ///
@@ -89,6 +90,9 @@ fn show(ui: &mut Ui, ctx: &Context, proposal: &Proposal, whole: bool) -> Result<
     let folder = &proposal.folder;
     let whose = match (&proposal.protocol, proposal.of_branch) {
         (Some(name), true) => format!("the branch of {name} has"),
+        (Some(name), false) if proposal.word != Word::Base => {
+            format!("in place of the base's, somebody chose for {name}")
+        }
         (Some(name), false) => format!("{name} is judged by"),
         (None, _) => "the base has".to_owned(),
     };

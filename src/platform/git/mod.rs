@@ -1,6 +1,7 @@
 //! Git: objects, refs, walks and configuration in this process through gix; pushes, fetches and
 //! worktrees through `git` itself.
 
+mod as_checked_out;
 mod config;
 mod hardened;
 mod leftovers;

@@ -10,15 +10,26 @@ use std::process::Command;
 
 use gix::bstr::ByteSlice as _;
 
-use super::run::output;
+use super::as_checked_out::Unlike;
+use super::run::{failed, output};
 use super::{Error, Repo};
 use crate::domain::id::Oid;
+use crate::platform::process::{self, Limits};
 
 /// How the folder for the private index begins; one that a dead process left is no longer of use.
 const DRAFT_PREFIX: &str = ".godzilla-draft-tree-";
 
 /// How deep submodules may nest.
 const MAX_DEPTH: usize = 8;
+
+/// What became of what was seen.
+#[derive(Debug, Default)]
+pub struct Since {
+    /// Paths that are not as they were.
+    pub changed: Vec<String>,
+    /// Files that somebody wrote to or put in place, with what they held before.
+    pub rewritten: Vec<String>,
+}
 
 /// What was seen in a worktree.
 #[derive(Debug)]
@@ -27,6 +38,10 @@ pub struct Look {
     pub tree: Option<Oid>,
     /// Submodules that hold what none of their commits does.
     pub submodules: Vec<String>,
+    /// Files that have other bytes than a checkout gives; with them `tree` is the tree of no commit.
+    pub unlike: Vec<String>,
+    index: gix::index::File,
+    unlike_bytes: Unlike,
     /// Holds the private index and the objects that the repository has not.
     draft: tempfile::TempDir,
 }
@@ -58,63 +73,112 @@ impl Repo {
         index.set_path(draft.path().join("index"));
         index.write(gix::index::write::Options::default()).map_err(|err| damaged(&err))?;
         git(&["add", "--all", "--sparse", "--", "."])?;
+        let index = self.private_index(draft.path())?;
+        let mut unlike = self.unlike_checkout(draft.path(), &index)?;
+        if let Some(without) = without {
+            unlike.retain(|path, _| !is_below(path, without));
+        }
+        // The index that later looks are compared with stays as git made it.
+        let name = if unlike.is_empty() { "index" } else { "raw" };
+        let git = |args: &[&str], stdin: &[u8]| {
+            let output = process::run(
+                self.private(draft.path()).env("GIT_INDEX_FILE", draft.path().join(name)).args(args),
+                Some(stdin).filter(|stdin| !stdin.is_empty()),
+                Limits::default(),
+                |_| (),
+            )?;
+            if output.status.success() { Ok(output.stdout) } else { Err(failed(args, &output.stderr)) }
+        };
+        if !unlike.is_empty() {
+            fs::copy(draft.path().join("index"), draft.path().join(name)).map_err(drafted())?;
+            let mut stdin = Vec::new();
+            for (path, (mode, oid)) in &unlike {
+                stdin.extend_from_slice(format!("{mode:o} {oid}\t").as_bytes());
+                stdin.extend_from_slice(path);
+                stdin.push(0);
+            }
+            git(&["update-index", "-z", "--index-info"], &stdin)?;
+        }
         let write_tree = || -> Result<Oid, Error> {
-            let tree = git(&["write-tree"])?;
+            // There are no objects of raw bytes: only their ids count.
+            let tree = git(&["write-tree", "--missing-ok"], b"")?;
             let tree = String::from_utf8_lossy(&tree);
             tree.trim().parse().map_err(|_| Error::Damaged("git wrote no tree".to_owned()))
         };
         let mut tree = Some(write_tree()?).filter(|tree| *tree != commit);
         if let Some(without) = without.filter(|_| tree.is_some()) {
-            git(&[
-                "rm",
-                "-r",
-                "--cached",
-                "--quiet",
-                "--force",
-                "--ignore-unmatch",
-                "--sparse",
-                "--",
-                without,
-            ])?;
+            let remove = ["rm", "-r", "--cached", "--quiet", "--force", "--ignore-unmatch", "--sparse", "--"];
+            git(&[&remove[..], &[without]].concat(), b"")?;
             tree = Some(write_tree()?);
         }
-        let submodules = self.changed_submodules(draft.path(), depth)?;
-        Ok(Look { tree, submodules, draft })
+        let submodules = self.changed_submodules(&index, depth);
+        let named = unlike.keys().map(|path| path.to_str_lossy().into_owned()).collect();
+        Ok(Look { tree, submodules, unlike: named, index, unlike_bytes: unlike, draft })
     }
 
-    /// Returns the paths that are not as they were at `look`, but for those below `without`.
+    /// Returns what happened since `look` to what it saw, but for what lies below `without`.
     ///
     /// # Errors
     ///
     /// [`Error`] if the worktree cannot be read.
-    pub fn changed_since(&self, look: &Look, without: &str) -> Result<Vec<String>, Error> {
+    pub fn since(&self, look: &Look, without: &str) -> Result<Since, Error> {
         let args = ["ls-files", "-z", "--modified", "--others", "--exclude-standard", "--deduplicate"];
         let said = output(&mut self.private(look.draft.path()), &args)?;
-        let below = format!("{without}/");
         let paths = said.split(|byte| *byte == 0);
-        let outside = paths.filter(|path| !path.is_empty() && !path.starts_with(below.as_bytes()));
-        let mut changed: Vec<String> =
-            outside.map(|path| String::from_utf8_lossy(path).into_owned()).collect();
-        changed.extend(self.changed_submodules(look.draft.path(), 0)?);
-        Ok(changed)
+        let outside = paths.filter(|path| !path.is_empty() && !is_below(path, without));
+        let name = |path: &[u8]| String::from_utf8_lossy(path).into_owned();
+        let mut changed: Vec<String> = outside.map(name).collect();
+        let mut touched = self.touched(&look.index);
+        touched.retain(|path| !is_below(path, without));
+        if !touched.is_empty() {
+            let mut now = self.unlike_checkout(look.draft.path(), &look.index)?;
+            now.retain(|path, _| !is_below(path, without));
+            let both = now.keys().chain(look.unlike_bytes.keys());
+            let is_other = |path: &&gix::bstr::BString| now.get(*path) != look.unlike_bytes.get(*path);
+            changed.extend(both.filter(is_other).map(|path| name(path)));
+        }
+        changed.extend(self.changed_submodules(&look.index, 0));
+        changed.sort();
+        changed.dedup();
+        let mut rewritten: Vec<String> = touched.iter().map(|path| name(path)).collect();
+        rewritten.retain(|path| changed.binary_search(path).is_err());
+        Ok(Since { changed, rewritten })
+    }
+
+    /// Returns the files that are no longer the ones that were read for an index, or that were written
+    /// to or renamed since: no program of a user can set back the time at which that happened.
+    fn touched(&self, index: &gix::index::File) -> Vec<gix::bstr::BString> {
+        use gix::index::entry::{Mode, Stat};
+
+        let Some(root) = self.work_dir() else { return Vec::new() };
+        let is_same = |entry: &gix::index::Entry| {
+            let meta =
+                gix::index::fs::Metadata::from_path_no_follow(&root.join(entry.path(index).to_path_lossy()));
+            // What is gone has changed, which is told elsewhere.
+            let Some(stat) = meta.ok().and_then(|meta| Stat::from_fs(&meta).ok()) else { return true };
+            let nsecs_are_kept = entry.stat.ctime.nsecs != 0;
+            stat.ino == entry.stat.ino
+                && stat.ctime.secs == entry.stat.ctime.secs
+                && (!nsecs_are_kept || stat.ctime.nsecs == entry.stat.ctime.nsecs)
+        };
+        let files = index.entries().iter().filter(|entry| entry.mode != Mode::COMMIT);
+        files.filter(|entry| !is_same(entry)).map(|entry| entry.path(index).to_owned()).collect()
+    }
+
+    fn private_index(&self, draft: &Path) -> Result<gix::index::File, Error> {
+        let path = draft.join("index");
+        let options = gix::index::decode::Options::default();
+        gix::index::File::at(path, self.gix.object_hash(), true, options)
+            .map_err(|err| Error::Damaged(format!("the index cannot be read: {err}")))
     }
 
     /// Returns the submodules below which something lies that none of their commits holds.
-    fn changed_submodules(&self, draft: &Path, depth: usize) -> Result<Vec<String>, Error> {
+    fn changed_submodules(&self, index: &gix::index::File, depth: usize) -> Vec<String> {
         use gix::index::entry::Mode;
 
-        let unreadable =
-            |err: &dyn std::fmt::Display| Error::Damaged(format!("the index cannot be read: {err}"));
-        let index = gix::index::File::at(
-            draft.join("index"),
-            self.gix.object_hash(),
-            true,
-            gix::index::decode::Options::default(),
-        )
-        .map_err(|err| unreadable(&err))?;
         let mut changed = Vec::new();
         for entry in index.entries().iter().filter(|entry| entry.mode == Mode::COMMIT) {
-            let path = entry.path(&index).to_str_lossy().into_owned();
+            let path = entry.path(index).to_str_lossy().into_owned();
             let Some(dir) =
                 self.work_dir().map(|dir| dir.join(&path)).filter(|dir| dir.join(".git").exists())
             else {
@@ -132,7 +196,7 @@ impl Repo {
                 changed.push(path);
             }
         }
-        Ok(changed)
+        changed
     }
 
     /// Opens the repository whose worktree begins at exactly `dir`.
@@ -164,7 +228,7 @@ impl Repo {
     }
 
     /// Returns a git with the private index of a look.
-    fn private(&self, draft: &Path) -> Command {
+    pub(super) fn private(&self, draft: &Path) -> Command {
         let mut git = self.closely();
         git.env("GIT_INDEX_FILE", draft.join("index")).env("GIT_OBJECT_DIRECTORY", draft.join("objects"));
         git.env("GIT_ALTERNATE_OBJECT_DIRECTORIES", quoted(&self.common_dir().join("objects")));
@@ -185,6 +249,8 @@ impl Repo {
             "core.untrackedCache=false",
         ];
         let mut git = self.git();
+        // Attributes that only this machine has say nothing about a checkout elsewhere.
+        git.env("GIT_ATTR_NOSYSTEM", "1");
         for setting in CLOSELY {
             git.args(["-c", setting]);
         }
@@ -192,6 +258,15 @@ impl Repo {
             git.args(["-c", &filter]);
         }
         git
+    }
+
+    /// Whether the filter of this name is one that the user configured, and not the repository.
+    pub(super) fn is_filter_of_user(&self, name: &str) -> bool {
+        let lines = self.config_section("filter");
+        let mut named =
+            lines.iter().filter(|line| line.key.rsplit_once('.').is_some_and(|(of, _)| of == name));
+        let mut others = named.clone();
+        others.next().is_some() && named.all(|line| !matches!(line.scope, "local" | "worktree"))
     }
 
     /// Returns settings that switch off the filters of the repository's own configuration.
@@ -208,6 +283,10 @@ impl Repo {
         }
         off
     }
+}
+
+fn is_below(path: &[u8], folder: &str) -> bool {
+    path.strip_prefix(folder.as_bytes()).is_some_and(|rest| rest.starts_with(b"/"))
 }
 
 /// Returns a path as git reads one in a list of paths.

@@ -158,6 +158,9 @@ fn what_others_built_on_is_refused_where_it_is_seen_and_falls_where_it_is_not() 
     assert!(fell.contains("because `step 01-one: running -> needs_qa` was undone by Ada"), "{log}");
     // Nothing of the command counts, so there is nothing to take back of it …
     assert_eq!(refusal(&b, &["undo", &approval]), ("undo.idle".to_owned(), 4));
+    let said = b.godzilla(&["undo"]).stderr;
+    assert!(said.contains(&approval), "{said}");
+    assert!(said.contains("; `step 01-one: running -> needs_qa` was undone"), "{said}");
     // … until the redo, with which it counts again.
     a.godzilla_ok(&["redo"]);
     share(&a, &b);
@@ -208,4 +211,53 @@ fn one_command_in_two_protocols_is_taken_back_in_both() {
     a.godzilla_ok(&["redo"]);
     assert_eq!(a.statuses(NAME)[1], "running");
     assert_eq!(a.statuses("0002-fix-the-till")[1], "running");
+}
+
+/// What lost against another clone's word is said, and nothing older is taken back in its place.
+#[test]
+fn a_last_command_that_was_overtaken_is_named_and_no_older_one_is_taken_back() {
+    let world = World::new();
+    let a = world.clone("a");
+    a.write("scripts/ci/test.sh", "#!/bin/sh\nexit 0\n");
+    a.git(&["add", "--all"]);
+    a.git(&["update-index", "--chmod=+x", "scripts/ci/test.sh"]);
+    a.git(&["commit", "--quiet", "-m", "ci: a gate"]);
+    a.git(&["push", "--quiet", "origin", "HEAD"]);
+    let work = planned(&a, &["--qa", "full"]);
+    work.commit("form", "feat: the form");
+    work.godzilla_ok(&["done"]);
+    work.git(&["push", "--quiet", "--set-upstream", "origin", "HEAD"]);
+    let b = world.clone("b");
+    b.git(&["checkout", "--quiet", NAME]);
+    // With one event more, what this clone says next comes later in order.
+    b.godzilla_ok(&["block", "2", "-p", NAME]);
+    for place in [&a, &b] {
+        place.godzilla_ok(&["trust", "--yes", "-p", NAME]);
+    }
+    // Both judge before they hear of each other; the first in order counts.
+    work.godzilla_ok(&["qa", "1"]);
+    b.godzilla_ok(&["qa", "1"]);
+    let (won, lost) = (op_of(&a, "QA of step"), op_of(&b, "QA of step"));
+    share(&a, &b);
+    assert_eq!(a.statuses(NAME), ["completed", "completed", "blocked"]);
+    let events = a.event_ids(NAME);
+    for _ in 0..2 {
+        assert_eq!(refusal(&b, &["undo"]), ("undo.overtaken".to_owned(), 4));
+    }
+    assert_eq!(b.event_ids(NAME), events, "nothing was recorded");
+    let said = b.godzilla(&["undo"]).stderr;
+    assert!(said.contains(&format!("{lost}, the last command of this clone, has no effect")), "{said}");
+    assert!(said.contains("`step 01-one: needs_qa -> completed`"), "{said}");
+    assert!(said.contains("step 01-one step.completed by Ada at ") && said.contains(" came first"), "{said}");
+    // The one before is named, and can be taken back by its name.
+    let older = op_of(&b, "step 02-two");
+    assert!(said.contains(&format!("git godzilla undo {older}")), "{said}");
+    b.godzilla_ok(&["undo", &older]);
+    share(&a, &b);
+    assert_eq!(a.statuses(NAME), ["completed", "completed", "pending"]);
+    // A newer command is the last one then.
+    b.godzilla_ok(&["pause", NAME]);
+    b.godzilla_ok(&["undo"]);
+    assert_eq!(refusal(&b, &["undo"]).0, "undo.overtaken");
+    assert_eq!(a.json(&["undo", "--dry-run"])["of"], won.as_str());
 }
