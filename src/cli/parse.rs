@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::mem::ManuallyDrop;
 
-use clap::{Args as _, CommandFactory as _, FromArgMatches as _};
+use clap::{Args as _, Command as Definition, CommandFactory as _, FromArgMatches as _};
 
 use super::commands::{
     act, ci_report, completions, config, demo, doctor, explain, hooks, init, list, log, man, notes, plan, qa,
@@ -12,7 +12,7 @@ use super::commands::{
 };
 use super::{Cli, Global};
 
-type SetUp = fn(clap::Command) -> clap::Command;
+type SetUp = fn(Definition) -> Definition;
 
 /// Parses the arguments of the process, the program's name first.
 ///
@@ -30,10 +30,10 @@ pub(super) fn parse(args: &[OsString]) -> Result<Cli, clap::Error> {
 /// Parses by the command that comes first; `None` if that does not do.
 fn only_named(args: &[OsString]) -> Option<Cli> {
     let (name, set_up) = args.get(1).and_then(|name| set_up(name.to_str()?))?;
-    let command = set_up(clap::Command::new(name));
+    let command = set_up(Definition::new(name));
     // It is not worth the time to take it down again.
     let mut only =
-        ManuallyDrop::new(Global::augment_args(clap::Command::new("git-godzilla")).subcommand(command));
+        ManuallyDrop::new(Global::augment_args(Definition::new("git-godzilla")).subcommand(command));
     Cli::from_arg_matches_mut(&mut only.try_get_matches_from_mut(args).ok()?).ok()
 }
 

@@ -1,6 +1,7 @@
 //! Notes on the commits of protocols: a projection for `git log --notes=godzilla`, never read back.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::context::Context;
@@ -12,7 +13,7 @@ use crate::domain::id::Oid;
 use crate::domain::observe::named_commits;
 use crate::domain::state::Protocol;
 use crate::platform::git::{Identity, MoveError, NotesError};
-use crate::platform::lock::Lock;
+use crate::platform::lock::{self, Lock};
 use crate::store::refs;
 use crate::store::stream::Appended;
 
@@ -47,7 +48,7 @@ pub fn write(ctx: &Context, protocols: &[Protocol], limit: Duration) -> Result<u
 
 /// Writes the notes of the commits that `appended` concerns: of the new ones and the latest, if it
 /// added nothing that could change another's. The latest make up for a write that was interrupted.
-/// A comment concerns none. Returns how many changed.
+/// A comment concerns none, and only clears away what a dead writer left. Returns how many changed.
 ///
 /// # Errors
 ///
@@ -57,7 +58,8 @@ pub fn write_after(ctx: &Context, appended: &Appended, limit: Duration) -> Resul
 
     let Some(protocol) = appended.protocol.as_ref().filter(|_| appended.moved) else { return Ok(0) };
     let all_are = |of_kind: fn(&Body) -> bool| appended.events.iter().all(|event| of_kind(&event.body));
-    if all_are(|body| matches!(body, Body::NoteAdded { .. })) && !appended.took_over {
+    let are_comments = !appended.events.is_empty() && all_are(|body| matches!(body, Body::NoteAdded { .. }));
+    if are_comments && !appended.took_over && lock::dead_announcement(&lock_path(ctx)).is_none() {
         return Ok(0);
     }
     let mut notes = notes_of(protocol);
@@ -92,6 +94,10 @@ pub fn rebuild(ctx: &Context) -> Result<usize, Error> {
     write_all(ctx, &notes, ctx.limit)
 }
 
+fn lock_path(ctx: &Context) -> PathBuf {
+    ctx.repo.state_dir().join("locks").join("notes")
+}
+
 fn write_all(ctx: &Context, notes: &[(Oid, String)], limit: Duration) -> Result<usize, Error> {
     let here: Vec<(Oid, String)> =
         notes.iter().filter(|(oid, _)| ctx.repo.has_object(*oid)).cloned().collect();
@@ -100,7 +106,7 @@ fn write_all(ctx: &Context, notes: &[(Oid, String)], limit: Duration) -> Result<
     }
     let fallback = || Identity { name: "git-godzilla".into(), email: "noreply@git-godzilla.invalid".into() };
     let who = ctx.repo.committer().unwrap_or_else(fallback);
-    let mut guard = Lock::acquire(&ctx.repo.state_dir().join("locks").join("notes"), limit)?;
+    let mut guard = Lock::acquire(&lock_path(ctx), limit)?;
     for _ in 0..3 {
         match ctx.repo.write_notes(refs::NOTES, &here, &who, "Notes on commits of protocols", &mut guard) {
             Err(NotesError::Move(MoveError::Lost { .. })) => (),

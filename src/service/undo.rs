@@ -69,11 +69,15 @@ pub fn undo(ctx: &Context, way: Way, arg: Option<&str>, dry_run: bool) -> Result
         Some(arg) => named(&all, arg)?,
         None => last_of_clone(ctx, &known, &all, way)?,
     };
-    let command = || Command { what: of.command.clone(), at_ms: of.at_ms, n_letters: ops::short_len(&all) };
     go(ctx, &streams, &known, of, (way, dry_run)).map_err(|err| match err {
-        Error::Undo { refused, .. } => Error::Undo { refused, of: Some(command()) },
+        Error::Undo { refused, .. } => refused_of(&all, of, refused),
         err => err,
     })
+}
+
+fn refused_of(all: &[Op], op: &Op, refused: Refused) -> Error {
+    let of = Command { what: op.command.clone(), at_ms: op.at_ms, n_letters: ops::short_len(all) };
+    Error::Undo { refused, of: Some(of) }
 }
 
 fn go(
@@ -197,7 +201,7 @@ fn last_of_clone<'o>(ctx: &Context, known: &[Stream], ops: &'o [Op], way: Way) -
     let last = own.find(|op| counts(op) || (way == Way::Undo && op.is_idle));
     if let Some(op) = last.filter(|op| !counts(op)) {
         // The one before is not what is meant, and may be what others have built on.
-        return Err(overtaken(known, op, own.find(counts).map(|op| op.id)).into());
+        return Err(refused_of(ops, op, overtaken(known, op, own.find(counts).map(|op| op.id))));
     }
     last.ok_or_else(|| {
         let (code, message) = match way {

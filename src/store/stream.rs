@@ -145,12 +145,8 @@ fn view_of(
         } else {
             match read(*oid) {
                 Ok(theirs) if theirs.may_be_read() => theirs,
-                Ok(_) => {
-                    set_aside.push(format!("{remote} holds it in a form that demands a newer version"));
-                    continue;
-                }
-                Err(err) => {
-                    set_aside.push(format!("what {remote} holds cannot be read: {err}"));
+                other => {
+                    set_aside.push(tip::why_set_aside(repo, remote, other.err()));
                     continue;
                 }
             }

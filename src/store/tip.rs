@@ -85,6 +85,17 @@ pub fn read(repo: &Repo, tree: Oid) -> Result<Content, Error> {
     Ok(content)
 }
 
+/// Says why what a remote holds is not taken in: it could not be read, or it is too new.
+pub fn why_set_aside(repo: &Repo, remote: &str, err: Option<Error>) -> String {
+    match err {
+        None => format!("{remote} holds it in a form that demands a newer version"),
+        Some(Error::Missing(_)) if repo.is_partial(remote) => {
+            "this partial clone left it out; `git godzilla sync` fetches it".to_owned()
+        }
+        Some(err) => format!("what {remote} holds cannot be read: {err}"),
+    }
+}
+
 fn is_segment(name: &[u8]) -> bool {
     name.len() >= 6 && name.iter().all(u8::is_ascii_digit)
 }

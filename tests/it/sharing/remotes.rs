@@ -125,3 +125,41 @@ fn w6_a_remote_with_a_slash_in_its_name() {
     sync(&b);
     assert_agree(&[&a, &b]);
 }
+
+/// Files are left out of a partial clone, but not those of the state.
+#[test]
+fn a_partial_clone_has_the_state_whole() {
+    let world = World::new();
+    let (a, _, _) = two_clones(&world);
+    let server = world.place("srv.git");
+    for key in ["uploadpack.allowFilter", "uploadpack.allowAnySHA1InWant"] {
+        server.git(&["config", key, "true"]);
+    }
+    for filter in ["blob:none", "tree:0"] {
+        let name = filter.replace(':', "-");
+        let url = format!("file://{}", server.path.display());
+        world.place("").git(&[
+            "clone",
+            "--quiet",
+            "--no-checkout",
+            &format!("--filter={filter}"),
+            &url,
+            &name,
+        ]);
+        let partial = world.place(&name);
+        partial.godzilla_ok(&["init", "--yes"]);
+        assert_agree(&[&a, &partial]);
+        // What a plain fetch brings is left out again, which is told, and mended by `sync`.
+        a.godzilla_ok(&["comment", "more", "-p", "1"]);
+        sync(&a);
+        partial.git(&["fetch", "--quiet"]);
+        let told = partial.godzilla(&["list"]);
+        assert!(told.stderr.contains("`git godzilla sync` fetches it"), "{told}");
+        sync(&partial);
+        assert_agree(&[&a, &partial]);
+        partial.godzilla_ok(&["comment", "from the partial clone", "-p", "1"]);
+        sync(&partial);
+        sync(&a);
+        assert_agree(&[&a, &partial]);
+    }
+}
