@@ -1,7 +1,8 @@
 //! The branch of a protocol and its base, as refs say.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+
+use foldhash::HashMap;
 
 use crate::domain::id::{Name, Oid};
 use crate::domain::state::Protocol;

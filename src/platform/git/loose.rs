@@ -7,11 +7,11 @@
 //! (docs/adr/0006). Git packs all of them in its own way later.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
+use foldhash::{HashMap, HashSet};
 use gix::objs::Kind;
 use zlib_rs::{Deflate, DeflateFlush, Inflate, InflateFlush, Status, adler32};
 
