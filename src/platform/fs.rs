@@ -39,6 +39,33 @@ pub fn replace_file(path: &Path, bytes: &[u8], sync: bool) -> io::Result<()> {
     Ok(())
 }
 
+/// A folder for what is of use only to this process, which goes with it. However long that takes,
+/// nobody takes it for the leftover of a dead one.
+#[derive(Debug)]
+pub struct DraftFolder {
+    folder: tempfile::TempDir,
+    /// Locked until the process is gone. Not every file system can do that for folders.
+    _held: Option<File>,
+}
+
+impl DraftFolder {
+    /// Makes a folder in `dir`, which is made as well.
+    ///
+    /// # Errors
+    ///
+    /// Any error of the file system.
+    pub fn new(dir: &Path) -> io::Result<Self> {
+        fs::create_dir_all(dir)?;
+        let folder = tempfile::Builder::new().prefix(DRAFT_PREFIX).tempdir_in(dir)?;
+        let held = File::open(folder.path()).ok().filter(|file| file.try_lock().is_ok());
+        Ok(Self { folder, _held: held })
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
 /// Writes a file that is not there yet, for this user only, with the folders above it.
 ///
 /// # Errors
@@ -118,7 +145,13 @@ pub fn old_drafts(dir: &Path) -> Vec<PathBuf> {
     let is_draft =
         |entry: &fs::DirEntry| entry.file_name().as_encoded_bytes().starts_with(DRAFT_PREFIX.as_bytes());
     let drafts = entries.flatten().filter(is_draft).map(|entry| entry.path());
-    drafts.filter(|path| is_older(path, MAX_DRAFT_AGE)).collect()
+    drafts.filter(|path| is_older(path, MAX_DRAFT_AGE) && !is_held(path)).collect()
+}
+
+/// Whether a process that lives holds this [`DraftFolder`].
+fn is_held(path: &Path) -> bool {
+    let is_locked = |file: File| matches!(file.try_lock(), Err(fs::TryLockError::WouldBlock));
+    path.is_dir() && File::open(path).is_ok_and(is_locked)
 }
 
 /// Whether there is something at `path` that was last written longer ago than `age`.
@@ -237,4 +270,25 @@ pub fn remove_if_there(path: &Path) -> io::Result<()> {
 
 fn is_missing(err: &io::Error) -> bool {
     matches!(err.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_of_a_process_at_work_is_no_leftover_however_old() {
+        let dir = tempfile::tempdir().unwrap();
+        let draft = DraftFolder::new(dir.path()).unwrap();
+        let long_ago = std::time::UNIX_EPOCH + MAX_DRAFT_AGE;
+        File::open(draft.path()).unwrap().set_modified(long_ago).unwrap();
+        assert_eq!(old_drafts(dir.path()), Vec::<PathBuf>::new());
+        // As after a kill: the folder stays and nobody holds it.
+        let DraftFolder { folder, _held: held } = draft;
+        drop(held);
+        let path = folder.keep();
+        assert_eq!(old_drafts(dir.path()), [path]);
+        remove_old_drafts(dir.path());
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
 }

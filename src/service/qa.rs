@@ -16,6 +16,7 @@ use crate::domain::event::{Body, Draft, GateResult, Verdict};
 use crate::domain::id::{Digest, Name, Oid, StepId};
 use crate::domain::state::Protocol;
 use crate::domain::text;
+use crate::platform::fs::DraftFolder;
 use crate::platform::git::{self, Repo};
 use crate::platform::supervise::{self, Bounds, End, Ended};
 use crate::platform::{env, process};
@@ -213,9 +214,7 @@ impl Place {
         let mut results = Vec::new();
         for gate in &run.judges.gates {
             // Each gate has a copy of its own: what an earlier one started knows where its copy was.
-            let copy = tempfile::Builder::new()
-                .prefix(".godzilla-draft-gates-")
-                .tempdir_in(self.repo.state_dir())
+            let copy = DraftFolder::new(&self.repo.state_dir())
                 .and_then(|dir| run.agreed.folder().write_to(&dir.path().join("gates")).map(|()| dir))
                 .map_err(Error::io("copy the gates"))?;
             let folder = copy.path().join("gates");

@@ -14,10 +14,8 @@ use super::as_checked_out::Unlike;
 use super::run::{failed, output};
 use super::{Error, Repo};
 use crate::domain::id::Oid;
+use crate::platform::fs::DraftFolder;
 use crate::platform::process::{self, Limits};
-
-/// How the folder for the private index begins; one that a dead process left is no longer of use.
-const DRAFT_PREFIX: &str = ".godzilla-draft-tree-";
 
 /// How deep submodules may nest.
 const MAX_DEPTH: usize = 8;
@@ -43,7 +41,7 @@ pub struct Look {
     index: gix::index::File,
     unlike_bytes: Unlike,
     /// Holds the private index and the objects that the repository has not.
-    draft: tempfile::TempDir,
+    draft: DraftFolder,
 }
 
 impl Repo {
@@ -62,9 +60,7 @@ impl Repo {
 
     fn look_below(&self, commit: Oid, without: Option<&str>, depth: usize) -> Result<Look, Error> {
         let drafted = || Error::io("make a private index");
-        fs::create_dir_all(self.state_dir()).map_err(drafted())?;
-        let draft = tempfile::Builder::new().prefix(DRAFT_PREFIX).tempdir_in(self.state_dir());
-        let draft = draft.map_err(drafted())?;
+        let draft = DraftFolder::new(&self.state_dir()).map_err(drafted())?;
         fs::create_dir(draft.path().join("objects")).map_err(drafted())?;
         let git = |args: &[&str]| output(&mut self.private(draft.path()), args);
         let damaged =

@@ -48,7 +48,7 @@ fn a_person_who_stops_it_stops_the_gate() {
 fn a_gate_that_changes_another_gate_proves_nothing() {
     let world = World::new();
     let a = world.clone("a");
-    let rewrite = "#!/bin/sh\nfor x in \"$(git rev-parse --path-format=absolute --git-common-dir)\"/godzilla/.godzilla-draft-gates-*/gates/*; do\n\
+    let rewrite = "#!/bin/sh\nfor x in \"$(git rev-parse --path-format=absolute --git-common-dir)\"/godzilla/.godzilla-draft-*/gates/*; do\n\
                    printf '#!/bin/sh\\nexit 0\\n' >\"$x\"\ndone\n";
     a.write_executable("scripts/ci/lint.sh", rewrite);
     a.commit_gate("test.sh", "#!/bin/sh\nexit 1\n");
