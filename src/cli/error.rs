@@ -236,7 +236,8 @@ fn of_transport(err: &TransportError, message: String) -> CliError {
 
 fn of_git(err: &git::Error, message: String) -> CliError {
     match err {
-        git::Error::Missing(_) => CliError::new(Exit::Refused, "object.missing", message).hint("git fetch"),
+        git::Error::Missing(_) => CliError::new(Exit::Refused, "object.missing", message)
+            .hint("git fetch; in a sparse checkout: git sparse-checkout add .protocols scripts/ci"),
         git::Error::Process(_) | git::Error::Git { .. } => {
             CliError::new(Exit::Program, "git.failed", message)
                 .hint("run it again with GODZILLA_LOG=debug to see what was asked of git")

@@ -120,14 +120,24 @@ impl Lock {
     }
 }
 
-/// Returns the git lock that a dead holder of the lock at `path` announced and did not take back, there
-/// or not. `None` if somebody holds the lock.
-pub fn dead_announcement(path: &Path) -> Option<PathBuf> {
+/// What a holder that died announced and did not take back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Announced {
+    pub git_lock: PathBuf,
+    /// Whether the git lock is there with the bytes that were announced. Else it is gone, was never
+    /// made, or is somebody else's.
+    pub is_left: bool,
+}
+
+/// Returns what a dead holder of the lock at `path` announced. `None` if somebody holds the lock.
+pub fn dead_announcement(path: &Path) -> Option<Announced> {
     let file = File::open(path).ok()?;
     file.try_lock_shared().ok()?;
     let mut note = String::new();
     (&file).take(64 * 1024).read_to_string(&mut note).ok()?;
-    note.split_once('\n').map(|(git_lock, _)| git_lock.into())
+    let (git_lock, bytes) = note.split_once('\n')?;
+    let is_left = fs::read(git_lock).is_ok_and(|held| held == bytes.as_bytes());
+    Some(Announced { git_lock: git_lock.into(), is_left })
 }
 
 #[cfg(test)]

@@ -12,6 +12,9 @@ use crate::domain::ledger::Ledger;
 use crate::domain::state::Protocol;
 use crate::domain::text;
 
+/// How many characters a comment may have.
+const MAX_COMMENT: usize = 16_000;
+
 /// What is asked for.
 #[derive(Clone, Debug)]
 pub enum Verb {
@@ -141,9 +144,15 @@ fn reason_of(text: &str) -> String {
 }
 
 fn comment(ledger: &mut Ledger<'_>, step: Option<&str>, note: &str) -> Result<Option<StepId>, Error> {
-    let note = text::clip(&text::multi_line(note), 16_000);
+    let note = text::multi_line(note);
     if note.is_empty() {
         return Err(Error::Usage { message: "a comment needs a text".to_owned(), hint: None });
+    }
+    let len = note.chars().count();
+    if len > MAX_COMMENT {
+        let message = format!("a comment has at most {MAX_COMMENT} characters, and this one has {len}");
+        let hint = Some("put the text into a file of the branch, and name the file".to_owned());
+        return Err(Error::Usage { message, hint });
     }
     let protocol = ledger.protocol().ok_or_else(|| unknown(ledger.name()))?;
     let id = step.map(|step| resolve::step(protocol, Some(step))).transpose()?;

@@ -73,6 +73,7 @@ pub fn qa(
     watch: &mut dyn FnMut(Watch<'_>),
 ) -> Result<Judged, Error> {
     initialised(ctx)?;
+    super::init::remove_old_drafts(&ctx.repo);
     super::plan::recover(ctx)?;
     let streams = Streams::for_target(ctx, name)?;
     let Target { name, root: None } = resolve::protocol(&streams, name)? else {

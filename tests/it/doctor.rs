@@ -195,6 +195,14 @@ fn a_lock_of_a_dead_writer_of_ours_goes_and_no_other() {
     assert!(
         findings(&a, &[]).iter().any(|found| found["fix"].as_str().unwrap().contains("packed-refs.lock"))
     );
+    // One of somebody else in the place that a dead writer announced is not ours.
+    std::fs::remove_file(&packed).unwrap();
+    a.write(".git/godzilla/locks/0001-add-a-login", &note);
+    a.write(".git/godzilla/locks/0001-add-a-login.draft", "new\n");
+    std::fs::write(&stream, "").unwrap();
+    age(&stream, 1);
+    assert_eq!(codes(&a, &["--fix"]), ["+lock.stale", "lock.foreign"]);
+    assert!(stream.exists());
 }
 
 #[test]
@@ -257,6 +265,13 @@ fn what_a_killed_qa_left_goes() {
     }
     assert_eq!(codes(&a, &["--fix"]), ["+files.leftover"]);
     assert!(drafts().is_empty());
+    // The next one clears it away as well.
+    for draft in &left {
+        std::fs::create_dir(draft).unwrap();
+        age(draft, 2);
+    }
+    assert_ne!(work.godzilla(&["qa"]).code, None);
+    assert!(drafts().iter().all(|draft| !left.contains(draft)));
 }
 
 #[test]

@@ -198,3 +198,26 @@ fn loose(place: &Place<'_>, oid: Oid) -> PathBuf {
     let hex = oid.to_string();
     place.path.join(".git/objects").join(&hex[..2]).join(&hex[2..])
 }
+
+/// As `git gc` does with the folders that it has emptied.
+#[test]
+fn objects_are_written_while_empty_folders_are_removed() {
+    let world = World::new();
+    let place = world.bare_clone_of("a");
+    let objects = place.path.join(".git/objects");
+    let is_over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
+                for first in 0..=u8::MAX {
+                    std::fs::remove_dir(objects.join(format!("{first:02x}"))).ok();
+                }
+            }
+        });
+        let repo = Repo::open(&place.path.join(".git")).unwrap();
+        let written: Result<Vec<Oid>, Error> =
+            (0..400_u32).map(|number| repo.write_blob(&number.to_le_bytes())).collect();
+        is_over.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert_eq!(written.unwrap().len(), 400);
+    });
+}

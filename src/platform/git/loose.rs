@@ -62,6 +62,9 @@ const MAX_PATIENCE: u8 = 4;
 /// What is kept of the objects that were read: at most this many of at most this size.
 const MAX_KEPT: (usize, usize) = (256, 4096);
 
+/// How often the folder of an object is made again while somebody else removes it.
+const MAX_FOLDERS: usize = 64;
+
 /// Of how many objects it is remembered that they are here.
 const MAX_KNOWN: usize = 1024;
 
@@ -170,13 +173,16 @@ impl Repo {
 
         let path = std::path::absolute(self.loose_path(id))?;
         let dir = path.parent().unwrap_or(Path::new("."));
-        let mut file = match temporary(dir) {
-            Err(err) if err.kind() == io::ErrorKind::NotFound => {
-                std::fs::create_dir_all(dir)?;
-                temporary(dir)?
+        let mut file = temporary(dir);
+        for _ in 0..MAX_FOLDERS {
+            if !file.as_ref().is_err_and(|err| err.kind() == io::ErrorKind::NotFound) {
+                break;
             }
-            other => other?,
-        };
+            // A `git gc` at work removes empty folders, also the one that was just made.
+            std::fs::create_dir_all(dir)?;
+            file = temporary(dir);
+        }
+        let mut file = file?;
         file.write_all(&stream)?;
         file.persist(path)?;
         Ok(())

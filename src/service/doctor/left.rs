@@ -21,17 +21,19 @@ impl Checkup<'_> {
         self.plans();
     }
 
-    /// Looks at our own locks, and returns the locks of git that dead writers announced.
+    /// Looks at our own locks, and returns the locks of git that dead writers left.
     fn locks(&mut self) -> Vec<PathBuf> {
         let mut announced = Vec::new();
         let locks = self.ctx.repo.state_dir().join("locks");
         let mut paths: Vec<PathBuf> =
             std::fs::read_dir(locks).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+        // Beside a lock lies what its holder drafts.
+        paths.retain(|path| path.extension().is_none_or(|extension| extension != "draft"));
         paths.sort();
         for path in paths {
-            let Some(git_lock) = lock::dead_announcement(&path) else { continue };
-            let shown = git_lock.display();
-            let message = if git_lock.exists() {
+            let Some(found) = lock::dead_announcement(&path) else { continue };
+            let shown = found.git_lock.display();
+            let message = if found.is_left {
                 format!("a process of ours died and left `{shown}`")
             } else {
                 format!("a process of ours died on the way to `{shown}`")
@@ -40,7 +42,9 @@ impl Checkup<'_> {
                 drop(Lock::acquire(&path, Duration::ZERO)?);
                 Ok(())
             });
-            announced.push(git_lock);
+            if found.is_left {
+                announced.push(found.git_lock);
+            }
         }
         announced
     }

@@ -112,3 +112,16 @@ fn what_git_could_not_do_is_told_with_its_reason() {
     assert_eq!(shown.code, Some(6), "{shown}");
     assert!(shown.stderr.contains("error: 'new folder/' does not have a commit"), "{shown}");
 }
+
+#[test]
+fn a_comment_is_recorded_whole_or_not_at_all() {
+    let world = World::new();
+    let a = world.clone("a");
+    a.plan("Add a login", &[]);
+    a.godzilla_ok(&["comment", &"y".repeat(16_000), "-p", "1"]);
+    let events = a.event_ids("0001-add-a-login");
+    let refused = a.godzilla(&["comment", &"y".repeat(16_001), "-p", "1"]);
+    assert_eq!(refused.code, Some(2), "{refused}");
+    assert!(refused.stderr.contains("16000") && refused.stderr.contains("into a file"), "{refused}");
+    assert_eq!(a.event_ids("0001-add-a-login"), events);
+}
