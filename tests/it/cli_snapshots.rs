@@ -1,5 +1,7 @@
 //! What a person sees: each command once or twice, as one text of stdout, stderr and exit code.
 
+mod elsewhere;
+
 use insta::assert_snapshot;
 
 use crate::support::{Place, World};
