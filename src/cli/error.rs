@@ -152,8 +152,9 @@ fn of_stream(err: &stream::Error, message: String) -> CliError {
         stream::Error::NoIdentity => CliError::new(Exit::Refused, "identity.missing", message).hint(
             "git config --global user.name \"Your Name\" && git config --global user.email you@example.com",
         ),
-        stream::Error::Read { .. } => CliError::new(Exit::Refused, "stream.damaged", message)
-            .hint("fetch it again with `git godzilla sync`"),
+        stream::Error::Read { .. } => {
+            CliError::new(Exit::Refused, "stream.damaged", message).hint("git godzilla doctor")
+        }
         stream::Error::Write { .. } | stream::Error::Move { .. } => {
             CliError::new(Exit::Refused, "stream.write", message)
         }

@@ -397,6 +397,28 @@ fn a_stream_whose_objects_are_gone_is_named() {
     assert!(found.iter().any(|found| found["code"] == "stream.unreadable"), "{found:?}");
 }
 
+/// What is lost is lost, but not what was there before it.
+#[test]
+fn a_stream_whose_tip_is_gone_leads_back_to_the_last_one() {
+    let world = World::new();
+    let a = planned(&world);
+    a.godzilla_ok(&["comment", "kept", "-p", "1"]);
+    let before = a.event_ids("0001-add-a-login");
+    a.godzilla_ok(&["comment", "lost", "-p", "1"]);
+    let tip = a.git(&["rev-parse", "refs/godzilla/protocols/0001-add-a-login"]);
+    let (folder, file) = tip.trim().split_at(2);
+    std::fs::remove_file(a.path.join(".git/objects").join(folder).join(file)).unwrap();
+    let refused = a.godzilla(&["comment", "more", "-p", "1"]);
+    assert!(refused.code == Some(4) && refused.stderr.contains("git godzilla doctor"), "{refused}");
+    let found = findings(&a, &[]);
+    let unreadable = found.iter().find(|found| found["code"] == "stream.unreadable").unwrap();
+    let fix = unreadable["fix"].as_str().unwrap();
+    let typed = run(a.command("sh").args(["-c", fix]));
+    assert_eq!(typed.code, Some(0), "{fix}: {typed}");
+    assert_eq!(a.event_ids("0001-add-a-login"), before);
+    assert_eq!(codes(&a, &[]), [""; 0]);
+}
+
 #[test]
 fn boxes_that_are_none_are_named() {
     let world = World::new();

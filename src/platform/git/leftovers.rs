@@ -83,8 +83,12 @@ impl Repo {
     }
 
     fn last_of_reflog(&self, name: &str) -> Option<Oid> {
-        let text = std::fs::read_to_string(self.common_dir.join("logs").join(name)).ok()?;
-        let mut values = text.lines().rev().filter_map(|line| line.split(' ').nth(1)?.parse().ok());
-        values.find(|oid: &Oid| self.has_object(*oid))
+        self.reflog(name).into_iter().find(|oid| self.has_object(*oid))
+    }
+
+    /// Returns what a ref was set to, the last first; nothing if there is no reflog.
+    pub fn reflog(&self, name: &str) -> Vec<Oid> {
+        let text = std::fs::read_to_string(self.common_dir.join("logs").join(name)).unwrap_or_default();
+        text.lines().rev().filter_map(|line| line.split(' ').nth(1)?.parse().ok()).collect()
     }
 }

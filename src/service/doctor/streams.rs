@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::{Checkup, Severity};
+use crate::domain::id::{Name, Oid};
 use crate::platform::git::DamagedRef;
 use crate::service::list::{self, Listing};
 use crate::store::cache::Row;
 use crate::store::inventory::read_box;
-use crate::store::refs;
+use crate::store::{refs, tip};
 
 impl Checkup<'_> {
     pub(super) fn streams(&mut self) {
@@ -49,7 +50,8 @@ impl Checkup<'_> {
 
     fn listed(&mut self, listing: &Listing, has_damage: bool) {
         for (name, why) in &listing.set_aside {
-            let fix = if has_damage { None } else { Some("git godzilla sync".to_owned()) };
+            let sync = || Some("git godzilla sync".to_owned()).filter(|_| !has_damage);
+            let fix = self.way_back(name, listing).or_else(sync);
             self.say("stream.unreadable", Severity::Error, format!("{name}: {why}"), fix);
         }
         self.collisions(listing);
@@ -67,6 +69,19 @@ impl Checkup<'_> {
                 format!("{} CI reports name nothing that is known here", listing.unmatched_ci_reports);
             self.say("events.unmatched", Severity::Info, message, None);
         }
+    }
+
+    /// Returns what sets a stream, whose tip here cannot be read, back to the last one that can; a `sync`
+    /// brings what others have.
+    fn way_back(&self, name: &Name, listing: &Listing) -> Option<String> {
+        let repo = &self.ctx.repo;
+        let tips = listing.inventory.streams.get(name)?;
+        let is_whole = |oid: &Oid| repo.tree_of(*oid).and_then(|tree| tip::read(repo, tree)).is_ok();
+        tips.local.filter(|local| !is_whole(local))?;
+        let stream = refs::protocol(name);
+        let tracked = tips.tracking.iter().map(|(_, oid)| *oid);
+        let last = repo.reflog(&stream).into_iter().chain(tracked).find(is_whole)?;
+        Some(format!("git update-ref {stream} {last} && git godzilla sync"))
     }
 
     /// Drop boxes that nobody can read are passed over by everybody.
