@@ -262,6 +262,7 @@ impl Ending {
             poll(&mut fds, Timespec::try_from(PAUSE).ok().as_ref()).ok();
             return;
         }
+        // Nothing here tells of an end.
         std::thread::sleep(self.pause);
         self.pause = (self.pause * 2).min(PAUSE);
     }

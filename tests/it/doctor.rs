@@ -239,11 +239,7 @@ fn unfinished_files_go_when_they_are_old() {
 fn what_a_killed_qa_left_goes() {
     let world = World::new();
     let a = world.clone("a");
-    a.write("scripts/ci/test.sh", "#!/bin/sh\nkill -KILL \"$(cat qa)\"\nwait\n");
-    a.git(&["add", "--all"]);
-    a.git(&["update-index", "--chmod=+x", "scripts/ci/test.sh"]);
-    a.git(&["commit", "--quiet", "-m", "ci: a gate"]);
-    a.git(&["push", "--quiet", "origin", "HEAD"]);
+    a.commit_gate("test.sh", "#!/bin/sh\nkill -KILL \"$(cat qa)\"\nwait\n");
     let work = a.plan("Add a login page", &["One"]);
     a.godzilla_ok(&["trust", "--yes", "-p", "1"]);
     a.write(".git/info/exclude", "/worktrees/\nqa\n");

@@ -24,11 +24,7 @@ fn hints_lead_to_a_worktree_that_only_the_configuration_names() {
 fn gates_judge_in_a_worktree_that_only_the_configuration_names() {
     let world = World::new();
     let a = world.clone("a");
-    a.write("scripts/ci/test.sh", "#!/bin/sh\ntest -e form\n");
-    a.git(&["add", "."]);
-    a.git(&["update-index", "--chmod=+x", "scripts/ci/test.sh"]);
-    a.git(&["commit", "--quiet", "-m", "ci: a gate"]);
-    a.git(&["push", "--quiet", "origin", "HEAD"]);
+    a.commit_gate("test.sh", "#!/bin/sh\ntest -e form\n");
     a.git(&["config", "godzilla.worktree.mode", "in-place"]);
     a.godzilla_ok(&["plan", "Add a login", "--step", "The form"]);
     let files = world.place("its files");
@@ -57,11 +53,7 @@ fn questions_are_answered_by_what_they_name() {
         assert!(shown.code == Some(4) && shown.stdout.contains("nothing was changed"), "{typed:?} {shown}");
     }
     assert_eq!(init("\n").code, Some(0));
-    a.write("scripts/ci/test.sh", "#!/bin/sh\n");
-    a.git(&["add", "."]);
-    a.git(&["update-index", "--chmod=+x", "scripts/ci/test.sh"]);
-    a.git(&["commit", "--quiet", "-m", "ci: a gate"]);
-    a.git(&["push", "--quiet", "origin", "HEAD"]);
+    a.commit_gate("test.sh", "#!/bin/sh\n");
     let work = a.plan("Add a login", &["The form"]);
     let trust = |typed: &str| asked(&work, "trust", typed);
     for typed in ["y\n", "\n", "yes please\n", "\u{4}"] {

@@ -218,11 +218,7 @@ fn one_command_in_two_protocols_is_taken_back_in_both() {
 fn a_last_command_that_was_overtaken_is_named_and_no_older_one_is_taken_back() {
     let world = World::new();
     let a = world.clone("a");
-    a.write("scripts/ci/test.sh", "#!/bin/sh\nexit 0\n");
-    a.git(&["add", "--all"]);
-    a.git(&["update-index", "--chmod=+x", "scripts/ci/test.sh"]);
-    a.git(&["commit", "--quiet", "-m", "ci: a gate"]);
-    a.git(&["push", "--quiet", "origin", "HEAD"]);
+    a.commit_gate("test.sh", "#!/bin/sh\nexit 0\n");
     let work = planned(&a, &["--qa", "full"]);
     work.commit("form", "feat: the form");
     work.godzilla_ok(&["done"]);
