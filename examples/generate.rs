@@ -165,6 +165,7 @@ fn step(idx: u64) -> Result<SpecStep> {
     let id = StepId::new(idx, "step")?;
     let before = idx.checked_sub(1).map(|idx| StepId::new(idx, "step")).transpose()?;
     Ok(SpecStep {
+        more: None,
         title: format!("Step {idx}"),
         kind: if idx == 0 { StepKind::Setup } else { StepKind::Work },
         file: format!("{id}.md"),

@@ -6,6 +6,7 @@
 pub mod ci;
 pub mod cli;
 pub mod domain;
+pub mod engine;
 pub mod hooks;
 pub mod platform;
 pub mod service;

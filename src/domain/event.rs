@@ -8,6 +8,9 @@ use std::sync::Arc;
 
 use super::ci::JobResult;
 use super::id::{Digest, Name, Oid, StepId, Ulid};
+use super::policy::{Looped, Noted, Triggered};
+use super::review::Review;
+use super::run::{Artifact, RunFinished, RunStarted, UsageRecorded};
 use super::status::{ProtocolMove, StepMove, status};
 
 /// Something that happened, with its place in the order and its author.
@@ -135,6 +138,14 @@ pub enum Body {
     NoteAdded {
         text: String,
     },
+    RunStarted(RunStarted),
+    RunFinished(RunFinished),
+    ArtifactAdded(Artifact),
+    /// Of a run that belongs to no protocol.
+    UsageRecorded(UsageRecorded),
+    PolicyLooped(Looped),
+    PolicyTriggered(Triggered),
+    PolicyNoted(Noted),
     /// The first event of a project.
     ProjectCreated {
         base_branch: String,
@@ -260,6 +271,7 @@ pub struct Verdict {
     pub dirty: bool,
     pub result: String,
     pub gates: Vec<GateResult>,
+    pub review: Option<Box<Review>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -323,7 +335,11 @@ impl Body {
             | Self::MergeDetected(_)
             | Self::CiReported(_)
             | Self::VerdictRecorded(_)
-            | Self::NoteAdded { .. } => true,
+            | Self::NoteAdded { .. }
+            | Self::RunStarted(_)
+            | Self::RunFinished(_)
+            | Self::ArtifactAdded(_)
+            | Self::UsageRecorded(_) => true,
             Self::Reserved { fact, .. } => *fact,
             Self::Malformed { kind, .. } => FACTS.contains(&kind.as_str()),
             Self::Created(_)
@@ -334,6 +350,9 @@ impl Body {
             | Self::GatesAccepted(_)
             | Self::Undo { .. }
             | Self::ProjectCreated { .. }
+            | Self::PolicyLooped(_)
+            | Self::PolicyTriggered(_)
+            | Self::PolicyNoted(_)
             | Self::Unknown { .. } => false,
         }
     }
@@ -346,6 +365,9 @@ impl Body {
             | Self::Protocol { .. }
             | Self::Step(_)
             | Self::GatesAccepted(_)
+            | Self::PolicyLooped(_)
+            | Self::PolicyTriggered(_)
+            | Self::PolicyNoted(_)
             | Self::Undo { .. } => true,
             Self::Reserved { kind, fact } => !fact && kind != "redacted",
             _ => false,
@@ -392,6 +414,13 @@ impl Body {
             Self::CiReported(_) => "ci.reported",
             Self::VerdictRecorded(_) => "verdict.recorded",
             Self::NoteAdded { .. } => "note.added",
+            Self::RunStarted(_) => "run.started",
+            Self::RunFinished(_) => "run.finished",
+            Self::ArtifactAdded(_) => "artifact.added",
+            Self::UsageRecorded(_) => "usage.recorded",
+            Self::PolicyLooped(_) => "policy.looped",
+            Self::PolicyTriggered(_) => "policy.triggered",
+            Self::PolicyNoted(_) => "policy.noted",
             Self::ProjectCreated { .. } => "project.created",
             Self::Reserved { kind, .. } | Self::Unknown { kind } | Self::Malformed { kind, .. } => kind,
         }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::id::{Digest, StepId};
+use super::policy::StepPolicy;
 use super::status::status;
 
 status! {
@@ -47,6 +48,35 @@ pub struct SpecStep {
     pub file: String,
     pub depends_on: Vec<StepId>,
     pub qa: QaPolicy,
+    /// What most steps do not say.
+    pub more: Option<Box<StepMore>>,
+}
+
+/// What a step may say beside what it must.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StepMore {
+    /// Who does it; `None` for whoever the configuration names.
+    pub engine: Option<String>,
+    pub model: Option<String>,
+    /// The limit of a run, in seconds.
+    pub timeout_seconds: Option<u64>,
+    /// Patterns of the files that the step is about.
+    pub paths: Vec<String>,
+    /// Who reviews it.
+    pub qa_engine: Option<String>,
+    pub qa_model: Option<String>,
+    /// The gates that judge it; `None` for all.
+    pub qa_gates: Option<Vec<String>>,
+    pub policies: Vec<StepPolicy>,
+    /// Files that a run must leave behind, by name, within the protocol's folder.
+    pub outputs: Vec<(String, String)>,
+}
+
+impl StepMore {
+    /// Returns it for a step; `None` if it says nothing.
+    pub fn into_step(self) -> Option<Box<Self>> {
+        (self != Self::default()).then(|| Box::new(self))
+    }
 }
 
 /// The specs that a stream holds, by the SHA-256 of their canonical form.
@@ -131,6 +161,7 @@ mod tests {
             steps: steps
                 .iter()
                 .map(|(id, deps)| SpecStep {
+                    more: None,
                     id: id.parse().unwrap(),
                     title: (*id).into(),
                     kind: StepKind::Work,

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use super::ci::{JobResult, Jobs};
 use super::event::{AcceptedGates, Created, Evidence, MergeDetected, Verdict};
 use super::id::{Digest, Name, Oid, StepId, Ulid};
-use super::spec::{QaPolicy, StepKind};
+use super::run::{Run, Spent};
+use super::spec::{QaPolicy, StepKind, StepMore};
 use super::status::{ProtocolStatus, StepStatus};
 
 /// One protocol, as it is.
@@ -37,6 +38,9 @@ pub struct Protocol {
     pub orphan_commits: Vec<Oid>,
     /// Reports about commits that no event names.
     pub orphan_ci: usize,
+    /// In the order in which they began.
+    pub runs: Vec<Run>,
+    pub loops: Loops,
     pub counts: Counts,
     /// How many events the stream holds for it, whatever became of them.
     pub n_events: usize,
@@ -53,6 +57,8 @@ pub struct Step {
     pub file: String,
     pub qa: QaPolicy,
     pub depends_on: Vec<StepId>,
+    /// What its plan says beside what it must.
+    pub more: Option<Box<StepMore>>,
     pub recorded: StepStatus,
     pub shown: StepStatus,
     /// How often the step entered `running`.
@@ -95,6 +101,17 @@ pub struct Blocked {
     pub code: &'static str,
     pub message: String,
     pub remedy: String,
+}
+
+/// How often policies made steps begin again or called them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Loops {
+    /// By policy.
+    pub iterations: BTreeMap<String, u64>,
+    /// Of all policies together.
+    pub total: u64,
+    /// How many calls lie one within the other, for steps that were called.
+    pub depths: BTreeMap<StepId, u64>,
 }
 
 /// How many events counted, and how many did not.
@@ -167,6 +184,16 @@ impl Protocol {
     pub fn is_plan(&self, oid: Oid) -> bool {
         let step = || self.step(self.commits.get(&oid)?.step.as_ref()?);
         Some(oid) == self.plan_commit || step().is_some_and(|step| step.kind == StepKind::Setup)
+    }
+
+    /// Returns the runs of one step, in the order in which they began.
+    pub fn runs_of<'a>(&'a self, step: &'a StepId) -> impl Iterator<Item = &'a Run> {
+        self.runs.iter().filter(|run| run.step.as_ref() == Some(step))
+    }
+
+    /// Returns what all runs used.
+    pub fn spent(&self) -> Spent {
+        Spent::by(&self.runs)
     }
 
     /// Returns the commits that count.

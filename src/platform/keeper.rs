@@ -54,20 +54,31 @@ pub(super) enum Report {
 
 /// Whether a program could be kept here.
 pub(super) fn is_there() -> bool {
-    Path::new(SELF).exists()
+    // Unit tests are another program.
+    !cfg!(test) && Path::new(SELF).exists()
 }
 
-/// Starts a keeper for `command`, with a process group of its own.
+/// Starts a keeper for `command`, with a process group of its own. The program reads `input`, and has
+/// of our environment nothing if it is `bare`.
 ///
 /// # Errors
 ///
 /// [`io::Error`] if it cannot be started.
-pub(super) fn start(command: &Command, output: PipeWriter) -> io::Result<(Child, Line)> {
+pub(super) fn start(
+    command: &Command,
+    input: Option<&Path>,
+    is_bare: bool,
+    (out, err): (PipeWriter, PipeWriter),
+) -> io::Result<(Child, Line)> {
     // If somebody ends the keeper, what it kept comes to us.
     set_child_subreaper(Some(getpid())).ok();
     let (line, its_end) = UnixStream::pair()?;
     let mut keeper = process::command(SELF);
-    keeper.arg0(NAME).arg(command.get_program()).args(command.get_args()).process_group(0);
+    keeper.arg0(NAME).arg(input.unwrap_or(Path::new("")));
+    keeper.arg(command.get_program()).args(command.get_args()).process_group(0);
+    if is_bare {
+        keeper.env_clear();
+    }
     for (name, value) in command.get_envs() {
         match value {
             Some(value) => keeper.env(name, value),
@@ -77,7 +88,7 @@ pub(super) fn start(command: &Command, output: PipeWriter) -> io::Result<(Child,
     if let Some(dir) = command.get_current_dir() {
         keeper.current_dir(dir);
     }
-    keeper.stdin(Stdio::from(OwnedFd::from(its_end))).stdout(output.try_clone()?).stderr(output);
+    keeper.stdin(Stdio::from(OwnedFd::from(its_end))).stdout(out).stderr(err);
     Ok((keeper.spawn()?, Line(line)))
 }
 
@@ -113,14 +124,15 @@ pub fn is_called(program: &Path) -> bool {
     program.as_os_str() == NAME
 }
 
-/// Keeps the program that `args` begin with.
+/// Keeps a program: `args` are its input, or nothing, and the program with its arguments.
 pub fn keep(args: &[OsString]) -> ExitCode {
     let line = io::stdin().as_fd().try_clone_to_owned().map(UnixStream::from);
-    let (Ok(mut line), [program, args @ ..]) = (line, args) else { return ExitCode::FAILURE };
+    let (Ok(mut line), [input, program, args @ ..]) = (line, args) else { return ExitCode::FAILURE };
     set_child_subreaper(Some(getpid())).ok();
     let mut command = process::command(program);
-    command.args(args).stdin(Stdio::null()).process_group(0);
-    let said = match command.spawn() {
+    command.args(args).process_group(0);
+    let input = supervise::open_input(Some(Path::new(input)).filter(|input| !input.as_os_str().is_empty()));
+    let said = match input.and_then(|input| command.stdin(input).spawn()) {
         Err(err) => Some(format!("E {}", err.raw_os_error().unwrap_or_default())),
         Ok(mut child) => {
             let has_ended = wait(&mut line, &child);

@@ -1,8 +1,9 @@
-//! A program that judges something: watched, limited, and ended with all that it started.
+//! A program that judges or does something: watched, limited, and ended with all that it started.
 
 use std::io::{self, PipeReader, PipeWriter, Read as _};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 
 use sha2::{Digest as _, Sha256};
@@ -35,6 +36,8 @@ pub enum End {
     Exit(i32),
     /// It ran until the limit, and was ended.
     TimedOut,
+    /// It said nothing for as long as it may, and was ended.
+    Silent,
     /// Somebody asked us to stop, as with Ctrl-C, and it was ended.
     Interrupted,
 }
@@ -49,6 +52,31 @@ pub struct Ended {
     /// Of all that it said.
     pub sha256: [u8; 32],
 }
+
+/// What an agent may use.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    pub time: Duration,
+    /// How long it may say nothing.
+    pub idle: Option<Duration>,
+}
+
+/// Where a program said something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    Out,
+    Err,
+}
+
+/// An agent that has ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Finished {
+    pub end: End,
+    pub took: Duration,
+}
+
+/// A piece of what a program said.
+type Said = (Stream, Vec<u8>);
 
 /// A program that was started.
 struct Started {
@@ -68,43 +96,106 @@ struct Started {
 pub fn run(command: Command, bounds: Bounds, on_output: impl FnMut(&[u8])) -> io::Result<Ended> {
     #[cfg(target_os = "linux")]
     if keeper::is_there() {
-        return run_as(|output| Started::kept(&command, output), bounds, on_output);
+        return run_as(|out, err| Started::kept(&command, None, false, (out, err)), bounds, on_output);
     }
-    run_as(|output| Started::alone(command, output), bounds, on_output)
+    run_as(|out, err| Started::alone(command, None, (out, err)), bounds, on_output)
+}
+
+/// Runs an agent: `command` with `input` as its standard input and, if it `is_bare`, with nothing of our
+/// environment but what the command says. As [`run`] in all else; `on_output` sees what it says as it
+/// comes, and all of it.
+///
+/// # Errors
+///
+/// [`io::Error`] if it cannot be started.
+pub fn run_agent(
+    mut command: Command,
+    input: Option<&Path>,
+    is_bare: bool,
+    limits: Limits,
+    mut on_output: impl FnMut(Stream, &[u8]),
+) -> io::Result<Finished> {
+    let (out_reader, out) = io::pipe()?;
+    let (err_reader, err) = io::pipe()?;
+    let readers = [(out_reader, Stream::Out), (err_reader, Stream::Err)];
+    let start = || {
+        #[cfg(target_os = "linux")]
+        if keeper::is_there() {
+            return Started::kept(&command, input, is_bare, (out, err));
+        }
+        if is_bare {
+            let kept: Vec<_> =
+                command.get_envs().map(|(k, v)| (k.to_owned(), v.map(ToOwned::to_owned))).collect();
+            command.env_clear();
+            command.envs(kept.into_iter().filter_map(|(name, value)| Some((name, value?))));
+        }
+        Started::alone(command, input, (out, err))
+    };
+    follow(start, readers, limits, &mut on_output)
 }
 
 fn run_as(
-    start: impl FnOnce(PipeWriter) -> io::Result<Started>,
+    start: impl FnOnce(PipeWriter, PipeWriter) -> io::Result<Started>,
     bounds: Bounds,
     mut on_output: impl FnMut(&[u8]),
 ) -> io::Result<Ended> {
     let (reader, writer) = io::pipe()?;
+    let err = writer.try_clone()?;
+    let mut heard = Heard { tail: Vec::new(), limit: bounds.output, hasher: Sha256::new() };
+    let limits = Limits { time: bounds.time, idle: None };
+    let finished = follow(|| start(writer, err), [(reader, Stream::Out)], limits, &mut |_, bytes| {
+        on_output(bytes);
+        heard.add(bytes);
+    })?;
+    Ok(Ended {
+        end: finished.end,
+        took: finished.took,
+        tail: heard.tail(),
+        sha256: heard.hasher.finalize().into(),
+    })
+}
+
+/// Starts a program and follows it to its end.
+fn follow<const N: usize>(
+    start: impl FnOnce() -> io::Result<Started>,
+    readers: [(PipeReader, Stream); N],
+    limits: Limits,
+    take: &mut impl FnMut(Stream, &[u8]),
+) -> io::Result<Finished> {
     // Without a handler a signal ends us, and leaves the program to whoever sent it.
     let handler = gix::interrupt::init_handler_default(usize::MAX).ok();
     let _handler = handler.map(|handler| handler.with_reset(true).auto_deregister());
 
     let began = Instant::now();
-    let mut started = start(writer)?;
-    let said = listen(reader);
-    let mut heard = Heard { tail: Vec::new(), limit: bounds.output, hasher: Sha256::new() };
-    let mut take = |bytes: &[u8]| {
-        on_output(bytes);
-        heard.add(bytes);
-    };
-    let stopped = watch(&mut started, &said, began + bounds.time, &mut take)?;
+    let mut started = start()?;
+    // Bounded: a program that says more than is taken has to wait.
+    let (sender, said) = mpsc::sync_channel(16);
+    for (reader, stream) in readers {
+        listen(reader, stream, sender.clone());
+    }
+    drop(sender);
+    let stopped = watch(&mut started, &said, began, limits, take)?;
     let took = began.elapsed();
     let code = started.end()?;
     let deadline = Instant::now() + DRAIN;
-    while let Ok(bytes) = said.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-        take(&bytes);
+    while let Ok((stream, bytes)) = said.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+        take(stream, &bytes);
     }
-    let end = stopped.unwrap_or(End::Exit(code));
-    Ok(Ended { end, took, tail: heard.tail(), sha256: heard.hasher.finalize().into() })
+    Ok(Finished { end: stopped.unwrap_or(End::Exit(code)), took })
+}
+
+/// Returns what a program reads: a file, or nothing.
+pub(super) fn open_input(input: Option<&Path>) -> io::Result<Stdio> {
+    input.map_or_else(|| Ok(Stdio::null()), |input| std::fs::File::open(input).map(Stdio::from))
 }
 
 impl Started {
-    fn alone(mut command: Command, output: PipeWriter) -> io::Result<Self> {
-        command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
+    fn alone(
+        mut command: Command,
+        input: Option<&Path>,
+        (out, err): (PipeWriter, PipeWriter),
+    ) -> io::Result<Self> {
+        command.stdin(open_input(input)?).stdout(out).stderr(err);
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let child = command.spawn()?;
@@ -116,8 +207,13 @@ impl Started {
     }
 
     #[cfg(target_os = "linux")]
-    fn kept(command: &Command, output: PipeWriter) -> io::Result<Self> {
-        let (child, line) = keeper::start(command, output)?;
+    fn kept(
+        command: &Command,
+        input: Option<&Path>,
+        is_bare: bool,
+        output: (PipeWriter, PipeWriter),
+    ) -> io::Result<Self> {
+        let (child, line) = keeper::start(command, input, is_bare, output)?;
         Ok(Self { child, line: Some(line) })
     }
 
@@ -194,10 +290,12 @@ impl Heard {
 /// Returns when the program has ended, with the reason if that was our doing.
 fn watch(
     started: &mut Started,
-    said: &Receiver<Vec<u8>>,
-    deadline: Instant,
-    take: &mut impl FnMut(&[u8]),
+    said: &Receiver<Said>,
+    began: Instant,
+    limits: Limits,
+    take: &mut impl FnMut(Stream, &[u8]),
 ) -> io::Result<Option<End>> {
+    let mut last_said = began;
     let mut asked_to_stop: Option<(End, Instant)> = None;
     let mut is_open = true;
     let mut ending = None;
@@ -207,7 +305,10 @@ fn watch(
         }
         if is_open {
             match said.recv_timeout(PAUSE) {
-                Ok(bytes) => take(&bytes),
+                Ok((stream, bytes)) => {
+                    take(stream, &bytes);
+                    last_said = Instant::now();
+                }
                 Err(RecvTimeoutError::Timeout) => (),
                 Err(RecvTimeoutError::Disconnected) => is_open = false,
             }
@@ -219,8 +320,10 @@ fn watch(
             None => {
                 let end = if gix::interrupt::is_triggered() {
                     End::Interrupted
-                } else if Instant::now() >= deadline {
+                } else if began.elapsed() >= limits.time {
                     End::TimedOut
+                } else if limits.idle.is_some_and(|idle| last_said.elapsed() >= idle) {
+                    End::Silent
                 } else {
                     continue;
                 };
@@ -289,16 +392,14 @@ pub(super) fn has_ended(child: &Child) -> io::Result<bool> {
     Ok(waitid(WaitId::Pid(pid), options)?.is_some())
 }
 
-fn listen(mut reader: PipeReader) -> Receiver<Vec<u8>> {
-    // Bounded: a program that says more than is taken has to wait.
-    let (sender, said) = mpsc::sync_channel(16);
+fn listen(mut reader: PipeReader, stream: Stream, sender: SyncSender<Said>) {
     std::thread::spawn(move || {
         let mut buffer = vec![0; 64 * 1024];
         loop {
             match reader.read(&mut buffer) {
                 Ok(0) => return,
                 Ok(n_read) => {
-                    if sender.send(buffer[..n_read].to_vec()).is_err() {
+                    if sender.send((stream, buffer[..n_read].to_vec())).is_err() {
                         return;
                     }
                 }
@@ -307,7 +408,6 @@ fn listen(mut reader: PipeReader) -> Receiver<Vec<u8>> {
             }
         }
     });
-    said
 }
 
 #[derive(Clone, Copy)]
@@ -360,7 +460,7 @@ mod tests {
 
     /// As where there is no keeper; with one, `tests/it/qa/ending.rs` runs it.
     fn run_alone(command: Command, bounds: Bounds, on_output: impl FnMut(&[u8])) -> io::Result<Ended> {
-        run_as(|output| Started::alone(command, output), bounds, on_output)
+        run_as(|out, err| Started::alone(command, None, (out, err)), bounds, on_output)
     }
 
     #[test]

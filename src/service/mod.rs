@@ -1,6 +1,7 @@
 //! The use cases: load, decide, act, record. Nothing here prints or parses arguments.
 
 pub mod act;
+pub mod ask;
 pub mod base;
 pub mod branch;
 pub mod ci_report;

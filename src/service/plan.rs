@@ -312,6 +312,7 @@ fn next_number(ctx: &Context, streams: &Streams<'_>) -> Result<u64, Error> {
 
 fn steps_of(outline: &Outline, title: &str, qa: QaPolicy) -> Result<Vec<SpecStep>, Error> {
     let setup = SpecStep {
+        more: None,
         id: "00-setup".parse()?,
         title: "Set up".to_owned(),
         kind: StepKind::Setup,
@@ -327,6 +328,7 @@ fn steps_of(outline: &Outline, title: &str, qa: QaPolicy) -> Result<Vec<SpecStep
         let slug = text::slug(&step.title, MAX_SLUG).unwrap_or_else(|| "step".to_owned());
         let id = crate::domain::id::StepId::new(number, &slug)?;
         steps.push(SpecStep {
+            more: None,
             title: step.title.clone(),
             kind: StepKind::Work,
             file: format!("{id}.md"),

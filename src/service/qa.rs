@@ -107,6 +107,7 @@ pub fn qa(
         dirty,
         result: "no_gate".to_owned(),
         gates: Vec::new(),
+        review: None,
     };
     let (mut moved, mut rewritten) = (Vec::new(), Vec::new());
     if let Some(folder) = judges.folder.as_ref().filter(|_| !judges.gates.is_empty()) {
@@ -276,7 +277,7 @@ fn fill(result: &mut GateResult, ended: &Ended, limit: Duration) -> Result<(), E
     let mut tail = String::from_utf8_lossy(&ended.tail).into_owned();
     match ended.end {
         End::Exit(code) => result.exit = Some(i64::from(code)),
-        End::TimedOut => {
+        End::TimedOut | End::Silent => {
             // Writing to a `String` cannot fail.
             write!(tail, "\nended after {} s, the limit of qa.timeout_seconds", limit.as_secs()).ok();
         }

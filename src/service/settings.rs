@@ -4,12 +4,14 @@
 //! table, in `keys`, says which keys there are; all layers are read by it. Nothing here fails: a value
 //! that is not allowed is a warning, and the value below it stays.
 
+pub mod engines;
 mod keys;
 mod layers;
 
 use std::fmt;
 use std::time::Duration;
 
+use self::engines::Engines;
 use self::layers::Layers;
 use crate::domain::id::Oid;
 use crate::domain::spec::QaPolicy;
@@ -55,6 +57,7 @@ pub struct Settings {
     pub archive_after_days: u64,
     pub queue_autostart: bool,
     pub queue_max_attempts: u64,
+    pub engines: Engines,
     /// Every key that has a value or could have one, by key.
     pub entries: Vec<Entry>,
     /// One line each, in the order of the layers.

@@ -49,6 +49,7 @@ pub fn decode(text: &[u8]) -> Result<Spec, Error> {
             .and_then(View::as_str)
             .and_then(|word| QaPolicy::from_word(&word));
         steps.push(SpecStep {
+            more: None,
             title: harmless_line(&string(step, "title")),
             file: string(step, "file"),
             qa: if kind == StepKind::Setup { QaPolicy::Skip } else { qa.unwrap_or(QaPolicy::Full) },

@@ -5,6 +5,7 @@
 
 mod body;
 mod recent;
+mod runs;
 
 use std::borrow::Cow;
 use std::sync::Arc;

@@ -25,6 +25,7 @@ use serde_json::Value;
 /// The plan that every set names.
 fn specs() -> Specs {
     let steps = ["01-a", "02-b", "03-c"].map(|id| SpecStep {
+        more: None,
         id: id.parse().unwrap(),
         title: id.to_owned(),
         kind: StepKind::Work,

@@ -7,6 +7,7 @@ use super::{Outcome, accepted};
 use crate::domain::ci::{JobResult, Jobs};
 use crate::domain::event::{Body, CiReport, Event, MergeDetected};
 use crate::domain::id::{Oid, Ulid};
+use crate::domain::run;
 use crate::domain::state::{Blocked, Protocol, ShownVerdict, Step};
 use crate::domain::status::{ProtocolStatus, StepStatus};
 
@@ -27,6 +28,7 @@ struct Facts<'a> {
     reports: Vec<Reported<'a>>,
     verdicts: Vec<(&'a Event, &'a crate::domain::event::Verdict)>,
     merged: Option<&'a MergeDetected>,
+    runs: Vec<&'a Event>,
 }
 
 pub(super) fn derive(
@@ -51,6 +53,7 @@ pub(super) fn derive(
             }
             Body::CiReported(report) => facts.reports.push((report, event.id, event.at_ms)),
             Body::VerdictRecorded(verdict) => facts.verdicts.push((event, verdict)),
+            Body::RunStarted(_) | Body::RunFinished(_) | Body::ArtifactAdded(_) => facts.runs.push(event),
             _ => (),
         }
     }
@@ -58,6 +61,7 @@ pub(super) fn derive(
     commits::settle(protocol, facts.gone, std::mem::take(&mut facts.seen_since), &facts.rewrites);
     join_ci(protocol, &facts);
     join_verdicts(protocol, &facts);
+    protocol.runs = run::join(facts.runs.iter().copied());
     show(protocol, facts.merged);
 }
 

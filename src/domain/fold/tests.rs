@@ -29,6 +29,7 @@ fn step_id(id: &str) -> StepId {
 
 fn specs() -> Specs {
     let step = |id: &str, before: Option<&str>| SpecStep {
+        more: None,
         id: step_id(id),
         title: id.to_owned(),
         kind: StepKind::Work,

@@ -5,8 +5,9 @@ use super::commits::Placed;
 use crate::domain::ci::{JobResult, Jobs};
 use crate::domain::event::{Body, Event, StepChange};
 use crate::domain::id::{Digest, StepId};
+use crate::domain::policy::{Looped, Triggered};
 use crate::domain::spec::Specs;
-use crate::domain::state::{Counts, Protocol, Step};
+use crate::domain::state::{Counts, Loops, Protocol, Step};
 use crate::domain::status::{ProtocolMove, ProtocolStatus, StepMove, StepStatus};
 
 /// Applies the accepted events in order; an event that does not fit becomes rejected. Returns the
@@ -85,6 +86,8 @@ impl<'e> Walk<'e, '_> {
                 protocol.gates = Some(*gates);
                 Outcome::Accepted
             }
+            Body::PolicyLooped(looped) => go_back(protocol, event, looped).err().unwrap_or(Outcome::Accepted),
+            Body::PolicyTriggered(called) => call(protocol, event, called).err().unwrap_or(Outcome::Accepted),
             _ => Outcome::Accepted,
         }
     }
@@ -108,6 +111,8 @@ fn new_protocol(event: &Event, created: crate::domain::event::Created) -> Protoc
         commits: std::collections::BTreeMap::new(),
         orphan_commits: Vec::new(),
         orphan_ci: 0,
+        runs: Vec::new(),
+        loops: Loops::default(),
         counts: Counts::default(),
         n_events: 0,
         created_at_ms: event.at_ms,
@@ -135,7 +140,8 @@ fn move_protocol(protocol: &mut Protocol, event: &Event, to: ProtocolMove) -> Re
     Ok(())
 }
 
-fn move_step(protocol: &mut Protocol, event: &Event, change: &StepChange) -> Result<(), Outcome> {
+/// Returns the step that an event is about.
+fn step_of<'a>(protocol: &'a mut Protocol, event: &Event) -> Result<&'a mut Step, Outcome> {
     if protocol.recorded.is_final() {
         return Err(rejected(format!("the protocol is {}", protocol.recorded)));
     }
@@ -143,25 +149,69 @@ fn move_step(protocol: &mut Protocol, event: &Event, change: &StepChange) -> Res
         return Err(rejected("it names no step"));
     };
     let spec_missing = protocol.spec_missing;
-    let Some(step) = protocol.steps.iter_mut().find(|step| step.id == *id) else {
+    protocol.steps.iter_mut().find(|step| step.id == *id).ok_or_else(|| {
         let why = if spec_missing { "waits for its plan" } else { "is not in the plan" };
-        return Err(rejected(format!("step {id} {why}")));
+        rejected(format!("step {id} {why}"))
+    })
+}
+
+/// Checks that a step is where the writer of an event saw it.
+fn check_from(step: &Step, event: &Event) -> Result<(), Outcome> {
+    let (id, status) = (&step.id, step.recorded);
+    if let Some(from) = &event.from
+        && from != status.as_str()
+    {
+        return Err(rejected(format!("it expects step {id} to be {from}, but it is {status}")));
+    }
+    if let Some(attempt) = event.attempt
+        && attempt != step.attempt
+    {
+        return Err(rejected(format!(
+            "it speaks of attempt {attempt}, but step {id} is at {}",
+            step.attempt
+        )));
+    }
+    Ok(())
+}
+
+/// Makes steps begin again. Those that were given up stay so.
+fn go_back(protocol: &mut Protocol, event: &Event, looped: &Looped) -> Result<(), Outcome> {
+    let step = step_of(protocol, event)?;
+    check_from(step, event)?;
+    for step in &mut protocol.steps {
+        if looped.steps.contains(&step.id) && step.recorded != StepStatus::Cancelled {
+            step.recorded = StepStatus::Pending;
+            step.reason = Some(looped.reason.clone());
+            step.evidence = None;
+        }
+    }
+    let count = protocol.loops.iterations.entry(looped.policy.clone()).or_default();
+    *count += 1;
+    protocol.loops.total += 1;
+    Ok(())
+}
+
+/// Makes the step that was called wait for its turn.
+fn call(protocol: &mut Protocol, event: &Event, called: &Triggered) -> Result<(), Outcome> {
+    let step = step_of(protocol, event)?;
+    check_from(step, event)?;
+    let Some(target) = protocol.steps.iter_mut().find(|step| step.id == called.target) else {
+        return Err(rejected(format!("step {} is not in the plan", called.target)));
     };
+    if target.recorded.is_final() {
+        return Err(rejected(format!("step {} is {}", called.target, target.recorded)));
+    }
+    target.recorded = StepStatus::Pending;
+    protocol.loops.total += 1;
+    protocol.loops.depths.insert(called.target.clone(), called.depth);
+    Ok(())
+}
+
+fn move_step(protocol: &mut Protocol, event: &Event, change: &StepChange) -> Result<(), Outcome> {
+    let step = step_of(protocol, event)?;
     let status = step.recorded;
     if change.to != StepMove::Blocked {
-        if let Some(from) = &event.from
-            && from != status.as_str()
-        {
-            return Err(rejected(format!("it expects step {id} to be {from}, but it is {status}")));
-        }
-        if let Some(attempt) = event.attempt
-            && attempt != step.attempt
-        {
-            return Err(rejected(format!(
-                "it speaks of attempt {attempt}, but step {id} is at {}",
-                step.attempt
-            )));
-        }
+        check_from(step, event)?;
     }
     let Some(next) = status.after(change.to, step.before_block) else {
         return Err(rejected(format!("a step that is {status} cannot take {}", change.to)));
@@ -200,6 +250,7 @@ fn use_spec(protocol: &mut Protocol, digest: Digest, specs: &Specs) {
         step.file.clone_from(&planned.file);
         step.qa = planned.qa;
         step.depends_on.clone_from(&planned.depends_on);
+        step.more.clone_from(&planned.more);
         protocol.steps.push(step);
     }
     old.retain(|step| step.attempt > 0 || step.recorded.is_final());
@@ -215,6 +266,7 @@ fn new_step(id: &StepId) -> Step {
         file: String::new(),
         qa: crate::domain::spec::QaPolicy::Skip,
         depends_on: Vec::new(),
+        more: None,
         recorded: StepStatus::Pending,
         shown: StepStatus::Pending,
         attempt: 0,

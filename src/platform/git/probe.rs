@@ -155,7 +155,7 @@ impl Scratch {
         let how = match ended.end {
             End::Exit(0) => "it ended well".to_owned(),
             End::Exit(code) => format!("it ended with {code}"),
-            End::TimedOut => format!("it still ran after {} s", BOUNDS.time.as_secs()),
+            End::TimedOut | End::Silent => format!("it still ran after {} s", BOUNDS.time.as_secs()),
             End::Interrupted => "it was interrupted".to_owned(),
         };
         let text = String::from_utf8_lossy(&ended.tail);

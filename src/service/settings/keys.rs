@@ -31,25 +31,44 @@ pub(super) enum Shape {
     /// At least this.
     Number(u64),
     List,
+    /// A list in which an item may come twice.
+    Arguments,
     TextOrNumber,
     Any,
 }
 
-use Shape::{Any, Flag, List, Number, Text, TextOrNumber, TreePath, Word};
+use Shape::{Any, Arguments, Flag, List, Number, Text, TextOrNumber, TreePath, Word};
 
 pub(super) const KEYS: &[Key] = &[
     known("archive.after_days", Number(0), "30", |s, v| s.archive_after_days = v.number()),
-    later("budget.mode", Word(&["strict", "warn", "off"])),
+    shown("budget.mode", Word(&["strict", "warn", "off"]), "strict"),
+    later("budget.project_cents", Number(0)),
+    later("budget.project_cents_per_day", Number(0)),
+    later("budget.project_tokens", Number(0)),
     later("budget.project_tokens_per_day", Number(0)),
+    later("budget.protocol_cents", Number(0)),
     later("budget.protocol_tokens", Number(0)),
+    later("budget.step_cents", Number(0)),
     later("budget.step_tokens", Number(0)),
     known("ci.required", List, "", |s, v| s.ci_required = v.list()),
     known("commit.strict", Flag, "false", |s, v| s.commit_strict = v.flag()),
     known("commit.tag", Word(&["subject", "off"]), "subject", |s, v| s.commit_tag = v.text() == "subject"),
-    later("engines.<name>.argv", List),
+    later("engines.<name>.api", Word(&["responses", "chat", "messages"])),
+    later("engines.<name>.argv", Arguments),
+    later("engines.<name>.base_url", Text),
+    later("engines.<name>.effort", Text),
     later("engines.<name>.fallbacks", List),
+    later("engines.<name>.idle_seconds", Number(1)),
+    later("engines.<name>.key_env", Text),
+    later("engines.<name>.kind", Word(&["codex", "claude", "opencode", "gemini", "http", "command"])),
     later("engines.<name>.model", Text),
+    later("engines.<name>.pass_env", List),
     later("engines.<name>.timeout_seconds", Number(1)),
+    shown("loops.max_depth", Number(0), "3"),
+    shown("loops.max_iterations", Number(0), "20"),
+    shown("loops.max_minutes", Number(1), "240"),
+    shown("loops.max_same_failure", Number(1), "3"),
+    later("loops.max_tokens", Number(0)),
     later("phases.decompose", Text),
     later("phases.discovery", Text),
     later("phases.exec", Text),
@@ -59,6 +78,7 @@ pub(super) const KEYS: &[Key] = &[
     later("policy.pack", Text),
     later("policy.version", TextOrNumber),
     open("project.base_branch", Text, |s, v| s.base_branch = Some(v.text().to_owned())),
+    shown("qa.auto_fix_attempts", Number(0), "2"),
     known("qa.extra_gates", List, "", |s, v| s.qa_extra_gates = v.list()),
     known("qa.gates", TreePath, "scripts/ci", |s, v| {
         v.text().trim_end_matches('/').clone_into(&mut s.qa_gates);
@@ -96,7 +116,12 @@ const fn open(name: &'static str, shape: Shape, set: fn(&mut Settings, &Value)) 
     Key { name, shape, default: None, set: Some(set) }
 }
 
-/// A key that a later release reads.
+/// A key with a default that [`super::engines`] reads out of the table.
+const fn shown(name: &'static str, shape: Shape, default: &'static str) -> Key {
+    Key { name, shape, default: Some(default), set: None }
+}
+
+/// A key without a default that [`super::engines`] or a later release reads out of the table.
 const fn later(name: &'static str, shape: Shape) -> Key {
     Key { name, shape, default: None, set: None }
 }
@@ -155,7 +180,7 @@ impl Shape {
             Text | TreePath | Word(_) => text(),
             Flag => value.as_bool().map(Value::Flag),
             Number(least) => number(least),
-            List => list(),
+            List | Arguments => list(),
             TextOrNumber => text().or_else(|| number(0)),
             Any => text()
                 .or_else(|| number(0))
@@ -176,7 +201,9 @@ impl Shape {
                 _ => None,
             },
             Number(least) => number().filter(|number| number.number() >= least),
-            List => self.checked(Value::List(text.split(',').map(|item| item.trim().to_owned()).collect())),
+            List | Arguments => {
+                self.checked(Value::List(text.split(',').map(|item| item.trim().to_owned()).collect()))
+            }
             TextOrNumber => number().or_else(|| self.checked(Value::Text(text.to_owned()))),
         }
     }
@@ -189,9 +216,11 @@ impl Shape {
             (TreePath, Value::Text(text)) => is_tree_path(&text).then_some(Value::Text(text)),
             (Any, Value::Text(text)) => Some(Value::Text(text)),
             (_, Value::Text(text)) => is_line(&text).then_some(Value::Text(text)),
-            (_, Value::List(mut items)) => {
-                let mut seen = std::collections::HashSet::new();
-                items.retain(|item| seen.insert(item.clone()));
+            (shape, Value::List(mut items)) => {
+                if !matches!(shape, Arguments) {
+                    let mut seen = std::collections::HashSet::new();
+                    items.retain(|item| seen.insert(item.clone()));
+                }
                 items.iter().all(|item| is_line(item)).then_some(Value::List(items))
             }
             (_, value) => Some(value),
@@ -207,7 +236,7 @@ impl Shape {
             Flag => "true, false".to_owned(),
             Number(0) => "a whole number".to_owned(),
             Number(least) => format!("a whole number, at least {least}"),
-            List => "a list of texts".to_owned(),
+            List | Arguments => "a list of texts".to_owned(),
             TextOrNumber => "a text or a whole number".to_owned(),
             Any => "anything".to_owned(),
         }
@@ -237,11 +266,11 @@ fn is_tree_path(text: &str) -> bool {
 }
 
 impl Value {
-    fn text(&self) -> &str {
+    pub(super) fn text(&self) -> &str {
         if let Self::Text(text) = self { text } else { "" }
     }
 
-    fn number(&self) -> u64 {
+    pub(super) fn number(&self) -> u64 {
         if let Self::Number(number) = self { *number } else { 0 }
     }
 
@@ -249,11 +278,11 @@ impl Value {
         matches!(self, Self::Flag(true))
     }
 
-    fn list(&self) -> Vec<String> {
+    pub(super) fn list(&self) -> Vec<String> {
         if let Self::List(items) = self { items.clone() } else { Vec::new() }
     }
 
-    fn seconds(&self) -> Duration {
+    pub(super) fn seconds(&self) -> Duration {
         Duration::from_secs(self.number().min(MAX_SECONDS))
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::engines::Engines;
 use super::keys::{KEYS, Key, Shape};
 use super::{Entry, MAX_FILE_BYTES, Origin, QaWhen, Settings, Value, WorktreeMode};
 use crate::domain::text;
@@ -132,7 +133,7 @@ impl Layers {
                 self.unknown(&spelled, &origin, &names);
                 continue;
             };
-            if matches!(key.shape, Shape::List) {
+            if matches!(key.shape, Shape::List | Shape::Arguments) {
                 let (_, items, scope) = lists.entry(name).or_insert((key, Vec::new(), line.scope));
                 *scope = line.scope;
                 // As everywhere in git, an empty value takes back those before it.
@@ -177,7 +178,7 @@ impl Layers {
                 self.unknown(&variable, &origin, &names);
                 continue;
             };
-            let value = if matches!(key.shape, Shape::List) && text.starts_with('[') {
+            let value = if matches!(key.shape, Shape::List | Shape::Arguments) && text.starts_with('[') {
                 let table = format!("list = {text}").parse::<toml::Table>().unwrap_or_default();
                 table.get("list").filter(|_| table.len() == 1).and_then(|list| key.shape.of_toml(list))
             } else {
@@ -192,6 +193,7 @@ impl Layers {
 
     pub(super) fn finish(mut self) -> Settings {
         self.settings.entries = self.entries.into_values().collect();
+        self.settings.engines = Engines::of(&self.settings.entries);
         self.settings
     }
 
@@ -261,6 +263,7 @@ fn blank() -> Settings {
         archive_after_days: 0,
         queue_autostart: false,
         queue_max_attempts: 0,
+        engines: Engines::default(),
         entries: Vec::new(),
         warnings: Vec::new(),
     }

@@ -66,7 +66,7 @@ fn the_table_is_the_schema() {
             Shape::Word(words) => (Json::from("string"), Some(words.to_vec()), None),
             Shape::Flag => (Json::from("boolean"), None, None),
             Shape::Number(least) => (Json::from("integer"), None, Some(least)),
-            Shape::List => (Json::from("array"), None, None),
+            Shape::List | Shape::Arguments => (Json::from("array"), None, None),
             Shape::TextOrNumber => (Json::from(vec!["string", "integer"]), None, None),
             Shape::Any => (Json::from("object"), None, None),
         };
@@ -110,6 +110,7 @@ fn every_key_with_a_default_sets_it() {
             archive_after_days: 30,
             queue_autostart: false,
             queue_max_attempts: 3,
+            engines: Engines::default(),
             entries: Vec::new(),
             warnings: Vec::new(),
         }

@@ -39,6 +39,10 @@ pub(super) fn decode(kind: &str, body: View<'_>, words: &mut Recent<Arc<str>>) -
         "verdict.recorded" => verdict(&read),
         "note.added" => read.str("text").map(|said| Body::NoteAdded { text: text::harmless(&said) }),
         "project.created" => read.text("base_branch").map(|base_branch| Body::ProjectCreated { base_branch }),
+        // What an older release reserved says nothing.
+        kind if let Some(read) = super::runs::decode(kind, &read) => {
+            Ok(read.unwrap_or_else(|_| Body::without_meaning(kind)))
+        }
         kind => Ok(if let Some(to) = ProtocolMove::from_word(kind) {
             Body::Protocol { to, reason: read.said("reason").ok() }
         } else if let Some(to) = StepMove::from_word(kind) {
@@ -54,23 +58,23 @@ pub(super) fn decode(kind: &str, body: View<'_>, words: &mut Recent<Arc<str>>) -
 }
 
 /// Reads members of a body; the error is the name of the member.
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     object: View<'a>,
     at: Cell<usize>,
 }
 
-type Read<T> = Result<T, &'static str>;
+pub(super) type Read<T> = Result<T, &'static str>;
 
 impl<'a> Reader<'a> {
-    fn new(object: View<'a>) -> Self {
+    pub(super) fn new(object: View<'a>) -> Self {
         Self { object, at: Cell::new(0) }
     }
 
-    fn get(&self, key: &str) -> Option<View<'a>> {
+    pub(super) fn get(&self, key: &str) -> Option<View<'a>> {
         self.object.get_near(&self.at, key)
     }
 
-    fn str(&self, key: &'static str) -> Read<Cow<'a, str>> {
+    pub(super) fn str(&self, key: &'static str) -> Read<Cow<'a, str>> {
         self.get(key).and_then(View::as_str).ok_or(key)
     }
 
@@ -79,23 +83,23 @@ impl<'a> Reader<'a> {
     }
 
     /// Text for people only; what a terminal would obey is left out. The line keeps it.
-    fn said(&self, key: &'static str) -> Read<String> {
+    pub(super) fn said(&self, key: &'static str) -> Read<String> {
         self.str(key).map(|said| text::harmless_line(&said))
     }
 
-    fn parsed<T: FromStr>(&self, key: &'static str) -> Read<T> {
+    pub(super) fn parsed<T: FromStr>(&self, key: &'static str) -> Read<T> {
         self.str(key)?.parse().map_err(|_| key)
     }
 
-    fn number(&self, key: &'static str) -> Read<u64> {
+    pub(super) fn number(&self, key: &'static str) -> Read<u64> {
         self.get(key).and_then(View::as_u64).ok_or(key)
     }
 
-    fn flag(&self, key: &'static str) -> bool {
+    pub(super) fn flag(&self, key: &'static str) -> bool {
         self.get(key).and_then(View::as_bool).unwrap_or(false)
     }
 
-    fn list<T>(&self, key: &'static str, parse: impl Fn(&str) -> Option<T>) -> Read<Vec<T>> {
+    pub(super) fn list<T>(&self, key: &'static str, parse: impl Fn(&str) -> Option<T>) -> Read<Vec<T>> {
         let mut items = self.get(key).and_then(View::items).ok_or(key)?;
         items.by_ref().map(|item| parse(&item.as_str()?)).collect::<Option<_>>().ok_or(key)
     }
@@ -226,6 +230,7 @@ fn verdict(read: &Reader<'_>) -> Read<Body> {
                 })
             })
             .collect::<Read<_>>()?,
+        review: read.get("review").and_then(super::runs::review).map(Box::new),
     }))
 }
 
@@ -272,7 +277,7 @@ pub(super) fn encode(body: &Body) -> Value<'_> {
         Body::VerdictRecorded(verdict) => encode_verdict(verdict),
         Body::NoteAdded { text: note } => Value::object([("text", text(note))]),
         Body::ProjectCreated { base_branch } => Value::object([("base_branch", text(base_branch))]),
-        Body::Reserved { .. } | Body::Unknown { .. } | Body::Malformed { .. } => Value::Obj(Vec::new()),
+        other => super::runs::encode(other).unwrap_or(Value::Obj(Vec::new())),
     }
 }
 
@@ -355,6 +360,7 @@ fn encode_verdict(verdict: &Verdict) -> Value<'_> {
         ("dirty", Some(Value::bool(verdict.dirty))),
         ("gates", Some(gates)),
         ("result", Some(Value::str(verdict.result.as_str()))),
+        ("review", verdict.review.as_deref().map(super::runs::encode_review)),
         ("step", verdict.step.as_ref().map(|step| Value::str(step.as_str()))),
     ])
 }

@@ -25,6 +25,7 @@ pub(super) fn oid(n: u8) -> Oid {
 fn plans() -> [(Digest, String); 2] {
     [3, 2].map(|n_steps| {
         let steps = STEPS[..n_steps].iter().enumerate().map(|(idx, id)| SpecStep {
+            more: None,
             id: id.parse().unwrap(),
             title: (*id).to_owned(),
             kind: StepKind::Work,

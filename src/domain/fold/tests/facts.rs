@@ -10,6 +10,7 @@ fn verdict(n: u64, commit: u8, result: &str) -> Event {
         dirty: false,
         result: result.to_owned(),
         gates: Vec::new(),
+        review: None,
     };
     event(n, Body::VerdictRecorded(verdict))
 }
