@@ -27,12 +27,16 @@ pub mod ops;
 pub mod plan;
 pub mod qa;
 pub mod resolve;
+pub mod run;
+pub mod runs;
 pub mod settings;
 pub mod share;
 pub mod streams;
 pub mod sync;
+pub mod terms;
 pub mod trust;
 pub mod undo;
+pub mod workplace;
 
 use std::time::Duration;
 
