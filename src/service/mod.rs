@@ -30,6 +30,7 @@ pub mod qa;
 pub mod resolve;
 pub mod settings;
 pub mod share;
+pub mod snapshot;
 pub mod streams;
 pub mod sync;
 pub mod trust;
