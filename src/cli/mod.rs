@@ -18,8 +18,8 @@ use clap::ValueHint::DirPath;
 use clap::{CommandFactory as _, ValueEnum as _};
 
 use self::commands::{
-    act, ci_report, completions, config, demo, doctor, explain, hooks, init, list, log, man, notes, plan, qa, run, runs,
-    ready, show, status, sync, trust, undo,
+    act, ci_report, completions, config, demo, doctor, explain, hooks, init, list, log, man, notes, plan, qa,
+    ready, run, runs, show, status, sync, trust, undo,
 };
 use self::error::CliError;
 use self::ui::{Color, Ui};

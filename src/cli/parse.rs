@@ -7,8 +7,8 @@ use std::mem::ManuallyDrop;
 use clap::{Args as _, Command as Definition, CommandFactory as _, FromArgMatches as _};
 
 use super::commands::{
-    act, ci_report, completions, config, demo, doctor, explain, hooks, init, list, log, man, notes, plan, qa, run, runs,
-    ready, show, status, sync, trust, undo,
+    act, ci_report, completions, config, demo, doctor, explain, hooks, init, list, log, man, notes, plan, qa,
+    ready, run, runs, show, status, sync, trust, undo,
 };
 use super::{Cli, Global};
 

@@ -5,6 +5,7 @@ use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::lock::Lock;
 use super::{clock, fail};
 
 /// How the names of unfinished files begin.

@@ -27,6 +27,7 @@ use super::context::Context;
 use super::error::Error;
 use crate::domain::event::Draft;
 use crate::domain::id::{Digest, Name, StepId, Ulid};
+use crate::domain::redact::Known;
 use crate::domain::run::{RunKind, RunStarted, RunStatus, Usage, estimate_tokens};
 use crate::engine::{Access, Limits, Outcome, Progress, Request};
 use crate::platform::{clock, env, fs, process};
@@ -201,7 +202,8 @@ fn one_run(
     let run = clock::new_id();
     let mut secrets = env::secrets();
     secrets.extend(chosen.key());
-    let mut folder = RunFolder::create(&ctx.repo, run, &secrets)?;
+    let known = Known::new(&secrets);
+    let mut folder = RunFolder::create(&ctx.repo, run, &known)?;
     let scratch = fs::DraftFolder::new(&ctx.repo.state_dir()).map_err(Error::io("make a folder"))?;
     let started = RunStarted {
         run,
@@ -213,7 +215,7 @@ fn one_run(
         estimate,
     };
     folder.keep_prompt(&ask.prompt.text)?;
-    let mut recorder = Recorder::new(ctx, ask.of, &secrets);
+    let mut recorder = Recorder::new(ctx, ask.of, &known);
     recorder.begins(&started)?;
     tell(Told::Begins { run, engine: &chosen.name, model: chosen.model.as_deref() });
 

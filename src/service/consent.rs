@@ -51,7 +51,8 @@ pub struct OfEngine {
 impl Proposals {
     /// Whether there is nothing left to agree to.
     pub fn are_agreed(&self) -> bool {
-        self.folders.iter().all(|folder| folder.is_agreed) && self.engines.iter().all(|engine| engine.is_agreed)
+        self.folders.iter().all(|folder| folder.is_agreed)
+            && self.engines.iter().all(|engine| engine.is_agreed)
     }
 }
 

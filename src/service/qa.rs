@@ -18,7 +18,7 @@ use crate::domain::id::{Digest, Name, Oid, StepId};
 use crate::domain::state::Protocol;
 use crate::domain::text;
 use crate::platform::fs::DraftFolder;
-use crate::platform::git::{self, Repo};
+use crate::platform::git;
 use crate::platform::supervise::{self, Bounds, End, Ended};
 use crate::platform::{env, process};
 

@@ -14,19 +14,19 @@ use std::time::Duration;
 use super::ask::{self, Ask, Asked, Prompt, Session, Told, Wish};
 use super::context::Context;
 use super::error::Error;
+use super::initialised;
 use super::policy::{self, Decided};
 use super::qa::Judged;
 use super::resolve::{self, Target};
 use super::streams::Streams;
 use super::workplace::Workplace;
-use super::initialised;
 use crate::domain::decide;
 use crate::domain::id::{Name, Oid, StepId, Ulid};
+use crate::domain::run as runs;
 use crate::domain::run::{RunKind, RunStatus};
 use crate::domain::spec::QaPolicy;
 use crate::domain::state::{Protocol, Step};
 use crate::domain::status::StepStatus;
-use crate::domain::{budget, run as runs};
 use crate::engine::Access;
 use crate::platform::lock::{self, Lock};
 
@@ -53,7 +53,6 @@ pub struct Preview {
     pub fallbacks: Vec<String>,
     pub prompt: Prompt,
     pub estimate: u64,
-    pub budget: budget::Report,
     pub session: Option<String>,
 }
 
@@ -104,8 +103,6 @@ pub fn preview(ctx: &Context, request: &Request) -> Result<Preview, Error> {
     let plan = prepare(ctx, request)?;
     let queue = ask::choose(ctx, RunKind::Step, &plan.wish)?;
     let estimate = runs::estimate_tokens(&plan.prompt.text);
-    let of = Some((&plan.name, Some(&plan.step.id)));
-    let budget = super::budget::look(ctx, of, estimate)?;
     let mut names = queue.iter().map(|chosen| chosen.name.clone());
     Ok(Preview {
         engine: names.next().unwrap_or_default(),
@@ -115,7 +112,6 @@ pub fn preview(ctx: &Context, request: &Request) -> Result<Preview, Error> {
         step: plan.step.id,
         prompt: plan.prompt,
         estimate,
-        budget,
         session: plan.session.map(|session| session.id),
     })
 }
@@ -182,10 +178,8 @@ fn finish(
         None
     };
     if !succeeded && did.tree.is_some() {
-        notices.push(format!(
-            "what the run changed lies in {} and is not committed",
-            plan.place.dir.display()
-        ));
+        notices
+            .push(format!("what the run changed lies in {} and is not committed", plan.place.dir.display()));
     }
     let did_something = commit.is_some() || !did.own_commits.is_empty();
     let (protocol, occasion) =
@@ -311,7 +305,10 @@ fn dirty(paths: &[String], plan: &Plan) -> Error {
     Error::state(
         "worktree.dirty",
         format!("{dir} holds what is not committed: {}{more}", some.join(", ")),
-        format!("commit it, or let it be a part of the step: git godzilla run {step} -p {} --include-dirty", plan.name),
+        format!(
+            "commit it, or let it be a part of the step: git godzilla run {step} -p {} --include-dirty",
+            plan.name
+        ),
     )
 }
 

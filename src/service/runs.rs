@@ -89,4 +89,3 @@ fn shown(ctx: &Context, run: &Run) -> Shown {
 pub fn goes_on(ctx: &Context, run: Ulid) -> bool {
     ask::is_alive(&ctx.repo, run)
 }
-

@@ -290,7 +290,8 @@ fn going_on(
     let request = going.with.request(Some(acted.name.as_str()), id.as_ref().map(StepId::as_str));
     let runs = !going.no_run
         && step.is_some_and(|step| {
-            matches!(step.recorded, StepStatus::Running | StepStatus::Pending) && runs::is_for_engine(&ctx, &request, step)
+            matches!(step.recorded, StepStatus::Running | StepStatus::Pending)
+                && runs::is_for_engine(&ctx, &request, step)
         });
     if !runs {
         print(ui, command, &acted)?;

@@ -58,11 +58,6 @@ pub(in crate::cli) struct With {
 }
 
 impl With {
-    /// Whether somebody said how to run, and so that it is to be run.
-    pub(in crate::cli) fn names_engine(&self) -> bool {
-        self.engine.is_some()
-    }
-
     /// Returns what to run.
     pub(in crate::cli) fn request(&self, name: Option<&str>, step: Option<&str>) -> Request {
         Request {
@@ -139,7 +134,11 @@ fn print(ui: &mut Ui, ran: &Ran) -> Result<(), CliError> {
         }
     }
     if let Some(commit) = ran.commit {
-        ui.line(format!("  committed {} with {}", commit.short(), counted(ran.changed.len(), "changed file")))?;
+        ui.line(format!(
+            "  committed {} with {}",
+            commit.short(),
+            counted(ran.changed.len(), "changed file")
+        ))?;
     }
     if !ran.own_commits.is_empty() {
         ui.line(format!("  the engine made {} itself", counted(ran.own_commits.len(), "commit")))?;
@@ -231,7 +230,12 @@ fn show_preview(ui: &mut Ui, preview: &Preview) -> Result<(), CliError> {
         }));
     }
     let model = preview.model.as_ref().map(|model| format!(" ({model})")).unwrap_or_default();
-    ui.line(format!("would run {}/{} with {}{model}", preview.name, preview.step, styled(BOLD, &preview.engine)))?;
+    ui.line(format!(
+        "would run {}/{} with {}{model}",
+        preview.name,
+        preview.step,
+        styled(BOLD, &preview.engine)
+    ))?;
     if !preview.fallbacks.is_empty() {
         ui.line(format!("  or else: {}", preview.fallbacks.join(", ")))?;
     }
@@ -240,9 +244,6 @@ fn show_preview(ui: &mut Ui, preview: &Preview) -> Result<(), CliError> {
     }
     if let Some(session) = &preview.session {
         ui.line(format!("  goes on with the conversation {session}"))?;
-    }
-    for line in &preview.budget {
-        ui.line(format!("  {line}"))?;
     }
     ui.line("")?;
     for line in preview.prompt.text.lines() {

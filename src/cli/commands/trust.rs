@@ -194,7 +194,11 @@ fn said(ui: &mut Ui, proposals: &Proposals, how: &str) -> Result<ExitCode, CliEr
         }
     }
     for engine in &proposals.engines {
-        ui.line(format!("{} {how}: the engine {} may run in this clone", styled(GREEN, "✓"), engine.terms.name))?;
+        ui.line(format!(
+            "{} {how}: the engine {} may run in this clone",
+            styled(GREEN, "✓"),
+            engine.terms.name
+        ))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -62,9 +62,8 @@ impl Repo {
         let now = self.believed();
         let all = before.files.keys().chain(now.keys().filter(|path| !before.files.contains_key(*path)));
         let files = all.filter(|path| before.files.get(*path) != now.get(*path)).cloned().collect();
-        let is_watched = |name: &str| {
-            name != own && (name.starts_with("refs/heads/") || name.starts_with("refs/tags/"))
-        };
+        let is_watched =
+            |name: &str| name != own && (name.starts_with("refs/heads/") || name.starts_with("refs/tags/"));
         let now: BTreeMap<String, Oid> = self.refs("refs/")?.into_iter().collect();
         let names = before.refs.keys().chain(now.keys().filter(|name| !before.refs.contains_key(*name)));
         let refs = names

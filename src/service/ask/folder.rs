@@ -16,7 +16,7 @@ use std::time::Duration;
 use sha2::{Digest as _, Sha256};
 
 use crate::domain::id::{Digest, Ulid};
-use crate::domain::redact::{self, Redactor};
+use crate::domain::redact::{self, Known, Redactor};
 use crate::domain::text;
 use crate::platform::fs;
 use crate::platform::git::Repo;
@@ -34,7 +34,7 @@ pub(super) struct RunFolder {
     redactor: Redactor,
     hasher: Sha256,
     n_bytes: u64,
-    secrets: Vec<String>,
+    known: Known,
     _lock: Lock,
 }
 
@@ -57,12 +57,12 @@ pub fn log_of(repo: &Repo, run: Ulid) -> Option<PathBuf> {
 }
 
 impl RunFolder {
-    /// Makes the folder of a run that begins; `secrets` are taken out of what it holds.
+    /// Makes the folder of a run that begins; `known` secrets are taken out of what it holds.
     ///
     /// # Errors
     ///
     /// [`Error`] if it cannot be made.
-    pub(super) fn create(repo: &Repo, run: Ulid, secrets: &[String]) -> Result<Self, Error> {
+    pub(super) fn create(repo: &Repo, run: Ulid, known: &Known) -> Result<Self, Error> {
         let all = runs_dir(repo);
         let dir = all.join(run.to_string());
         fs::make_private_dir(&dir).map_err(Error::io("make the folder of the run"))?;
@@ -72,24 +72,25 @@ impl RunFolder {
         Ok(Self {
             dir,
             log: Some(BufWriter::new(log)),
-            redactor: Redactor::new(secrets),
+            redactor: Redactor::new(known.clone()),
             hasher: Sha256::new(),
             n_bytes: 0,
-            secrets: secrets.to_vec(),
+            known: known.clone(),
             _lock: lock,
         })
     }
 
     /// Keeps what was asked.
     pub(super) fn keep_prompt(&self, prompt: &str) -> Result<(), Error> {
-        let clean = redact::clean(prompt, &self.secrets);
+        let clean = redact::clean(prompt, &self.known);
         fs::write_new_file(&self.dir.join("prompt.md"), clean.as_bytes(), false)
             .map_err(Error::io("keep the prompt of the run"))
     }
 
     /// Adds to the log. A full disk ends the log and not the run.
     pub(super) fn log(&mut self, bytes: &[u8]) {
-        let clean = self.redactor.push(bytes);
+        let mut clean = Vec::with_capacity(bytes.len());
+        self.redactor.push(bytes, &mut clean);
         self.write(&clean);
     }
 
@@ -115,7 +116,8 @@ impl RunFolder {
 
     /// Ends the log. `None` if not all of it could be written.
     pub(super) fn finish(&mut self) -> Option<Left> {
-        let rest = self.redactor.finish();
+        let mut rest = Vec::new();
+        self.redactor.finish(&mut rest);
         self.write(&rest);
         self.log.take()?;
         let sha256 = Digest(std::mem::take(&mut self.hasher).finalize().into()).to_string();

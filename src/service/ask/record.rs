@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::folder::{self, Left};
 use crate::domain::event::{Body, Draft};
 use crate::domain::id::{Name, StepId};
-use crate::domain::redact;
+use crate::domain::redact::{self, Known};
 use crate::domain::run::{Artifact, Run, RunFinished, RunStarted, RunStatus, Usage};
 use crate::domain::text;
 use crate::engine::Outcome;
@@ -23,7 +23,7 @@ const MAX_CHANGED: usize = 100;
 pub(super) struct Recorder<'a> {
     ctx: &'a Context,
     of: Option<(&'a Name, Option<&'a StepId>)>,
-    secrets: &'a [String],
+    known: &'a Known,
     unrecorded: Vec<Draft>,
 }
 
@@ -31,9 +31,9 @@ impl<'a> Recorder<'a> {
     pub(super) fn new(
         ctx: &'a Context,
         of: Option<(&'a Name, Option<&'a StepId>)>,
-        secrets: &'a [String],
+        known: &'a Known,
     ) -> Self {
-        Self { ctx, of, secrets, unrecorded: Vec::new() }
+        Self { ctx, of, known, unrecorded: Vec::new() }
     }
 
     pub(super) fn begins(&mut self, started: &RunStarted) -> Result<(), Error> {
@@ -48,7 +48,7 @@ impl<'a> Recorder<'a> {
         took: Duration,
         log: Option<&Left>,
     ) -> Result<(), Error> {
-        let message = redact::clean(&text::multi_line(&outcome.text), self.secrets);
+        let message = redact::clean(&text::multi_line(&outcome.text), self.known);
         let finished = RunFinished {
             run: started.run,
             status: outcome.status,

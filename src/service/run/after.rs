@@ -53,7 +53,11 @@ pub(super) fn record(
 fn reason(asked: &Asked) -> String {
     let said = text::clip(&text::one_line(&asked.outcome.text), 300);
     let status = asked.outcome.status;
-    if said.is_empty() { format!("the run ended with {status}") } else { format!("the run ended with {status}: {said}") }
+    if said.is_empty() {
+        format!("the run ended with {status}")
+    } else {
+        format!("the run ended with {status}: {said}")
+    }
 }
 
 /// Holds a protocol that a budget keeps from going on, so that it is seen to need somebody.

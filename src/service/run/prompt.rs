@@ -32,7 +32,8 @@ pub(super) fn of(
     let repo = &place.repo;
     let name = protocol.name();
     let tree = repo.tree_of(place.head)?;
-    let file = |file: &str| -> Result<String, Error> { told(repo, tree, &format!(".protocols/{name}/{file}")) };
+    let file =
+        |file: &str| -> Result<String, Error> { told(repo, tree, &format!(".protocols/{name}/{file}")) };
     let base = protocol.created.base_commit;
     let settings = crate::service::settings::Settings::load_at(&ctx.repo, base);
     let gates = gates::at(&ctx.repo, base, &settings)?.map(|(folder, gates)| {
@@ -81,7 +82,10 @@ fn history(protocol: &Protocol, step: &Step) -> String {
     if let Some(shown) = &step.verdict {
         lines.push(format!("- the last verdict was {}", shown.verdict.result));
         for gate in shown.verdict.gates.iter().filter(|gate| gate.exit != Some(0)) {
-            lines.push(format!("- the gate {} did not pass; the end of what it said:\n{}", gate.name, gate.tail));
+            lines.push(format!(
+                "- the gate {} did not pass; the end of what it said:\n{}",
+                gate.name, gate.tail
+            ));
         }
         for finding in shown.verdict.review.iter().flat_map(|review| &review.findings) {
             let place = match (&finding.path, finding.line) {

@@ -1,6 +1,6 @@
 //! What a run finds in the worktree, what it leaves there, and the commit of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::super::ask::Asked;
@@ -77,20 +77,19 @@ impl Before {
             for_people: false,
         })?;
         let snapshot = format!("refs/godzilla-local/snapshots/{name}/{}", clock::new_id());
-        place.repo.git_output(&["update-ref", "-m", "git-godzilla: before a run", &snapshot, &commit.to_string()])?;
+        place.repo.git_output(&[
+            "update-ref",
+            "-m",
+            "git-godzilla: before a run",
+            &snapshot,
+            &commit.to_string(),
+        ])?;
         Ok(Some(snapshot))
     }
 
     /// Looks at what a run did, and puts back what is none of its business. One that went there did not
     /// succeed, whatever it says.
     pub(super) fn inspect(&self, place: &Workplace, outcome: &mut Outcome, notices: &mut Vec<String>) -> Did {
-        let mut refuse = |why: String| {
-            if outcome.status == RunStatus::Succeeded {
-                outcome.status = RunStatus::Denied;
-                outcome.text.clone_from(&why);
-            }
-            notices.push(why);
-        };
         match place.repo.tampered(&self.guarded, &self.branch) {
             Ok(tampered) => {
                 if !tampered.files.is_empty() {
@@ -106,10 +105,15 @@ impl Before {
                         Ok(()) => format!("put back; what it wrote is kept in {}", keep.display()),
                         Err(err) => format!("and could not be put back: {err}"),
                     };
-                    refuse(format!("the run changed {} in the git directory: {how}", some(&names)));
+                    refuse(
+                        outcome,
+                        notices,
+                        format!("the run changed {} in the git directory: {how}", some(&names)),
+                    );
                 }
                 for (name, before, now) in tampered.refs {
-                    let shown = |oid: Option<Oid>| oid.map_or_else(|| "nothing".to_owned(), |oid| oid.short());
+                    let shown =
+                        |oid: Option<Oid>| oid.map_or_else(|| "nothing".to_owned(), |oid| oid.short());
                     let back = before.map_or_else(
                         || format!("git update-ref -d {name}"),
                         |before| format!("git update-ref {name} {before}"),
@@ -121,31 +125,43 @@ impl Before {
                     ));
                 }
             }
-            Err(err) => refuse(format!("nobody knows what the run changed in the git directory: {err}")),
+            Err(err) => {
+                let why = format!("nobody knows what the run changed in the git directory: {err}");
+                refuse(outcome, notices, why);
+            }
         }
         let elsewhere = changed_elsewhere(&self.elsewhere, &place.repo.elsewhere());
         if !elsewhere.is_empty() {
-            notices.push(format!("changed outside its worktree meanwhile, by it or by somebody else: {}", some(&elsewhere)));
+            notices.push(format!(
+                "changed outside its worktree meanwhile, by it or by somebody else: {}",
+                some(&elsewhere)
+            ));
         }
         match self.did(place) {
             Ok(did) => {
                 if let Some(head) = did.head.filter(|head| !place.repo.is_ancestor(self.head, *head)) {
                     let back = format!("git -C '{}' reset --hard {}", place.dir.display(), self.head);
-                    let what = format!("the run took the branch from {} to {}", self.head.short(), head.short());
-                    refuse(format!("{what}, away from commits that it had; to take that back: {back}"));
+                    let what =
+                        format!("the run took the branch from {} to {}", self.head.short(), head.short());
+                    refuse(
+                        outcome,
+                        notices,
+                        format!("{what}, away from commits that it had; to take that back: {back}"),
+                    );
                 }
                 did
             }
             Err(err) => {
-                refuse(format!("nobody knows what the run changed: {err}"));
+                refuse(outcome, notices, format!("nobody knows what the run changed: {err}"));
                 Did::default()
             }
         }
     }
 
     fn did(&self, place: &Workplace) -> Result<Did, Error> {
-        let repo = Repo::at(&place.dir)
-            .ok_or_else(|| Error::state("worktree.damaged", "the worktree is no worktree any more", "git worktree repair"))?;
+        let repo = Repo::at(&place.dir).ok_or_else(|| {
+            Error::state("worktree.damaged", "the worktree is no worktree any more", "git worktree repair")
+        })?;
         let head = repo.find_ref(&self.branch)?.unwrap_or(self.head);
         let committed = repo.tree_of(head)?;
         let lies = repo.work_as_tree(committed)?;
@@ -156,7 +172,7 @@ impl Before {
         let own_commits = if head == self.head {
             Vec::new()
         } else {
-            repo.commits_between(self.head, head, MAX_COMMITS)?
+            repo.commits_between(&[head], &[self.head], &BTreeSet::new(), MAX_COMMITS)?
         };
         Ok(Did {
             tree: Some(lies).filter(|lies| *lies != committed),
@@ -165,6 +181,15 @@ impl Before {
             own_commits,
         })
     }
+}
+
+/// Makes of a success none, and says why.
+fn refuse(outcome: &mut Outcome, notices: &mut Vec<String>, why: String) {
+    if outcome.status == RunStatus::Succeeded {
+        outcome.status = RunStatus::Denied;
+        outcome.text.clone_from(&why);
+    }
+    notices.push(why);
 }
 
 /// Commits what a run left in the worktree, on the branch. Nobody's hooks run: what lies there was written
