@@ -34,6 +34,16 @@ pub fn sentence(events: &[Event], protocol: Option<&Protocol>) -> String {
         },
         Body::VerdictRecorded(verdict) => verdict_sentence(verdict),
         Body::GatesAccepted(gates) => format!("gates {} judge from now on", gates.tree.short()),
+        Body::RunStarted(run) => {
+            let of = event.step.as_ref().map(|step| format!(" of step {step}")).unwrap_or_default();
+            format!("{} runs{of} ({})", run.engine, run.kind)
+        }
+        Body::RunFinished(run) => {
+            let of = event.step.as_ref().map(|step| format!(" of step {step}")).unwrap_or_default();
+            format!("the run{of} ended: {}", run.status)
+        }
+        Body::ArtifactAdded(artifact) => format!("a run left {} ({} bytes)", artifact.path, artifact.bytes),
+        Body::UsageRecorded(used) => format!("{} was asked ({}): {}", used.engine, used.kind, used.status),
         body => body.kind().to_owned(),
     };
     let more = events.len() - 1;
