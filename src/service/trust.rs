@@ -132,7 +132,7 @@ impl Trust {
             v: VERSION,
             gates: Vec::new(),
             accepted: Vec::new(),
-            engines: Vec::new(),
+            terms: Vec::new(),
             rest: Map::new(),
         };
         let stored: Stored = match bytes {
