@@ -29,6 +29,7 @@ pub mod qa;
 pub mod resolve;
 pub mod settings;
 pub mod share;
+pub mod spec;
 pub mod streams;
 pub mod sync;
 pub mod trust;
