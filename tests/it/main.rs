@@ -23,6 +23,7 @@ mod laws;
 mod manual;
 mod merges;
 mod model;
+mod model_server;
 mod objects;
 mod qa;
 mod races;

@@ -16,7 +16,8 @@ const DONE: &str = r#"{"v":1,"status":"succeeded","message":"did it","usage":{"i
 /// Sets up a shell script as the engine of steps; `script` may say `$DONE`.
 pub(crate) fn engine<'w>(world: &'w World, script: &str) -> (Place<'w>, Place<'w>) {
     let a = world.clone("a");
-    let work = a.plan("Add a login", &["The form", "The API"]);
+    a.plan("Add a login", &["The form", "The API"]);
+    let work = world.place(&format!("a/worktrees/{NAME}"));
     set(&a, "sh", script);
     a.git(&["config", "godzilla.phases.exec", "sh"]);
     (a, work)
