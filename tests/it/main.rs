@@ -11,6 +11,7 @@ mod completion;
 mod crash;
 mod demo;
 mod doctor;
+mod engines;
 mod every_command;
 mod first;
 mod full;
