@@ -10,6 +10,7 @@ pub mod message;
 pub mod observe;
 pub mod outline;
 pub mod policy;
+pub mod prompt;
 pub mod redact;
 pub mod review;
 pub mod run;
