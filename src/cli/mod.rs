@@ -18,8 +18,8 @@ use clap::ValueHint::DirPath;
 use clap::{CommandFactory as _, ValueEnum as _};
 
 use self::commands::{
-    act, ci_report, completions, config, demo, doctor, explain, hooks, init, list, log, man, notes, plan, qa,
-    ready, run, runs, show, status, sync, trust, undo,
+    act, budget, ci_report, completions, config, demo, doctor, explain, hooks, init, list, log, man, notes,
+    plan, qa, ready, run, runs, show, status, sync, trust, undo,
 };
 use self::error::CliError;
 use self::ui::{Color, Ui};
@@ -77,6 +77,7 @@ enum Command {
     Log(log::Args),
     Ready(ready::Args),
     Explain(explain::Args),
+    Budget(budget::Args),
     Start(act::StartArgs),
     Done(act::DoneArgs),
     Next(act::NextArgs),
@@ -277,6 +278,7 @@ fn dispatch(ui: &mut Ui, command: Command) -> Result<ExitCode, CliError> {
         Command::Log(args) => log::run(ui, &args),
         Command::Ready(args) => ready::run(ui, &args),
         Command::Explain(args) => explain::run(ui, &args),
+        Command::Budget(args) => budget::run(ui, &args),
         Command::Start(args) => act::start(ui, &args),
         Command::Done(args) => act::done(ui, &args),
         Command::Next(args) => act::next(ui, &args),

@@ -7,8 +7,8 @@ use std::mem::ManuallyDrop;
 use clap::{Args as _, Command as Definition, CommandFactory as _, FromArgMatches as _};
 
 use super::commands::{
-    act, ci_report, completions, config, demo, doctor, explain, hooks, init, list, log, man, notes, plan, qa,
-    ready, run, runs, show, status, sync, trust, undo,
+    act, budget, ci_report, completions, config, demo, doctor, explain, hooks, init, list, log, man, notes,
+    plan, qa, ready, run, runs, show, status, sync, trust, undo,
 };
 use super::{Cli, Global};
 
@@ -47,6 +47,7 @@ fn set_up(name: &str) -> Option<(&'static str, SetUp)> {
         ("log", log::Args::augment_args),
         ("ready", ready::Args::augment_args),
         ("explain", explain::Args::augment_args),
+        ("budget", budget::Args::augment_args),
         ("start", act::StartArgs::augment_args),
         ("done", act::DoneArgs::augment_args),
         ("next", act::NextArgs::augment_args),

@@ -1,6 +1,7 @@
 //! One file per command: its arguments, whose comments are its help, and one function.
 
 pub(super) mod act;
+pub(super) mod budget;
 pub(super) mod ci_report;
 pub(super) mod completions;
 pub(super) mod config;
