@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::cli::error::{CliError, Exit};
 use crate::cli::ui::{CYAN, Ui, status_look, styled};
 use crate::domain::event::Body;
+use crate::domain::status::StepStatus;
 use crate::service::act::{self, Acted, Verb};
 
 /// Which protocol and step are meant
@@ -258,6 +259,10 @@ fn run(
     let ctx = crate::cli::context(ui)?;
     let acted = act::act(&ctx, name, step, verb)?;
     print(ui, command, &acted)?;
+    let step = acted.step.as_ref().and_then(|id| acted.protocol.step(id));
+    if matches!(command, "done" | "approve") && step.is_some_and(|step| step.shown == StepStatus::Completed) {
+        super::overlaps::tell(ui, &ctx, &acted.name);
+    }
     Ok(ExitCode::SUCCESS)
 }
 
