@@ -19,7 +19,7 @@ use clap::{CommandFactory as _, ValueEnum as _};
 
 use self::commands::{
     act, budget, ci_report, completions, config, demo, doctor, explain, hooks, init, list, log, man, notes,
-    plan, qa, ready, run, runs, show, status, sync, trust, undo,
+    overlaps, plan, qa, ready, run, runs, show, spec, status, sync, trust, undo,
 };
 use self::error::CliError;
 use self::ui::{Color, Ui};
@@ -78,6 +78,8 @@ enum Command {
     Ready(ready::Args),
     Explain(explain::Args),
     Budget(budget::Args),
+    Spec(spec::Args),
+    Overlaps(overlaps::Args),
     Start(act::StartArgs),
     Done(act::DoneArgs),
     Next(act::NextArgs),
@@ -242,6 +244,11 @@ fn context_unwarned(ui: &Ui) -> Result<Context, CliError> {
 
 /// Whether a command decides something in the name of the person at the keyboard.
 fn is_for_people(command: &Command) -> bool {
+    match command {
+        Command::Plan(args) if args.amend => return true,
+        Command::Spec(args) if args.decides() => return true,
+        _ => (),
+    }
     matches!(
         command,
         Command::Start(_)
@@ -279,6 +286,8 @@ fn dispatch(ui: &mut Ui, command: Command) -> Result<ExitCode, CliError> {
         Command::Ready(args) => ready::run(ui, &args),
         Command::Explain(args) => explain::run(ui, &args),
         Command::Budget(args) => budget::run(ui, &args),
+        Command::Spec(args) => spec::run(ui, &args),
+        Command::Overlaps(args) => overlaps::run(ui, &args),
         Command::Start(args) => act::start(ui, &args),
         Command::Done(args) => act::done(ui, &args),
         Command::Next(args) => act::next(ui, &args),
