@@ -2,6 +2,7 @@
 
 pub mod ci;
 pub mod decide;
+pub mod drafted;
 pub mod event;
 pub mod fold;
 pub mod id;
