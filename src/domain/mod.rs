@@ -2,6 +2,7 @@
 
 pub mod ci;
 pub mod decide;
+pub mod decompose;
 pub mod drafted;
 pub mod event;
 pub mod fold;
