@@ -12,7 +12,7 @@ use super::context::Context;
 use super::error::Error;
 use crate::domain::event::Draft;
 use crate::domain::id::{Name, StepId, Ulid};
-use crate::domain::run::RunKind;
+use crate::domain::run::{RunKind, Usage};
 use crate::engine::{Access, Outcome, Progress};
 
 /// A prompt, and what it was made from.
@@ -47,8 +47,16 @@ pub struct Ask<'a> {
     pub access: Access,
     pub dir: &'a Path,
     pub wish: &'a Wish,
-    /// A conversation of the engine to go on with.
-    pub session: Option<String>,
+    /// A conversation to go on with: the engine that it is with, its name, and what it has used.
+    pub session: Option<Session>,
+}
+
+/// A conversation that an engine can go on with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    pub engine: String,
+    pub id: String,
+    pub used: Usage,
 }
 
 /// What came of it.
@@ -62,7 +70,16 @@ pub struct Asked {
     pub unrecorded: Vec<Draft>,
 }
 
+impl Asked {
+    /// Returns the conversation, to go on with it.
+    pub fn session(&self) -> Option<Session> {
+        let id = self.outcome.session.clone()?;
+        Some(Session { engine: self.engine.clone(), id, used: self.outcome.usage })
+    }
+}
+
 /// Tells what happens meanwhile.
+#[derive(Clone, Copy, Debug)]
 pub enum Told<'a> {
     /// A run begins, with this engine and this model.
     Begins {

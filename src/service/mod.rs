@@ -25,6 +25,7 @@ pub mod on_message;
 pub mod on_push;
 pub mod ops;
 pub mod plan;
+pub mod planner;
 pub mod prompts;
 pub mod qa;
 pub mod resolve;

@@ -106,6 +106,8 @@ fn request(args: Args) -> Result<Request, CliError> {
             Qa::Full => QaPolicy::Full,
         }),
         dry_run: args.dry_run,
+        drafted: None,
+        facts: Vec::new(),
     })
 }
 
