@@ -18,8 +18,8 @@ use clap::ValueHint::DirPath;
 use clap::{CommandFactory as _, ValueEnum as _};
 
 use self::commands::{
-    act, ci_report, completions, config, demo, doctor, explain, hooks, init, list, log, man, notes, plan, qa,
-    ready, run, runs, show, status, sync, trust, undo,
+    act, ci_report, completions, config, demo, doctor, explain, hooks, init, list, log, man, notes, plan,
+    prompt, qa, ready, run, runs, show, status, sync, trust, undo,
 };
 use self::error::CliError;
 use self::ui::{Color, Ui};
@@ -71,6 +71,7 @@ struct Global {
 enum Command {
     Init(init::Args),
     Plan(plan::Args),
+    Prompt(prompt::Args),
     List(list::Args),
     Status(status::Args),
     Show(show::Args),
@@ -270,7 +271,8 @@ fn dispatch(ui: &mut Ui, command: Command) -> Result<ExitCode, CliError> {
     }
     match command {
         Command::Init(args) => init::run(ui, &args),
-        Command::Plan(args) => plan::run(ui, args),
+        Command::Plan(args) => plan::run(ui, &args),
+        Command::Prompt(args) => prompt::run(ui, &args),
         Command::List(args) => list::run(ui, &args),
         Command::Status(args) => status::run(ui, &args),
         Command::Show(args) => show::run(ui, &args),

@@ -17,6 +17,7 @@ pub mod exclude;
 pub mod explain;
 pub mod gates;
 pub mod init;
+pub mod issue;
 pub mod list;
 pub mod merge;
 pub mod notes;

@@ -300,7 +300,11 @@ fn slug_of(request: &Request) -> Result<String, Error> {
 }
 
 /// Returns the base branch's name and the commit to begin at: the remote's, where there is one.
-fn find_base(ctx: &Context, streams: &Streams<'_>, wanted: Option<&str>) -> Result<(String, Oid), Error> {
+pub(super) fn find_base(
+    ctx: &Context,
+    streams: &Streams<'_>,
+    wanted: Option<&str>,
+) -> Result<(String, Oid), Error> {
     let repo = &ctx.repo;
     let configured = wanted.map(str::to_owned).or_else(|| ctx.settings.base_branch.clone());
     let candidates: Vec<String> = match configured {

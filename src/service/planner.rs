@@ -26,6 +26,7 @@ use crate::domain::run::{RunKind, RunStatus, estimate_tokens};
 use crate::domain::spec::{Planner, QaPolicy};
 use crate::domain::text;
 use crate::engine::{Access, WITHOUT_MODEL};
+use crate::platform::process::is_interrupted;
 
 /// How often an engine is asked for one plan.
 const MAX_ASKS: usize = 3;
@@ -41,6 +42,8 @@ const INSTEAD: &str = "plan without a model: add `--engine outline`";
 pub struct Wanted {
     /// The title, the description and all else that a plan without a model would be made of.
     pub request: Request,
+    /// What the person at the keyboard said about it.
+    pub said: String,
     pub wish: Wish,
     /// Texts from outside about the task: whose each is, as in `issue 12`, and the text.
     pub material: Vec<(String, String)>,
@@ -167,7 +170,7 @@ impl Question {
         let values = Values::default()
             .quote("title", &request.title)
             .quote("base", &planned.base)
-            .task("description", &request.description, &wanted.material)
+            .task("description", &wanted.said, &wanted.material)
             .data("snapshot", "what the repository holds", &snapshot.to_text())
             .word("min_paths", MIN_PATHS.min(snapshot.paths().len()));
         let rendered = prompts::render(ctx, "protocol-new", Some(base_commit), &values)?;
@@ -271,7 +274,7 @@ impl Work<'_> {
         let engine = &asked.engine;
         match asked.outcome.status {
             RunStatus::Succeeded | RunStatus::Schema => Ok(asked),
-            RunStatus::Killed => Err(Error::Interrupted),
+            RunStatus::Killed if is_interrupted() => Err(Error::Interrupted),
             status => {
                 let said = text::clip(&text::one_line(&asked.outcome.text), 400);
                 let message = format!("{engine} gave no answer, but ended with {status}: {said}");

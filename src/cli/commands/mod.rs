@@ -16,6 +16,7 @@ pub(super) mod man;
 pub(super) mod notes;
 mod ops;
 pub(super) mod plan;
+pub(super) mod prompt;
 pub(super) mod qa;
 pub(super) mod ready;
 pub(super) mod run;
