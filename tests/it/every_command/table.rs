@@ -109,7 +109,7 @@ pub(super) static ROWS: &[Row] = &[
             run(&["Another one", "--step", "One"], [A(0), A(0), E(4), E(4)]),
             run(&["Another one", "--dry-run"], OF_ANY),
             run(&["Another one", "--engine", "codex", "--dry-run"], OF_ANY),
-            run(&["Another one", "--engine", "no-such-engine"], [E(6), E(6), E(4), E(4)]),
+            run(&["Another one", "--engine", "no-such-engine"], [E(3), E(3), E(4), E(4)]),
             run(&["Another one", "--model", "m"], [E(2), E(2), E(4), E(4)]),
             run(&["--issue", "12"], REFUSED),
             run(&["Another one", "--from", "missing.md"], [E(3); 4]),
