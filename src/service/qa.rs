@@ -15,6 +15,7 @@ use super::{initialised, observe};
 use crate::domain::decide::{self, Pushed};
 use crate::domain::event::{Body, Draft, GateResult, Verdict};
 use crate::domain::id::{Digest, Name, Oid, StepId};
+use crate::domain::redact::{self, Known};
 use crate::domain::state::Protocol;
 use crate::domain::text;
 use crate::platform::fs::DraftFolder;
@@ -259,12 +260,10 @@ fn fill(result: &mut GateResult, ended: &Ended, limit: Duration) -> Result<(), E
 }
 
 /// Returns the last lines of what a gate said, without what a terminal would obey and without the
-/// secrets of this process's environment: they would be shared.
+/// secrets: they would be shared.
 fn tail_of(said: &str) -> String {
-    let mut said = text::multi_line(said);
-    for secret in env::secrets() {
-        said = said.replace(&secret, "***");
-    }
+    // What a terminal would obey goes first: it may stand within a secret.
+    let said = redact::clean(&text::multi_line(said), &Known::new(env::secrets()));
     let mut start = said.len().saturating_sub(MAX_TAIL);
     while !said.is_char_boundary(start) {
         start += 1;
