@@ -3,6 +3,8 @@
 pub mod budget;
 pub mod ci;
 pub mod decide;
+pub mod decompose;
+pub mod drafted;
 pub mod event;
 pub mod fold;
 pub mod id;

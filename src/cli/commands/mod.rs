@@ -19,6 +19,7 @@ pub(super) mod notes;
 mod ops;
 pub(super) mod overlaps;
 pub(super) mod plan;
+pub(super) mod prompt;
 pub(super) mod qa;
 pub(super) mod ready;
 pub(super) mod run;
