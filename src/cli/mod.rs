@@ -18,7 +18,7 @@ use clap::{CommandFactory as _, ValueEnum as _};
 
 use self::commands::{
     act, ci_report, completions, config, demo, doctor, explain, hooks, init, list, log, man, notes, plan, qa,
-    ready, show, status, sync, trust, undo,
+    ready, show, status, sync, trust, undo, verify,
 };
 use self::error::CliError;
 use self::ui::{Color, Ui};
@@ -92,6 +92,7 @@ enum Command {
     Undo(undo::UndoArgs),
     Redo(undo::RedoArgs),
     Qa(qa::Args),
+    Verify(verify::Args),
     Trust(trust::Args),
     CiReport(ci_report::Args),
     Sync(sync::Args),
@@ -287,6 +288,7 @@ fn dispatch(ui: &mut Ui, command: Command) -> Result<ExitCode, CliError> {
         Command::Undo(args) => undo::undo(ui, &args),
         Command::Redo(args) => undo::redo(ui, &args),
         Command::Qa(args) => qa::run(ui, &args),
+        Command::Verify(args) => verify::run(ui, &args),
         Command::Trust(args) => trust::run(ui, &args),
         Command::CiReport(args) => ci_report::run(ui, args),
         Command::Sync(args) => sync::run(ui, &args),

@@ -8,7 +8,7 @@ use clap::{Args as _, Command as Definition, CommandFactory as _, FromArgMatches
 
 use super::commands::{
     act, ci_report, completions, config, demo, doctor, explain, hooks, init, list, log, man, notes, plan, qa,
-    ready, show, status, sync, trust, undo,
+    ready, show, status, sync, trust, undo, verify,
 };
 use super::{Cli, Global};
 
@@ -63,6 +63,7 @@ fn set_up(name: &str) -> Option<(&'static str, SetUp)> {
         ("undo", undo::UndoArgs::augment_args),
         ("redo", undo::RedoArgs::augment_args),
         ("qa", qa::Args::augment_args),
+        ("verify", verify::Args::augment_args),
         ("trust", trust::Args::augment_args),
         ("ci-report", ci_report::Args::augment_args),
         ("sync", sync::Args::augment_args),

@@ -33,6 +33,7 @@ pub mod streams;
 pub mod sync;
 pub mod trust;
 pub mod undo;
+pub mod verify;
 
 use std::time::Duration;
 

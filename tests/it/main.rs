@@ -31,6 +31,7 @@ mod refusals;
 mod schemas;
 mod settings;
 mod sharing;
+mod signing;
 mod support;
 mod terminal;
 mod tidy;

@@ -23,3 +23,4 @@ pub(super) mod status;
 pub(super) mod sync;
 pub(super) mod trust;
 pub(super) mod undo;
+pub(super) mod verify;

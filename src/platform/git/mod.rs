@@ -16,6 +16,7 @@ mod patches;
 mod probe;
 mod refs;
 mod run;
+mod signing;
 mod transport;
 mod walk;
 mod work_tree;
@@ -35,6 +36,7 @@ pub use patches::{Changes, Paths};
 pub use probe::{Scratch, Trial, answer_probe, is_probe};
 pub use refs::Head;
 pub use run::{forget_repository, git_version};
+pub use signing::{Error as SigningError, Signer, Verified, Verifier};
 pub use transport::{PushResult, RefPush, Transport, TransportError};
 
 use crate::domain::id::Oid;
