@@ -208,7 +208,7 @@ fn what_only_the_repository_configures_neither_signs_nor_vouches() {
     let work = to_be_approved(&world);
     let mark = world.path().join("pwned");
     let program = world.path().join("home/evil");
-    work.write_executable("../../../home/evil", &format!("#!/bin/sh\ntouch '{}'\nexit 1\n", mark.display()));
+    world.place("home").write_executable("evil", &format!("#!/bin/sh\ntouch '{}'\nexit 1\n", mark.display()));
     for key in ["gpg.ssh.program", "gpg.program", "gpg.openpgp.program", "gpg.x509.program"] {
         work.git(&["config", "--local", key, program.to_str().unwrap()]);
     }
