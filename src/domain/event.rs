@@ -11,6 +11,7 @@ use super::id::{Digest, Name, Oid, StepId, Ulid};
 use super::policy::{Looped, Noted, Triggered};
 use super::review::Review;
 use super::run::{Artifact, RunFinished, RunStarted, UsageRecorded};
+use super::spec::Planner;
 use super::status::{ProtocolMove, StepMove, status};
 
 /// Something that happened, with its place in the order and its author.
@@ -107,7 +108,7 @@ pub enum Body {
     Planned {
         spec: Digest,
         plan_commit: Option<Oid>,
-        planner: String,
+        planner: Planner,
     },
     SpecChanged {
         spec: Digest,

@@ -2,6 +2,8 @@
 
 pub mod ci;
 pub mod decide;
+pub mod decompose;
+pub mod drafted;
 pub mod event;
 pub mod fold;
 pub mod id;
@@ -10,6 +12,7 @@ pub mod message;
 pub mod observe;
 pub mod outline;
 pub mod policy;
+pub mod prompt;
 pub mod review;
 pub mod run;
 pub mod sentence;

@@ -20,7 +20,7 @@ use crate::domain::event::{Body, Cause, CommitSeen, Created, Draft, Evidence, St
 use crate::domain::id::{MAX_NAME_LEN, Name, Oid};
 use crate::domain::ledger::Ledger;
 use crate::domain::outline::{Outline, OutlineStep};
-use crate::domain::spec::{QaPolicy, Spec, SpecStep, StepKind};
+use crate::domain::spec::{Planner, QaPolicy, Spec, SpecStep, StepKind};
 use crate::domain::status::StepMove;
 use crate::domain::{message, text};
 use crate::platform::fail;
@@ -101,7 +101,7 @@ pub fn plan(ctx: &Context, request: &Request) -> Result<Planned, Error> {
     let spec = Spec {
         title: request.title.clone(),
         description: request.description.clone(),
-        planner: "outline".to_owned(),
+        planner: Planner::outline(),
         required_ci: ctx.settings.ci_required.clone(),
         push_gate: ctx.settings.qa_when == super::settings::QaWhen::Push,
         steps: steps.clone(),
@@ -236,7 +236,7 @@ fn record(
     let (commit, step) = (seen.commit, seen.step.clone());
     let content_tree = Some(seen.content_tree);
     ledger.push(Draft::new(Body::Created(created)));
-    let planned = Body::Planned { spec, plan_commit: Some(commit), planner: "outline".to_owned() };
+    let planned = Body::Planned { spec, plan_commit: Some(commit), planner: Planner::outline() };
     ledger.push(Draft { from: Some("pending".to_owned()), ..Draft::new(planned) });
     let cause = Cause::commit(commit);
     ledger.push(Draft::new(Body::CommitSeen(seen)).caused_by(cause.clone(), at_ms));
@@ -380,7 +380,7 @@ mod tests {
         let spec = Spec {
             title: "Add login".to_owned(),
             description: String::new(),
-            planner: "outline".to_owned(),
+            planner: Planner::outline(),
             required_ci: vec!["test".to_owned()],
             push_gate: true,
             steps,
