@@ -7,6 +7,7 @@ mod json;
 mod pager;
 mod pages;
 mod parse;
+mod told;
 mod ui;
 
 use std::borrow::Cow;
@@ -18,7 +19,7 @@ use clap::{CommandFactory as _, ValueEnum as _};
 
 use self::commands::{
     act, ci_report, completions, config, demo, doctor, explain, hooks, init, list, log, man, notes, plan, qa,
-    ready, show, status, sync, trust, undo, verify,
+    ready, run, runs, show, status, sync, trust, undo, verify,
 };
 use self::error::CliError;
 use self::ui::{Color, Ui};
@@ -91,6 +92,10 @@ enum Command {
     Comment(act::CommentArgs),
     Undo(undo::UndoArgs),
     Redo(undo::RedoArgs),
+    Run(run::Args),
+    Runs(runs::Args),
+    Logs(runs::LogsArgs),
+    Artifacts(runs::ArtifactsArgs),
     Qa(qa::Args),
     Verify(verify::Args),
     Trust(trust::Args),
@@ -253,6 +258,7 @@ fn is_for_people(command: &Command) -> bool {
             | Command::Complete(_)
             | Command::Undo(_)
             | Command::Redo(_)
+            | Command::Run(_)
             | Command::Qa(_)
             | Command::Trust(_)
     )
@@ -287,6 +293,10 @@ fn dispatch(ui: &mut Ui, command: Command) -> Result<ExitCode, CliError> {
         Command::Comment(args) => act::comment(ui, args),
         Command::Undo(args) => undo::undo(ui, &args),
         Command::Redo(args) => undo::redo(ui, &args),
+        Command::Run(args) => run::run(ui, &args),
+        Command::Runs(args) => runs::run(ui, &args),
+        Command::Logs(args) => runs::logs(ui, &args),
+        Command::Artifacts(args) => runs::artifacts(ui, &args),
         Command::Qa(args) => qa::run(ui, &args),
         Command::Verify(args) => verify::run(ui, &args),
         Command::Trust(args) => trust::run(ui, &args),

@@ -8,7 +8,7 @@ use clap::{Args as _, Command as Definition, CommandFactory as _, FromArgMatches
 
 use super::commands::{
     act, ci_report, completions, config, demo, doctor, explain, hooks, init, list, log, man, notes, plan, qa,
-    ready, show, status, sync, trust, undo, verify,
+    ready, run, runs, show, status, sync, trust, undo, verify,
 };
 use super::{Cli, Global};
 
@@ -62,6 +62,10 @@ fn set_up(name: &str) -> Option<(&'static str, SetUp)> {
         ("comment", act::CommentArgs::augment_args),
         ("undo", undo::UndoArgs::augment_args),
         ("redo", undo::RedoArgs::augment_args),
+        ("run", run::Args::augment_args),
+        ("runs", runs::Args::augment_args),
+        ("logs", runs::LogsArgs::augment_args),
+        ("artifacts", runs::ArtifactsArgs::augment_args),
         ("qa", qa::Args::augment_args),
         ("verify", verify::Args::augment_args),
         ("trust", trust::Args::augment_args),

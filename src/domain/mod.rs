@@ -13,6 +13,7 @@ pub mod observe;
 pub mod outline;
 pub mod policy;
 pub mod prompt;
+pub mod redact;
 pub mod review;
 pub mod run;
 pub mod sentence;

@@ -18,6 +18,8 @@ mod ops;
 pub(super) mod plan;
 pub(super) mod qa;
 pub(super) mod ready;
+pub(super) mod run;
+pub(super) mod runs;
 pub(super) mod show;
 pub(super) mod status;
 pub(super) mod sync;

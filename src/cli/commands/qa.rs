@@ -97,7 +97,7 @@ fn told(result: &GateResult) -> String {
     format!("{} {} {how} {}", styled(style, glyph), styled(BOLD, &result.name), styled(DIM, seconds))
 }
 
-fn print(ui: &mut Ui, judged: &Judged) -> Result<(), CliError> {
+pub(super) fn print(ui: &mut Ui, judged: &Judged) -> Result<(), CliError> {
     let verdict = &judged.verdict;
     let (name, step) = (&judged.name, &judged.step);
     if let Some(changed) = &judged.changed {
