@@ -31,6 +31,7 @@ pub mod policy;
 pub mod prompts;
 pub mod qa;
 pub mod resolve;
+pub mod review;
 pub mod run;
 pub mod runs;
 pub mod settings;

@@ -39,6 +39,7 @@ pub use probe::{Scratch, Trial, answer_probe, is_probe};
 pub use refs::Head;
 pub use run::{forget_repository, git_version};
 pub use signing::{Error as SigningError, Signer, Verified, Verifier};
+pub use work_tree::{Look, Since};
 pub use transport::{PushResult, RefPush, Transport, TransportError};
 
 use crate::domain::id::Oid;
