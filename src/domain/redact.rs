@@ -83,6 +83,11 @@ pub fn clean(text: &str, known: &Known) -> String {
     String::from_utf8(out).unwrap_or_else(|err| String::from_utf8_lossy(err.as_bytes()).into_owned())
 }
 
+/// Returns the regular expression of tokens that have a form, to compare others with.
+pub fn expression() -> &'static str {
+    patterns::expression()
+}
+
 /// Takes secrets out of bytes that come in pieces, such as a log. What comes out does not depend on the
 /// pieces.
 ///
@@ -167,7 +172,7 @@ fn clean_piece<'a>(text: &'a [u8], known: &Known, in_blob: bool) -> Cow<'a, [u8]
 }
 
 /// Puts a mark in the place of what `find` finds.
-fn replace<'a>(text: Cow<'a, [u8]>, find: impl Fn(&[u8]) -> Vec<Found>) -> Cow<'a, [u8]> {
+fn replace(text: Cow<'_, [u8]>, find: impl Fn(&[u8]) -> Vec<Found>) -> Cow<'_, [u8]> {
     let mut found = find(&text);
     if found.is_empty() {
         return text;

@@ -112,6 +112,20 @@ impl Opinion {
         text_form::read(answer)
     }
 
+    /// Returns it with every text as `change` makes it, as without secrets.
+    #[must_use]
+    pub fn with_texts(mut self, change: impl Fn(&str) -> String) -> Self {
+        self.summary = change(&self.summary);
+        for finding in &mut self.findings {
+            finding.message = change(&finding.message);
+            finding.path = finding.path.take().map(|path| change(&path));
+        }
+        for action in &mut self.next_actions {
+            *action = change(action);
+        }
+        self
+    }
+
     /// Returns what follows from it. It passes only if the reviewer says so and found nothing that
     /// blocks; a fail that is about nothing but files of protocols is a pass, and both are kept.
     pub fn judged(&self, by: Reviewer) -> Review {

@@ -1,5 +1,6 @@
 //! The machine-readable plan of a protocol, and the order of its steps.
 
+pub mod contract;
 pub mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -37,6 +37,7 @@ pub mod runs;
 pub mod settings;
 pub mod share;
 pub mod snapshot;
+pub mod spec;
 pub mod streams;
 pub mod sync;
 pub mod terms;

@@ -5,16 +5,16 @@ mod mend;
 
 use std::path::PathBuf;
 
-pub use self::mend::Mended;
 use self::judging::{Run, result_of};
+pub use self::mend::Mended;
 use super::ask::Told;
 
 use super::context::Context;
 use super::error::Error;
 use super::gates::{self, Changed, Gate, Judges};
 use super::resolve::{self, Target};
-use super::streams::Streams;
 use super::review::{self, Reviewed, Unreviewed};
+use super::streams::Streams;
 use super::trust::Trust;
 use super::workplace::Workplace;
 use super::{initialised, observe};

@@ -22,6 +22,7 @@ use super::settings::Settings;
 use super::workplace::Workplace;
 use crate::domain::event::Verdict;
 use crate::domain::id::Name;
+use crate::domain::redact::{self, Known};
 use crate::domain::review::{Opinion, Review, Reviewer};
 use crate::domain::run::{Artifact, RunKind, RunStatus};
 use crate::domain::spec::QaPolicy;
@@ -29,7 +30,7 @@ use crate::domain::state::{Protocol, Step};
 use crate::domain::text;
 use crate::engine::{Access, Outcome, WITHOUT_MODEL};
 use crate::platform::git::{Guarded, Look, Repo};
-use crate::platform::{clock, process};
+use crate::platform::{clock, env, process};
 
 /// What an answer must be.
 const SCHEMA: &str = include_str!("../../schemas/review.schema.json");
@@ -215,7 +216,7 @@ fn take(asked: Asked, reviewed: &mut Reviewed) {
     let Outcome { status, text: said, json, .. } = asked.outcome;
     if status != RunStatus::Succeeded || (json.is_none() && said.trim().is_empty()) {
         let engine = &by.engine;
-        let why = text::clip(&text::one_line(&said), 300);
+        let why = text::clip(&redact::clean(&text::one_line(&said), &Known::new(env::secrets())), 300);
         let message = match status {
             RunStatus::Succeeded => format!("the reviewer {engine} said nothing"),
             status if why.is_empty() => format!("the review by {engine} ended with {status}"),
@@ -234,6 +235,8 @@ fn take(asked: Asked, reviewed: &mut Reviewed) {
         Some(answer) => of_json(answer),
         None => Opinion::of_text(&said),
     };
+    let known = Known::new(env::secrets());
+    let opinion = opinion.with_texts(|text| redact::clean(text, &known));
     reviewed.review = Some(opinion.judged(by));
     reviewed.opinion = Some(opinion);
 }

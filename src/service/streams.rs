@@ -161,7 +161,7 @@ impl<'a> Streams<'a> {
         };
         let writer = Writer { signer, ..self.ctx.writer() };
         let appended = stream::append(repo, name, &writer, extra, &tips, &mut |ledger, content| {
-            self.reconcile(ledger, scope)?;
+            self.reconcile(ledger, content, scope)?;
             decide(ledger, content)?;
             Ok::<_, Error>(sentence::pushed(ledger))
         })?;
@@ -207,10 +207,11 @@ impl<'a> Streams<'a> {
         observe::is_quiet(&self.ctx.repo, protocol, &tips)
     }
 
-    fn reconcile(&self, ledger: &mut Ledger<'_>, scope: Scope) -> Result<(), Error> {
+    fn reconcile(&self, ledger: &mut Ledger<'_>, content: &mut Content, scope: Scope) -> Result<(), Error> {
         if let Some(protocol) = ledger.protocol() {
             let tips = self.branches.of(protocol, self.inventory.home());
-            observe::reconcile(&self.ctx.repo, ledger, &tips, scope, &BTreeSet::new())?;
+            let both = (ledger, content);
+            observe::reconcile(&self.ctx.repo, both, &tips, scope, &BTreeSet::new())?;
         }
         Ok(())
     }

@@ -8,6 +8,7 @@ mod ci_delivery;
 mod cli_snapshots;
 mod compat;
 mod completion;
+mod contract;
 mod crash;
 mod demo;
 mod doctor;

@@ -191,7 +191,7 @@ fn stands_for_one(value: &Value<'_>) -> bool {
     let Some(first) = text.first() else { return true };
     let marked = memchr::memmem::find(text, b"[redacted").is_some();
     let code = !value.quoted
-        && (memchr::memchr(b'(', text).is_some() || memchr::memmem::find(text, b"::").is_some());
+        && (memchr::memchr2(b'(', b'[', text).is_some() || memchr::memmem::find(text, b"::").is_some());
     marked
         || code
         || matches!(first, b'$' | b'{' | b'<' | b'%' | b'*' | b'[' | b'(' | b'&' | b'|' | b'=')

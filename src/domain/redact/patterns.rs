@@ -119,16 +119,21 @@ const PATTERNS: &[Pattern] = &[
 ];
 
 static TOKENS: LazyLock<Regex> = LazyLock::new(|| {
-    let mut all = String::from("(?-u)(?:");
-    for (idx, pattern) in PATTERNS.iter().enumerate() {
-        let begins: Vec<String> = pattern.begins.iter().map(|literal| regex::escape(literal)).collect();
-        let boundary = if begins[0].starts_with(|c: char| c.is_ascii_alphanumeric()) { r"\b" } else { "" };
-        let or = if idx == 0 { "" } else { "|" };
-        all.push_str(&format!("{or}{boundary}(?:{}){}", begins.join("|"), pattern.rest));
-    }
-    all.push(')');
+    let alternatives: Vec<String> = PATTERNS.iter().map(alternative).collect();
+    let all = format!("(?-u)(?:{})", alternatives.join("|"));
     Regex::new(&all).expect("the patterns are ours")
 });
+
+/// Returns the expression of one pattern; what begins with a letter begins a word.
+fn alternative(pattern: &Pattern) -> String {
+    let begins: Vec<String> = pattern.begins.iter().map(|literal| regex::escape(literal)).collect();
+    let boundary = if begins[0].starts_with(|c: char| c.is_ascii_alphanumeric()) { r"\b" } else { "" };
+    format!("{boundary}(?:{}){}", begins.join("|"), pattern.rest)
+}
+
+pub(super) fn expression() -> &'static str {
+    TOKENS.as_str()
+}
 
 /// Returns the tokens in `text`.
 pub(super) fn find(text: &[u8]) -> Vec<Found> {

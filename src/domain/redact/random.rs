@@ -73,7 +73,7 @@ fn judge(text: &[u8], start: usize, len: usize, found: &mut Vec<Found>) {
         return;
     }
     let told = is_told(before);
-    let n_slashes = token.iter().filter(|byte| **byte == b'/').count();
+    let n_slashes = memchr::memchr_iter(b'/', token).count();
     if n_slashes > 0 && token[0] != b'/' && n_slashes * 12 < len && is_random(token, told) {
         found.push(Found { at: start..start + len, kind: "high-entropy" });
         return;

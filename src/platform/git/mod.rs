@@ -39,8 +39,8 @@ pub use probe::{Scratch, Trial, answer_probe, is_probe};
 pub use refs::Head;
 pub use run::{forget_repository, git_version};
 pub use signing::{Error as SigningError, Signer, Verified, Verifier};
-pub use work_tree::{Look, Since};
 pub use transport::{PushResult, RefPush, Transport, TransportError};
+pub use work_tree::{Look, Since};
 
 use crate::domain::id::Oid;
 

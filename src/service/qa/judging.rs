@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::Watch;
 use crate::domain::event::GateResult;
 use crate::domain::id::{Digest, Name, StepId};
+use crate::domain::redact::{self, Known};
 use crate::domain::text;
 use crate::platform::fs::DraftFolder;
 use crate::platform::git;
@@ -118,12 +119,10 @@ fn fill(result: &mut GateResult, ended: &Ended, limit: Duration) -> Result<(), E
 }
 
 /// Returns the last lines of what a gate said, without what a terminal would obey and without the
-/// secrets of this process's environment: they would be shared.
+/// secrets: they would be shared.
 fn tail_of(said: &str) -> String {
-    let mut said = text::multi_line(said);
-    for secret in env::secrets() {
-        said = said.replace(&secret, "***");
-    }
+    // What a terminal would obey goes first: it may stand within a secret.
+    let said = redact::clean(&text::multi_line(said), &Known::new(env::secrets()));
     let mut start = said.len().saturating_sub(MAX_TAIL);
     while !said.is_char_boundary(start) {
         start += 1;
