@@ -29,6 +29,7 @@ mod races;
 mod readme;
 mod refs;
 mod refusals;
+mod run;
 mod schemas;
 mod settings;
 mod sharing;
