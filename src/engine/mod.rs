@@ -4,6 +4,11 @@
 //! engine's own way to be called, to answer, to fail and to count is in its file and nowhere else; what
 //! all have in common (limits, logs, what changed, budgets, records) is not in here.
 
+pub mod answer;
+pub mod command;
+pub mod environment;
+pub mod http;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -140,6 +145,13 @@ pub struct Check {
     pub hint: Option<String>,
 }
 
+impl Check {
+    /// Whether a run could begin: it is there, and nothing is known to be missing.
+    pub fn is_usable(&self) -> bool {
+        self.version.is_some() && self.login != Login::Missing
+    }
+}
+
 /// Whether an engine has what its service asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Login {
@@ -197,6 +209,10 @@ pub const KINDS: &[&str] = &["codex", "claude", "opencode", "gemini", "http", "c
 pub const WITHOUT_MODEL: &[&str] = &["human", "outline"];
 
 /// Returns the engine of a kind; `None` for a kind that is none of [`KINDS`].
-pub fn of_kind(_kind: &str, _setup: Setup) -> Option<Box<dyn Engine>> {
-    None
+pub fn of_kind(kind: &str, setup: Setup) -> Option<Box<dyn Engine>> {
+    Some(match kind {
+        "http" => Box::new(http::Http::of(setup)),
+        "command" => Box::new(command::Program::of(setup)),
+        _ => return None,
+    })
 }
