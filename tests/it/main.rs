@@ -31,6 +31,7 @@ mod races;
 mod readme;
 mod refs;
 mod refusals;
+mod review;
 mod run;
 mod schemas;
 mod settings;

@@ -37,8 +37,7 @@ pub(crate) fn json(shown: &Shown) -> Value {
 #[test]
 fn what_an_engine_did_is_committed_and_recorded() {
     let world = World::new();
-    let (a, work) =
-        engine(&world, r#"cat >"$0.request"; echo thinking; echo form >form.html; echo "$DONE""#);
+    let (a, work) = engine(&world, r#"cat >"$0.request"; echo thinking; echo form >form.html; echo "$DONE""#);
     let ran = json(&work.godzilla(&["run", "--json"]));
     assert_eq!((&ran["result"], &ran["engine"]), (&"succeeded".into(), &"sh".into()), "{ran}");
     assert_eq!(ran["usage"]["input_tokens"], 1200);
@@ -147,7 +146,8 @@ fn commits_of_the_engine_itself_count() {
 #[test]
 fn one_run_at_a_time() {
     let world = World::new();
-    let (a, work) = engine(&world, r#"mkdir "$0.on"; while test ! -e "$0.go"; do :; done; echo x >x; echo "$DONE""#);
+    let (a, work) =
+        engine(&world, r#"mkdir "$0.on"; while test ! -e "$0.go"; do :; done; echo x >x; echo "$DONE""#);
     let mut child = work.command(crate::support::BIN).arg("run").spawn().unwrap();
     while !world.path().join("sh-engine.on").exists() {
         std::thread::yield_now();

@@ -24,7 +24,8 @@ echo form >form.html
 echo "$DONE""#,
     );
     let hooks = || {
-        let mut names: Vec<_> = fs::read_dir(a.path.join(".git/hooks")).unwrap().map(|it| it.unwrap().file_name()).collect();
+        let mut names: Vec<_> =
+            fs::read_dir(a.path.join(".git/hooks")).unwrap().map(|it| it.unwrap().file_name()).collect();
         names.sort();
         names
     };
@@ -59,10 +60,8 @@ fn commits_that_it_takes_the_branch_away_from_are_not_lost() {
 #[test]
 fn what_it_writes_elsewhere_is_told() {
     let world = World::new();
-    let (a, work) = engine(
-        &world,
-        r#"echo x >../../elsewhere.txt; git branch sly; echo form >form.html; echo "$DONE""#,
-    );
+    let (a, work) =
+        engine(&world, r#"echo x >../../elsewhere.txt; git branch sly; echo form >form.html; echo "$DONE""#);
     let ran = json(&work.godzilla(&["run", "--json"]));
     assert!(findings(&ran).contains("elsewhere.txt"), "{ran}");
     assert!(findings(&ran).contains("git update-ref -d refs/heads/sly"), "{ran}");
@@ -79,7 +78,9 @@ echo "{\"v\":1,\"status\":\"succeeded\",\"message\":\"used $SECRET_API_KEY\"}""#
     );
     a.git(&["config", "godzilla.engines.sh.keyEnv", "SECRET_API_KEY"]);
     let key = ["kq7", "Zz81mR", "xwP0", "tY"].concat();
-    let ran = crate::support::run(work.command(crate::support::BIN).args(["run", "--json"]).env("SECRET_API_KEY", &key));
+    let ran = crate::support::run(
+        work.command(crate::support::BIN).args(["run", "--json"]).env("SECRET_API_KEY", &key),
+    );
     assert_eq!(ran.code, Some(0), "{ran}");
     let log = work.godzilla_ok(&["logs"]);
     assert!(log.contains("the key is [redacted"), "{log}");

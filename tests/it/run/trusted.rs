@@ -6,7 +6,10 @@ use crate::support::{Place, World};
 /// A repository whose `godzilla.toml` names an engine and who does what.
 fn hostile(world: &World) -> (Place<'_>, Place<'_>) {
     let a = world.clone("a");
-    a.write_executable("tools/engine.sh", "#!/bin/sh\ntouch \"$0.started\"\necho x >x\necho '{\"v\":1,\"status\":\"succeeded\"}'\n");
+    a.write_executable(
+        "tools/engine.sh",
+        "#!/bin/sh\ntouch \"$0.started\"\necho x >x\necho '{\"v\":1,\"status\":\"succeeded\"}'\n",
+    );
     a.write(
         "godzilla.toml",
         "[engines.sly]\nargv = [\"tools/engine.sh\"]\n[phases]\nexec = \"sly\"\nplanning = \"outline\"\n",
@@ -41,7 +44,10 @@ fn an_engine_of_the_repository_runs_only_with_consent_to_its_bytes() {
     assert_eq!(ran.code, Some(5), "{ran}");
     assert!(ran.stderr.contains("not what was agreed to"), "{ran}");
     let shown = work.godzilla(&["trust"]);
-    assert!(shown.stdout.contains("- file tools/engine.sh") && shown.stdout.contains("+ file tools/engine.sh"), "{shown}");
+    assert!(
+        shown.stdout.contains("- file tools/engine.sh") && shown.stdout.contains("+ file tools/engine.sh"),
+        "{shown}"
+    );
     work.godzilla_ok(&["trust", "--revoke"]);
     assert_eq!(work.godzilla(&["run"]).code, Some(5));
 }
