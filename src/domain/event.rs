@@ -358,6 +358,11 @@ impl Body {
         }
     }
 
+    /// Whether it completes a step on a person's word.
+    pub fn is_approval(&self) -> bool {
+        matches!(self, Self::Step(change) if change.to == StepMove::Approved)
+    }
+
     /// Whether an `undo` may name this event: decisions and undos, but not the creation.
     pub fn can_be_undone(&self) -> bool {
         match self {

@@ -3,7 +3,7 @@
 use crate::domain::decide::Refusal;
 use crate::domain::id::InvalidName;
 use crate::domain::undo;
-use crate::platform::git::{self, MoveError, TransportError};
+use crate::platform::git::{self, MoveError, SigningError, TransportError};
 use crate::platform::{hook_files, lock};
 use crate::store::stream::{self, AppendError};
 
@@ -24,6 +24,8 @@ pub enum Error {
     Hooks(#[from] hook_files::Error),
     #[error(transparent)]
     Lock(#[from] lock::Error),
+    #[error(transparent)]
+    Signing(#[from] SigningError),
     #[error("a ref could not be moved")]
     Move(#[from] MoveError),
     #[error(transparent)]

@@ -34,6 +34,7 @@ pub mod policy;
 pub mod prompts;
 pub mod qa;
 pub mod resolve;
+pub mod review;
 pub mod run;
 pub mod runs;
 pub mod settings;
@@ -45,6 +46,7 @@ pub mod sync;
 pub mod terms;
 pub mod trust;
 pub mod undo;
+pub mod verify;
 pub mod workplace;
 
 use std::time::Duration;

@@ -30,3 +30,4 @@ pub(super) mod status;
 pub(super) mod sync;
 pub(super) mod trust;
 pub(super) mod undo;
+pub(super) mod verify;

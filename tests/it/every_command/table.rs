@@ -210,6 +210,7 @@ pub(super) static ROWS: &[Row] = &[
         &["qa.v1"],
         &[run(&[], DO_CURRENT), run(&["-p", "2"], [A(1), E(3), E(4), E(4)]), run(&["9"], NO_STEP)],
     ),
+    reads("verify", &["verify.v1"], &[run(&[], CURRENT), run(&["3"], NAMED), run(&["77"], UNKNOWN)]),
     writes(
         "trust",
         &["trust.v1"],
