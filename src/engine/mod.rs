@@ -4,6 +4,14 @@
 //! engine's own way to be called, to answer, to fail and to count is in its file and nowhere else; what
 //! all have in common (limits, logs, what changed, budgets, records) is not in here.
 
+pub mod answer;
+pub mod claude;
+mod cli;
+pub mod codex;
+pub mod environment;
+pub mod gemini;
+pub mod opencode;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -197,6 +205,12 @@ pub const KINDS: &[&str] = &["codex", "claude", "opencode", "gemini", "http", "c
 pub const WITHOUT_MODEL: &[&str] = &["human", "outline"];
 
 /// Returns the engine of a kind; `None` for a kind that is none of [`KINDS`].
-pub fn of_kind(_kind: &str, _setup: Setup) -> Option<Box<dyn Engine>> {
-    None
+pub fn of_kind(kind: &str, setup: Setup) -> Option<Box<dyn Engine>> {
+    Some(match kind {
+        "codex" => Box::new(codex::Codex::of(setup)),
+        "claude" => Box::new(claude::Claude::of(setup)),
+        "opencode" => Box::new(opencode::Opencode::of(setup)),
+        "gemini" => Box::new(gemini::Gemini::of(setup)),
+        _ => return None,
+    })
 }
