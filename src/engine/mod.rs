@@ -8,8 +8,10 @@ pub mod answer;
 pub mod claude;
 mod cli;
 pub mod codex;
+pub mod command;
 pub mod environment;
 pub mod gemini;
+pub mod http;
 pub mod opencode;
 
 use std::path::{Path, PathBuf};
@@ -148,6 +150,13 @@ pub struct Check {
     pub hint: Option<String>,
 }
 
+impl Check {
+    /// Whether a run could begin: it is there, and nothing is known to be missing.
+    pub fn is_usable(&self) -> bool {
+        self.version.is_some() && self.login != Login::Missing
+    }
+}
+
 /// Whether an engine has what its service asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Login {
@@ -211,6 +220,8 @@ pub fn of_kind(kind: &str, setup: Setup) -> Option<Box<dyn Engine>> {
         "claude" => Box::new(claude::Claude::of(setup)),
         "opencode" => Box::new(opencode::Opencode::of(setup)),
         "gemini" => Box::new(gemini::Gemini::of(setup)),
+        "http" => Box::new(http::Http::of(setup)),
+        "command" => Box::new(command::Program::of(setup)),
         _ => return None,
     })
 }

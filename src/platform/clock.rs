@@ -58,3 +58,10 @@ pub fn jitter(max_ms: u64) -> Duration {
     let random = u64::try_from(new_id().random() & 0xffff).unwrap_or(0);
     Duration::from_millis(1 + random * max_ms / 0xffff)
 }
+
+/// Returns the moment that a date of HTTP says, as in `Sun, 06 Nov 1994 08:49:37 GMT`, in milliseconds
+/// since 1970; `None` for anything else, and for a time before that.
+pub fn parse_http_date(text: &str) -> Option<u64> {
+    let moment = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+    u64::try_from(moment.as_millisecond()).ok()
+}

@@ -10,6 +10,7 @@ pub mod consent;
 pub mod context;
 pub mod demo;
 pub mod doctor;
+pub mod engines;
 pub mod error;
 pub mod exclude;
 pub mod explain;
