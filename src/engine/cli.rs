@@ -7,7 +7,7 @@
 mod failure;
 mod lines;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -356,11 +356,11 @@ impl Ears {
             }
             End::TimedOut => {
                 let text = format!("it did not end within {} s{}", request.limits.wall.as_secs(), self.last());
-                (RunStatus::Timeout, text, None, None)
+                (self.why_so_long(), text, None, None)
             }
             End::Silent => {
                 let text = format!("it said nothing for {} s{}", request.limits.idle.as_secs(), self.last());
-                (RunStatus::Timeout, text, None, None)
+                (self.why_so_long(), text, None, None)
             }
             End::Interrupted => (RunStatus::Killed, "it was interrupted".to_owned(), None, None),
         };
@@ -399,7 +399,7 @@ impl Ears {
         }
         // Whoever may only look is denied the rest on purpose.
         if let Some(denied) = told.denied.as_ref().filter(|_| request.access == Access::Write) {
-            return (RunStatus::Denied, format!("it may not: {}", text::one_line(denied)), None);
+            return (RunStatus::Denied, format!("it was not allowed to use `{}`", text::one_line(denied)), None);
         }
         if !told.is_done {
             return (RunStatus::Crashed, format!("it never said that it is done{}", self.last()), None);
@@ -410,6 +410,14 @@ impl Ears {
             return (RunStatus::Crashed, "it ended without a word".to_owned(), None);
         }
         (RunStatus::Succeeded, text, None)
+    }
+
+    /// Returns why a run reached a limit: it may have tried again until then what could not succeed, so that
+    /// nothing was done.
+    fn why_so_long(&self) -> RunStatus {
+        let status = Failure::of(None, &self.words.text()).status;
+        let is_unanswered = self.told.usage.is_unknown() && self.told.text.is_empty();
+        if is_unanswered && status.calls_for_fallback() { status } else { RunStatus::Timeout }
     }
 
     /// Returns the last line that it said beside its events.

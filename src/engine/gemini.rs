@@ -167,7 +167,7 @@ impl Engine for Gemini {
             return outcome;
         }
         if let Some(why) = brings_settings(&request.worktree) {
-            return Outcome::without_answer(RunStatus::Denied, why);
+            return Outcome::without_answer(RunStatus::Unavailable, why);
         }
         let session = cli::session(request).filter(|_| self.setup.base_url.is_none());
         let outcome = self.run_once(request, session, tell);

@@ -59,6 +59,8 @@ impl Opencode {
         let shell = cli::shell_without(&request.scratch, &self.secrets(), "exec /bin/sh \"$@\"")?;
         command.env("SHELL", shell);
         command.args(["run", "--pure", "--title=git-godzilla", "--format=json"]);
+        // It tries again for minutes without an event; only its log tells why.
+        command.args(["--print-logs", "--log-level=ERROR"]);
         if let Some(model) = self.model(request) {
             command.arg(format!("--model={model}"));
         }

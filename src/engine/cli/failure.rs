@@ -105,6 +105,7 @@ const WORDS: &[(RunStatus, &[&str])] = &[
             "econnreset",
             "enotfound",
             "fetch failed",
+            "api error: terminated",
             "network error",
             "internal server error",
             "service unavailable",
