@@ -1,5 +1,6 @@
 //! Types and rules. No I/O, no serde, no clock: facts in, pure decision, facts out.
 
+pub mod budget;
 pub mod ci;
 pub mod decide;
 pub mod event;
@@ -10,6 +11,8 @@ pub mod message;
 pub mod observe;
 pub mod outline;
 pub mod policy;
+pub mod prompt;
+pub mod redact;
 pub mod review;
 pub mod run;
 pub mod sentence;

@@ -1,5 +1,9 @@
 //! The machine-readable plan of a protocol, and the order of its steps.
 
+pub mod contract;
+pub mod pattern;
+pub mod rules;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::id::{Digest, StepId};

@@ -212,6 +212,12 @@ impl Folder {
             .collect()
     }
 
+    /// Returns what the file at `path` within the folder holds; `None` for a link, or if there is none.
+    pub fn file(&self, path: &str) -> Option<&[u8]> {
+        let file = self.files.iter().find(|file| file.path == path && file.mode != LINK)?;
+        Some(&file.bytes)
+    }
+
     /// Whether all files are below `dir` as [`Self::write_to`] wrote them.
     pub fn is_written_at(&self, dir: &Path) -> bool {
         self.files.iter().all(|file| {

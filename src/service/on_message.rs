@@ -254,7 +254,9 @@ fn peek(ctx: &Context, branch: &HookBranch) -> Result<Option<Protocol>, Error> {
     let mut ledger = Ledger::new(branch.name.clone(), view.content.events(), specs, writer.author);
     if let Some(protocol) = ledger.protocol() {
         let tips = HookBranch::branch_tips(ctx, protocol);
-        observe::reconcile(&ctx.repo, &mut ledger, &tips, Scope::Commits, &BTreeSet::new())?;
+        let mut content = view.content;
+        let both = (&mut ledger, &mut content);
+        observe::reconcile(&ctx.repo, both, &tips, Scope::Commits, &BTreeSet::new())?;
     }
     Ok(ledger.protocol().cloned())
 }

@@ -10,14 +10,16 @@ use super::gates::{self, Changed, Gate, Judges};
 use super::resolve::{self, Target};
 use super::streams::Streams;
 use super::trust::{Agreed, Trust};
+use super::workplace::Workplace;
 use super::{initialised, observe};
 use crate::domain::decide::{self, Pushed};
 use crate::domain::event::{Body, Draft, GateResult, Verdict};
 use crate::domain::id::{Digest, Name, Oid, StepId};
+use crate::domain::redact::{self, Known};
 use crate::domain::state::Protocol;
 use crate::domain::text;
 use crate::platform::fs::DraftFolder;
-use crate::platform::git::{self, Repo};
+use crate::platform::git;
 use crate::platform::supervise::{self, Bounds, End, Ended};
 use crate::platform::{env, process};
 
@@ -89,7 +91,7 @@ pub fn qa(
         ));
     }
     let step = resolve::step(&protocol, step)?;
-    let place = Place::find(ctx, &protocol)?;
+    let place = Workplace::find(ctx, &protocol)?;
     let tips = streams.branches.of(&protocol, streams.inventory.home());
     let judges = gates::judges(&ctx.repo, &protocol, &tips, place.head)?;
     let own = format!(".protocols/{name}");
@@ -112,7 +114,8 @@ pub fn qa(
     let (mut moved, mut rewritten) = (Vec::new(), Vec::new());
     if let Some(folder) = judges.folder.as_ref().filter(|_| !judges.gates.is_empty()) {
         let agreed = Trust::load(&ctx.repo)?.pass(folder, judges.word, &name)?;
-        verdict.gates = place.run(&Run { agreed, judges: &judges, name: &name, step: &step }, watch)?;
+        let run = Run { place: &place, agreed, judges: &judges, name: &name, step: &step };
+        verdict.gates = run.all(watch)?;
         result_of(&verdict.gates).clone_into(&mut verdict.result);
         moved.clone_from(&look.submodules);
         let since = place.repo.since(&look, &own)?;
@@ -170,59 +173,27 @@ fn result_of(gates: &[GateResult]) -> &'static str {
     }
 }
 
-/// The worktree that has the branch of a protocol checked out.
-struct Place {
-    repo: Repo,
-    dir: PathBuf,
-    head: Oid,
-}
-
 /// What is to be run.
 struct Run<'a> {
+    place: &'a Workplace,
     agreed: Agreed<'a>,
     judges: &'a Judges,
     name: &'a Name,
     step: &'a StepId,
 }
 
-impl Place {
-    fn find(ctx: &Context, protocol: &Protocol) -> Result<Self, Error> {
-        let branch = &protocol.created.branch;
-        let found = ctx.repo.worktrees().into_iter().find(|(_, checked_out)| checked_out == branch);
-        let Some((dir, _)) = found.filter(|(dir, _)| dir.is_dir()) else {
-            return Err(Error::state(
-                "worktree.missing",
-                format!("no worktree here has the branch {branch} checked out"),
-                format!("git switch {branch}"),
-            ));
-        };
-        // To a folder that only `core.worktree` names, nothing but the repository leads.
-        let by_config = || Repo::open(ctx.repo.common_dir()).ok().filter(|it| it.work_dir() == Some(&dir));
-        let repo = Repo::at(&dir).or_else(by_config).filter(|repo| {
-            repo.common_dir() == ctx.repo.common_dir()
-                && repo.head().is_ok_and(|head| head.branch() == Some(branch.as_str()))
-        });
-        let Some(repo) = repo else {
-            let message = format!("{} is not the worktree of {branch} any more", dir.display());
-            return Err(Error::state("worktree.damaged", message, "git worktree repair"));
-        };
-        let Some(head) = repo.head()?.commit() else {
-            return Err(Error::state("branch.unborn", format!("the branch {branch} has no commit"), ""));
-        };
-        Ok(Self { repo, dir, head })
-    }
-
-    fn run(&self, run: &Run<'_>, watch: &mut dyn FnMut(Watch<'_>)) -> Result<Vec<GateResult>, Error> {
+impl Run<'_> {
+    fn all(&self, watch: &mut dyn FnMut(Watch<'_>)) -> Result<Vec<GateResult>, Error> {
         let mut results = Vec::new();
-        for gate in &run.judges.gates {
+        for gate in &self.judges.gates {
             // Each gate has a copy of its own: what an earlier one started knows where its copy was.
-            let copy = DraftFolder::new(&self.repo.state_dir())
-                .and_then(|dir| run.agreed.folder().write_to(&dir.path().join("gates")).map(|()| dir))
+            let copy = DraftFolder::new(&self.place.repo.state_dir())
+                .and_then(|dir| self.agreed.folder().write_to(&dir.path().join("gates")).map(|()| dir))
                 .map_err(Error::io("copy the gates"))?;
             let folder = copy.path().join("gates");
             watch(Watch::Begins(gate));
-            let mut result = self.run_gate(run, gate, &folder, watch)?;
-            if !run.agreed.folder().is_written_at(&folder) {
+            let mut result = self.gate(gate, &folder, watch)?;
+            if !self.agreed.folder().is_written_at(&folder) {
                 result.exit = None;
                 result.digest.clear();
                 "the gate's own files were changed while it ran".clone_into(&mut result.tail);
@@ -233,15 +204,14 @@ impl Place {
         Ok(results)
     }
 
-    fn run_gate(
+    fn gate(
         &self,
-        run: &Run<'_>,
         gate: &Gate,
         folder: &Path,
         watch: &mut dyn FnMut(Watch<'_>),
     ) -> Result<GateResult, Error> {
-        let settings = &run.judges.settings;
-        let path = format!("{}/{}", run.agreed.folder().path, gate.path);
+        let settings = &self.judges.settings;
+        let path = format!("{}/{}", self.agreed.folder().path, gate.path);
         let mut result = GateResult {
             name: gate.name.clone(),
             command: path.clone(),
@@ -256,9 +226,9 @@ impl Place {
         }
         let mut command = process::command(folder.join(&gate.path));
         git::forget_repository(&mut command);
-        command.current_dir(&self.dir).env("PWD", &self.dir);
-        command.env("GODZILLA_ROOT", &self.dir).env("GODZILLA_GATE", &gate.name);
-        command.env("GODZILLA_PROTOCOL", run.name.as_str()).env("GODZILLA_STEP", run.step.as_str());
+        command.current_dir(&self.place.dir).env("PWD", &self.place.dir);
+        command.env("GODZILLA_ROOT", &self.place.dir).env("GODZILLA_GATE", &gate.name);
+        command.env("GODZILLA_PROTOCOL", self.name.as_str()).env("GODZILLA_STEP", self.step.as_str());
         let bounds = Bounds {
             time: settings.qa_timeout,
             output: usize::try_from(settings.qa_output_cap).unwrap_or(usize::MAX),
@@ -290,12 +260,10 @@ fn fill(result: &mut GateResult, ended: &Ended, limit: Duration) -> Result<(), E
 }
 
 /// Returns the last lines of what a gate said, without what a terminal would obey and without the
-/// secrets of this process's environment: they would be shared.
+/// secrets: they would be shared.
 fn tail_of(said: &str) -> String {
-    let mut said = text::multi_line(said);
-    for secret in env::secrets() {
-        said = said.replace(&secret, "***");
-    }
+    // What a terminal would obey goes first: it may stand within a secret.
+    let said = redact::clean(&text::multi_line(said), &Known::new(env::secrets()));
     let mut start = said.len().saturating_sub(MAX_TAIL);
     while !said.is_char_boundary(start) {
         start += 1;

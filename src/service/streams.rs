@@ -146,7 +146,7 @@ impl<'a> Streams<'a> {
         };
         let appended =
             stream::append(repo, name, &self.ctx.writer(), extra, &tips, &mut |ledger, content| {
-                self.reconcile(ledger, scope)?;
+                self.reconcile(ledger, content, scope)?;
                 decide(ledger, content)?;
                 Ok::<_, Error>(sentence::pushed(ledger))
             })?;
@@ -192,10 +192,11 @@ impl<'a> Streams<'a> {
         observe::is_quiet(&self.ctx.repo, protocol, &tips)
     }
 
-    fn reconcile(&self, ledger: &mut Ledger<'_>, scope: Scope) -> Result<(), Error> {
+    fn reconcile(&self, ledger: &mut Ledger<'_>, content: &mut Content, scope: Scope) -> Result<(), Error> {
         if let Some(protocol) = ledger.protocol() {
             let tips = self.branches.of(protocol, self.inventory.home());
-            observe::reconcile(&self.ctx.repo, ledger, &tips, scope, &BTreeSet::new())?;
+            let both = (ledger, content);
+            observe::reconcile(&self.ctx.repo, both, &tips, scope, &BTreeSet::new())?;
         }
         Ok(())
     }

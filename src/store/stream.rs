@@ -9,11 +9,11 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use super::content::{Content, Line};
+use super::content::{Content, Line, sha256};
 use super::inventory::Tips;
 use super::{refs, spool, tip, wire};
 use crate::domain::event::Event;
-use crate::domain::id::{Name, Oid, Ulid};
+use crate::domain::id::{Digest, Name, Oid, Ulid};
 use crate::domain::ledger::{Author, Ledger};
 use crate::domain::state::Protocol;
 use crate::platform::git::{self, Identity, Move, MoveError, NewCommit, Repo};
@@ -179,6 +179,7 @@ fn view_of(
             waiting.add_raw(line);
         }
         waiting.normalize();
+        waiting.specs = spooled.specs.iter().map(|text| (sha256(text.as_bytes()), text.clone())).collect();
         content.unite(&waiting);
     }
     // A stream that an archive entry covers needs no ref.
@@ -286,7 +287,14 @@ pub fn spool_instead<E>(
         name: name.to_string(),
         source: git::Error::Io { action: "spool events".to_owned(), source },
     };
-    spool::put(repo, name, writer.author.op, &lines).map_err(write_failed)?;
+    let is_new = |digest: &Digest| !view.content.specs.contains_key(digest);
+    let specs: Vec<(Digest, &String)> = content
+        .specs
+        .iter()
+        .filter(|(digest, _)| is_new(digest))
+        .map(|(digest, text)| (*digest, text))
+        .collect();
+    spool::put(repo, name, writer.author.op, &lines, &specs).map_err(write_failed)?;
     Ok(lines.len())
 }
 

@@ -2,7 +2,7 @@
 //!
 //! `tests/data/v1/` is what the first release writes: a line of every type, a plan, the versions of
 //! a tip tree, and the `state.json` that follows. Its files never change; a release that writes
-//! another form adds a folder.
+//! another form adds a folder. `v2/` has a line of every type that came to mean something later.
 
 use std::collections::BTreeSet;
 
@@ -83,6 +83,21 @@ fn v1_lines_decode_encode_and_validate() {
         }
         assert_valid(include_str!("../../schemas/event-line.schema.json"), line);
     }
+}
+
+/// What the second release gave a meaning to.
+#[test]
+fn v2_lines_decode_encode_and_validate() {
+    let mut kinds = BTreeSet::new();
+    for line in include_str!("../data/v2/events.jsonl").lines() {
+        let decoded = wire::decode(line.as_bytes()).unwrap();
+        assert!(decoded.event.body.has_meaning(), "{line}");
+        assert_eq!(decoded.canonical, None, "{line}");
+        assert_eq!(wire::encode(&decoded.event), line);
+        assert_valid(include_str!("../../schemas/event-line.schema.json"), line);
+        kinds.insert(decoded.event.body.kind().to_owned());
+    }
+    assert_eq!(kinds.len(), 8);
 }
 
 #[test]

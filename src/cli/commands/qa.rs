@@ -9,6 +9,7 @@ use crate::cli::error::{CliError, Exit};
 use crate::cli::json;
 use crate::cli::ui::{BOLD, CYAN, DIM, Ui, counted, status_look, styled};
 use crate::domain::event::GateResult;
+use crate::domain::status::StepStatus;
 use crate::service::qa::{self, Judged, Watch};
 
 /// Run the gates of a step and record the verdict; a step that needs QA ends on it
@@ -48,6 +49,10 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
         ui.json(&document(&judged))?;
     } else {
         print(ui, &judged)?;
+        let step = judged.protocol.step(&judged.step);
+        if step.is_some_and(|step| step.shown == StepStatus::Completed) {
+            super::overlaps::tell(ui, &ctx, &judged.name);
+        }
     }
     Ok(match judged.verdict.result.as_str() {
         "pass" => ExitCode::SUCCESS,
@@ -97,7 +102,7 @@ fn told(result: &GateResult) -> String {
     format!("{} {} {how} {}", styled(style, glyph), styled(BOLD, &result.name), styled(DIM, seconds))
 }
 
-fn print(ui: &mut Ui, judged: &Judged) -> Result<(), CliError> {
+pub(super) fn print(ui: &mut Ui, judged: &Judged) -> Result<(), CliError> {
     let verdict = &judged.verdict;
     let (name, step) = (&judged.name, &judged.step);
     if let Some(changed) = &judged.changed {

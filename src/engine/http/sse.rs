@@ -31,7 +31,7 @@ impl Parser {
     /// Takes more bytes, and gives each event that is whole to `take`.
     pub(super) fn push(&mut self, bytes: &[u8], take: &mut impl FnMut(Event)) {
         let mut rest = bytes;
-        while let Some(end) = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r')) {
+        while let Some(end) = memchr::memchr2(b'\n', b'\r', rest) {
             let (line, after) = rest.split_at(end);
             // A line ends in CR, LF or both, and both may come in two pieces.
             let is_second_half = rest[end] == b'\n' && end == 0 && self.ends_in_cr;
@@ -55,8 +55,8 @@ impl Parser {
     }
 
     fn end_line(&mut self, take: &mut impl FnMut(Event)) {
-        let line = String::from_utf8_lossy(&self.line).into_owned();
-        self.line.clear();
+        let bytes = std::mem::take(&mut self.line);
+        let line = String::from_utf8_lossy(&bytes);
         if line.is_empty() {
             let name = std::mem::take(&mut self.name);
             let data = std::mem::take(&mut self.data);
@@ -66,7 +66,7 @@ impl Parser {
             }
             return;
         }
-        let (field, value) = line.split_once(':').unwrap_or((&line, ""));
+        let (field, value) = line.split_once(':').unwrap_or((line.as_ref(), ""));
         let value = value.strip_prefix(' ').unwrap_or(value);
         match field {
             "event" => value.clone_into(&mut self.name),

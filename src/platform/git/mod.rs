@@ -3,6 +3,7 @@
 
 mod as_checked_out;
 mod config;
+mod guarded;
 mod hardened;
 mod leftovers;
 mod loose;
@@ -26,6 +27,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use config::{ConfigLine, Remote};
+pub use guarded::{Guarded, Tampered};
 pub use leftovers::DamagedRef;
 pub use moves::{Move, MoveError};
 pub use notes::NotesError;
