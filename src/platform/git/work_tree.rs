@@ -14,6 +14,7 @@ use super::as_checked_out::Unlike;
 use super::run::{failed, output};
 use super::{Error, Repo};
 use crate::domain::id::Oid;
+use crate::platform::env;
 use crate::platform::fs::DraftFolder;
 use crate::platform::process::{self, Limits};
 
@@ -193,6 +194,28 @@ impl Repo {
             }
         }
         changed
+    }
+
+    /// Returns mode, object and path of each file below `folder` in the index that git is about to commit,
+    /// which within a hook may be another one than the repository's.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if the index cannot be read.
+    pub fn staged_below(&self, folder: &str) -> Result<Vec<(u32, Oid, String)>, Error> {
+        let mut git = self.git();
+        if let Some(index) = env::var_os("GIT_INDEX_FILE") {
+            git.env("GIT_INDEX_FILE", index);
+        }
+        let said =
+            output(&mut git, &["ls-files", "--stage", "-z", "--", &format!(":(top,literal){folder}")])?;
+        let read = |line: &str| {
+            let (facts, path) = line.split_once('\t')?;
+            let mut facts = facts.split(' ');
+            let mode = u32::from_str_radix(facts.next()?, 8).ok()?;
+            Some((mode, facts.next()?.parse().ok()?, path.to_owned()))
+        };
+        Ok(String::from_utf8_lossy(&said).split('\0').filter_map(read).collect())
     }
 
     /// Opens the repository whose worktree begins at exactly `dir`.
