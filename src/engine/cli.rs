@@ -145,12 +145,7 @@ impl Program {
     }
 
     /// Looks whether the program is there, and by `is_logged_in` whether its service would know us.
-    pub(super) fn check(
-        &self,
-        setup: &Setup,
-        dir: &Path,
-        is_logged_in: impl FnOnce() -> Login,
-    ) -> Check {
+    pub(super) fn check(&self, setup: &Setup, dir: &Path, is_logged_in: impl FnOnce() -> Login) -> Check {
         let mut command = self.command(setup);
         command.arg("--version");
         let (code, said) = match look(command, dir) {
@@ -282,6 +277,46 @@ fn lay_out(request: &Request, prompt: &str) -> io::Result<PathBuf> {
     Ok(input)
 }
 
+/// What a program would obey of a repository, without asking anybody.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Brought {
+    /// Files of settings, in JSON.
+    pub(super) settings: &'static [&'static str],
+    /// The settings that start nothing and lead nowhere.
+    pub(super) harmless: &'static [&'static str],
+    /// Files and folders of which anything is too much.
+    pub(super) paths: &'static [&'static str],
+}
+
+impl Brought {
+    /// Returns why the program may not be run in a worktree; `None` if nothing there leads it.
+    pub(super) fn by(&self, worktree: &Path) -> Option<String> {
+        let why = self.settings.iter().find_map(|file| self.why(worktree, file)).or_else(|| {
+            let is_there = |path: &&&str| worktree.join(path).symlink_metadata().is_ok();
+            self.paths.iter().find(is_there).map(|path| format!("it would obey `{path}` of the repository"))
+        })?;
+        Some(format!("{why}; take that out of the branch, or use another engine"))
+    }
+
+    fn why(&self, worktree: &Path, file: &str) -> Option<String> {
+        let bytes = match fs::read_short(&worktree.join(file)) {
+            Ok(bytes) => bytes?,
+            Err(_) => return Some(format!("`{file}` of the repository cannot be read")),
+        };
+        let Ok(Value::Object(settings)) = serde_json::from_slice(&bytes) else {
+            return Some(format!("`{file}` of the repository is not plain JSON"));
+        };
+        let key = settings.keys().find(|key| !self.harmless.contains(&key.as_str()))?;
+        Some(format!("`{file}` of the repository sets `{}`, which it would obey", text::one_line(key)))
+    }
+}
+
+/// Returns a file of the worktree in which the project says how to work on it, if there is one.
+pub(super) fn instructions(request: &Request, names: &[&str]) -> Option<PathBuf> {
+    let mut files = names.iter().map(|name| request.worktree.join(name));
+    files.find(|file| file.symlink_metadata().is_ok_and(|about| about.is_file()))
+}
+
 /// Returns what to return if a file of the run could not be written.
 pub(super) fn not_laid_out(err: &io::Error) -> Outcome {
     Outcome::without_answer(RunStatus::Crashed, format!("failed to write into the folder of the run: {err}"))
@@ -355,7 +390,8 @@ impl Ears {
                 (status, text, until_ms, Some(code))
             }
             End::TimedOut => {
-                let text = format!("it did not end within {} s{}", request.limits.wall.as_secs(), self.last());
+                let text =
+                    format!("it did not end within {} s{}", request.limits.wall.as_secs(), self.last());
                 (self.why_so_long(), text, None, None)
             }
             End::Silent => {
@@ -399,7 +435,11 @@ impl Ears {
         }
         // Whoever may only look is denied the rest on purpose.
         if let Some(denied) = told.denied.as_ref().filter(|_| request.access == Access::Write) {
-            return (RunStatus::Denied, format!("it was not allowed to use `{}`", text::one_line(denied)), None);
+            return (
+                RunStatus::Denied,
+                format!("it was not allowed to use `{}`", text::one_line(denied)),
+                None,
+            );
         }
         if !told.is_done {
             return (RunStatus::Crashed, format!("it never said that it is done{}", self.last()), None);
@@ -453,8 +493,21 @@ fn text_bounded(text: &mut String, max_len: usize) {
 /// Whether a tool does more than look, by the names that the programs give them.
 pub(super) fn changes_things(tool: &str) -> bool {
     const READERS: &[&str] = &[
-        "read", "grep", "glob", "ls", "list", "todowrite", "todoread", "read_file", "read_many_files",
-        "list_directory", "grep_search", "search_file_content", "skill", "task", "toolsearch",
+        "read",
+        "grep",
+        "glob",
+        "ls",
+        "list",
+        "todowrite",
+        "todoread",
+        "read_file",
+        "read_many_files",
+        "list_directory",
+        "grep_search",
+        "search_file_content",
+        "skill",
+        "task",
+        "toolsearch",
     ];
 
     !READERS.contains(&tool.to_ascii_lowercase().as_str())

@@ -96,17 +96,20 @@ fn it_never_may_everything_and_a_key_goes_where_the_user_says() {
         let set = command.get_envs().find(|(name, _)| *name == "GOOGLE_GEMINI_BASE_URL");
         assert_eq!(set.and_then(|(_, value)| value), Some(std::ffi::OsStr::new(&base_url)));
         let policy = std::fs::read_to_string(dir.path().join("policy.toml")).unwrap();
-        assert_eq!(policy.parse::<toml::Table>().unwrap()["rule"].as_array().unwrap().len(), match access {
-            Access::Write => 2,
-            Access::Read => 1,
-        });
+        assert_eq!(
+            policy.parse::<toml::Table>().unwrap()["rule"].as_array().unwrap().len(),
+            match access {
+                Access::Write => 2,
+                Access::Read => 1,
+            }
+        );
     }
 }
 
 #[test]
 fn settings_of_a_repository_that_lead_it_keep_it_from_running() {
     let dir = tempfile::tempdir().unwrap();
-    assert_eq!(brings_settings(dir.path()), None);
+    assert_eq!(BROUGHT.by(dir.path()), None);
     std::fs::create_dir(dir.path().join(".gemini")).unwrap();
     let settings = dir.path().join(".gemini/settings.json");
     for (text, wanted) in [
@@ -119,11 +122,11 @@ fn settings_of_a_repository_that_lead_it_keep_it_from_running() {
         ("[]", Some("plain JSON")),
     ] {
         fs::replace_file(&settings, text.as_bytes(), false).unwrap();
-        let why = brings_settings(dir.path());
+        let why = BROUGHT.by(dir.path());
         assert_eq!(why.is_some(), wanted.is_some(), "{text}: {why:?}");
         assert!(why.unwrap_or_default().contains(wanted.unwrap_or_default()), "{text}");
     }
     fs::replace_file(&settings, b"{}", false).unwrap();
     std::fs::create_dir(dir.path().join(".gemini/policies")).unwrap();
-    assert!(brings_settings(dir.path()).unwrap().contains("policies"));
+    assert!(BROUGHT.by(dir.path()).unwrap().contains("policies"));
 }

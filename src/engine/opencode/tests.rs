@@ -2,6 +2,7 @@ use serde_json::json;
 
 use super::*;
 use crate::engine::cli::tests::{Played, play, play_hostile, request};
+use crate::platform::fs;
 use crate::platform::supervise::End;
 
 const EDIT: &str = include_str!("../../../tests/data/engines/opencode/edit.jsonl");
@@ -49,7 +50,10 @@ fn every_failure_has_its_status() {
         (json!({"name": "ContextOverflowError", "data": {"message": "too big"}}), RunStatus::ContextTooLong),
         (json!({"name": "ProviderAuthError", "data": {"message": "no key"}}), RunStatus::Auth),
         (json!({"name": "MessageAbortedError", "data": {"message": "aborted"}}), RunStatus::Killed),
-        (json!({"name": "UnknownError", "data": {"message": "Unexpected server error."}}), RunStatus::Crashed),
+        (
+            json!({"name": "UnknownError", "data": {"message": "Unexpected server error."}}),
+            RunStatus::Crashed,
+        ),
         (json!("text"), RunStatus::Crashed),
     ] {
         let event = json!({"type": "error", "error": error});
@@ -67,7 +71,8 @@ fn every_failure_has_its_status() {
 fn what_was_denied_and_not_done_in_another_way_is_denied() {
     let denied = include_str!("../../../tests/data/engines/opencode/denied.jsonl");
     assert_eq!(played(denied, 0).outcome.status, RunStatus::Denied);
-    let rejected = tool("bash", &json!({"status": "error", "error": "The user rejected permission to use this"}));
+    let rejected =
+        tool("bash", &json!({"status": "error", "error": "The user rejected permission to use this"}));
     let failed = tool("bash", &json!({"status": "error", "error": "exit code 1"}));
     let done = tool("write", &json!({"status": "completed"}));
     for (out, wanted) in [
@@ -119,4 +124,20 @@ fn its_configuration_says_what_it_may_and_holds_no_key() {
     let config = engine.config(&request);
     assert_eq!(config["provider"]["anthropic"]["options"]["baseURL"], "http://127.0.0.1:8080/v1");
     assert_eq!(config["provider"]["anthropic"].get("models"), None);
+}
+
+#[test]
+fn code_that_a_repository_brings_keeps_it_from_running() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(dir.path().join(".opencode/agents")).unwrap();
+    assert_eq!(BROUGHT.by(dir.path()), None);
+    fs::replace_file(&dir.path().join("opencode.json"), br#"{"mcp": {}}"#, false).unwrap();
+    assert!(BROUGHT.by(dir.path()).unwrap().contains("`mcp`"));
+    fs::replace_file(&dir.path().join("opencode.json"), br#"{"instructions": ["x"]}"#, false).unwrap();
+    std::fs::create_dir(dir.path().join(".opencode/plugin")).unwrap();
+    let mut request = request(Access::Write);
+    request.worktree = dir.path().to_owned();
+    let outcome = Opencode::of(Setup::default()).run(&request, &mut |progress| panic!("{progress:?}"));
+    assert_eq!(outcome.status, RunStatus::Unavailable);
+    assert!(outcome.text.contains(".opencode/plugin"), "{}", outcome.text);
 }
