@@ -118,8 +118,11 @@ fn with_more(said: String, more: usize) -> String {
 fn verdict_sentence(verdict: &Verdict) -> String {
     let of = verdict.step.as_ref().map(|step| format!(" of step {step}")).unwrap_or_default();
     let dirty = if verdict.dirty { ", with what is not committed" } else { "" };
-    let failed: Vec<&str> =
+    let mut failed: Vec<&str> =
         verdict.gates.iter().filter(|gate| gate.exit != Some(0)).map(|gate| gate.name.as_str()).collect();
+    if verdict.review.as_ref().is_some_and(|review| review.result != "pass") {
+        failed.push("review");
+    }
     let which = if failed.is_empty() { String::new() } else { format!(" ({})", failed.join(", ")) };
     format!("QA{of}: {}{which}{dirty}", verdict.result.replace('_', " "))
 }

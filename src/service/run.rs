@@ -6,10 +6,13 @@
 //! worktree, its conversation is known.
 
 mod after;
+mod fix;
 mod prompt;
 mod work;
 
 use std::time::Duration;
+
+pub use self::fix::{Fix, Fixed, fix};
 
 use super::ask::{self, Ask, Asked, Prompt, Session, Told, Wish};
 use super::context::Context;

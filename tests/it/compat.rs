@@ -113,7 +113,7 @@ fn a_plan_may_say_more_about_its_planner() {
     let said = r#""planner":{"name":"outline","prompt_hash":null}"#;
     let spec = SPEC.replace(r#""planner":"outline""#, said);
     assert_valid(include_str!("../../schemas/protocol-spec.schema.json"), &spec);
-    assert_eq!(spec::decode(spec.as_bytes()).unwrap().planner, "outline");
+    assert_eq!(spec::decode(spec.as_bytes()).unwrap().planner.name, "outline");
 }
 
 /// A tip tree of the first release: everything in it survives, and its state is still the same.
