@@ -290,7 +290,12 @@ fn usage_of(result: &Value) -> Usage {
     let parts: Vec<Usage> = match models {
         Some(models) => models
             .values()
-            .map(|used| usage_from(used, ["inputTokens", "cacheReadInputTokens", "cacheCreationInputTokens", "outputTokens"]))
+            .map(|used| {
+                usage_from(
+                    used,
+                    ["inputTokens", "cacheReadInputTokens", "cacheCreationInputTokens", "outputTokens"],
+                )
+            })
             .collect(),
         None => vec![usage_from(
             &result["usage"],
@@ -308,7 +313,8 @@ fn usage_of(result: &Value) -> Usage {
 fn usage_from(used: &Value, [input, read, created, output]: [&str; 4]) -> Usage {
     let count = |field: &str| used.get(field).and_then(Value::as_u64);
     let cached = count(read);
-    let sum = |fresh: u64| fresh.saturating_add(cached.unwrap_or(0)).saturating_add(count(created).unwrap_or(0));
+    let sum =
+        |fresh: u64| fresh.saturating_add(cached.unwrap_or(0)).saturating_add(count(created).unwrap_or(0));
     Usage {
         input_tokens: count(input).map(sum),
         cached_tokens: cached,

@@ -145,12 +145,7 @@ impl Program {
     }
 
     /// Looks whether the program is there, and by `is_logged_in` whether its service would know us.
-    pub(super) fn check(
-        &self,
-        setup: &Setup,
-        dir: &Path,
-        is_logged_in: impl FnOnce() -> Login,
-    ) -> Check {
+    pub(super) fn check(&self, setup: &Setup, dir: &Path, is_logged_in: impl FnOnce() -> Login) -> Check {
         let mut command = self.command(setup);
         command.arg("--version");
         let (code, said) = match look(command, dir) {
@@ -355,7 +350,8 @@ impl Ears {
                 (status, text, until_ms, Some(code))
             }
             End::TimedOut => {
-                let text = format!("it did not end within {} s{}", request.limits.wall.as_secs(), self.last());
+                let text =
+                    format!("it did not end within {} s{}", request.limits.wall.as_secs(), self.last());
                 (self.why_so_long(), text, None, None)
             }
             End::Silent => {
@@ -399,7 +395,11 @@ impl Ears {
         }
         // Whoever may only look is denied the rest on purpose.
         if let Some(denied) = told.denied.as_ref().filter(|_| request.access == Access::Write) {
-            return (RunStatus::Denied, format!("it was not allowed to use `{}`", text::one_line(denied)), None);
+            return (
+                RunStatus::Denied,
+                format!("it was not allowed to use `{}`", text::one_line(denied)),
+                None,
+            );
         }
         if !told.is_done {
             return (RunStatus::Crashed, format!("it never said that it is done{}", self.last()), None);
@@ -453,8 +453,21 @@ fn text_bounded(text: &mut String, max_len: usize) {
 /// Whether a tool does more than look, by the names that the programs give them.
 pub(super) fn changes_things(tool: &str) -> bool {
     const READERS: &[&str] = &[
-        "read", "grep", "glob", "ls", "list", "todowrite", "todoread", "read_file", "read_many_files",
-        "list_directory", "grep_search", "search_file_content", "skill", "task", "toolsearch",
+        "read",
+        "grep",
+        "glob",
+        "ls",
+        "list",
+        "todowrite",
+        "todoread",
+        "read_file",
+        "read_many_files",
+        "list_directory",
+        "grep_search",
+        "search_file_content",
+        "skill",
+        "task",
+        "toolsearch",
     ];
 
     !READERS.contains(&tool.to_ascii_lowercase().as_str())

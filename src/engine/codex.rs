@@ -165,8 +165,23 @@ fn passed_schema(request: &Request) -> std::io::Result<Option<PathBuf>> {
 /// have more than it must have, or if a rule is one that it does not know.
 fn is_strict(schema: &Value) -> bool {
     const KNOWN: &[&str] = &[
-        "$schema", "$id", "title", "description", "type", "properties", "required", "additionalProperties",
-        "items", "enum", "const", "anyOf", "minimum", "maximum", "minItems", "maxItems", "pattern",
+        "$schema",
+        "$id",
+        "title",
+        "description",
+        "type",
+        "properties",
+        "required",
+        "additionalProperties",
+        "items",
+        "enum",
+        "const",
+        "anyOf",
+        "minimum",
+        "maximum",
+        "minItems",
+        "maxItems",
+        "pattern",
     ];
 
     let Some(schema) = schema.as_object() else { return false };
@@ -247,13 +262,11 @@ fn completed(item: &Value, told: &mut Told, tell: &mut dyn FnMut(Progress<'_>)) 
                 _ => (),
             }
         }
-        "command_execution" => {
-            match cli::text_at(item, "/status") {
-                Some("declined") => told.denied = cli::text_at(item, "/command").map(str::to_owned),
-                Some("completed") => told.done_by("shell"),
-                _ => (),
-            }
-        }
+        "command_execution" => match cli::text_at(item, "/status") {
+            Some("declined") => told.denied = cli::text_at(item, "/command").map(str::to_owned),
+            Some("completed") => told.done_by("shell"),
+            _ => (),
+        },
         "error" => cli::tell_notice(tell, cli::text_at(item, "/message").unwrap_or_default()),
         _ => (),
     }

@@ -190,7 +190,9 @@ fn brings_settings(worktree: &Path) -> Option<String> {
             Ok(Value::Object(settings)) => {
                 if let Some(key) = settings.keys().find(|key| !HARMLESS.contains(&key.as_str())) {
                     let key = crate::domain::text::one_line(key);
-                    return Some(format!("`{FILE}` of the repository sets `{key}`, which it would obey; {advice}"));
+                    return Some(format!(
+                        "`{FILE}` of the repository sets `{key}`, which it would obey; {advice}"
+                    ));
                 }
             }
             _ => return Some(format!("`{FILE}` of the repository is not plain JSON; {advice}")),
@@ -277,7 +279,8 @@ impl Events {
     }
 
     fn tool_result(&mut self, event: &Value, told: &mut Told) {
-        const WORDS: &[&str] = &["denied", "not found in registry", "\" not found", "not allowed", "not in workspace"];
+        const WORDS: &[&str] =
+            &["denied", "not found in registry", "\" not found", "not allowed", "not in workspace"];
 
         // What it says after the last tool is its answer.
         told.text.clear();
@@ -289,7 +292,8 @@ impl Events {
             return;
         }
         let kind = cli::text_at(event, "/error/type").unwrap_or_default();
-        let words = cli::text_at(event, "/error/message").or(cli::text_at(event, "/output")).unwrap_or_default();
+        let words =
+            cli::text_at(event, "/error/message").or(cli::text_at(event, "/output")).unwrap_or_default();
         let words = words.to_ascii_lowercase();
         let is_policy = matches!(kind, "policy_violation" | "tool_not_registered" | "path_not_in_workspace");
         if is_policy || WORDS.iter().any(|word| words.contains(word)) {

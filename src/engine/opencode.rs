@@ -219,8 +219,10 @@ impl Events {
                 told.failure = Some(Failure::known(RunStatus::Refused, "the service stopped the answer"));
             }
             "length" => {
-                told.failure =
-                    Some(Failure::known(RunStatus::ContextTooLong, "the answer was longer than the model may"));
+                told.failure = Some(Failure::known(
+                    RunStatus::ContextTooLong,
+                    "the answer was longer than the model may",
+                ));
             }
             _ => (),
         }

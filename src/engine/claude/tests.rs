@@ -61,7 +61,9 @@ fn every_failure_has_its_status() {
     let request = request(Access::Write);
     let auth = played(&request, include_str!("../../../tests/data/engines/claude/auth.jsonl"), 1).outcome;
     assert_eq!(auth.status, RunStatus::Auth);
-    assert!(auth.usage.is_unknown() && auth.text.contains("claude auth login") || auth.text.contains("log in"));
+    assert!(
+        auth.usage.is_unknown() && auth.text.contains("claude auth login") || auth.text.contains("log in")
+    );
     let limited = include_str!("../../../tests/data/engines/claude/limited.jsonl");
     assert_eq!(played(&request, limited, 1).outcome.status, RunStatus::RateLimited);
     for (fields, wanted) in [
@@ -88,8 +90,10 @@ fn every_failure_has_its_status() {
 #[test]
 fn the_time_at_which_a_limit_ends_is_taken_from_its_event() {
     let soon = crate::platform::clock::now_ms() / 1000 + 3600;
-    let event = json!({"type": "rate_limit_event", "rate_limit_info": {"status": "rejected", "resetsAt": soon}});
-    let failed = result(json!({"is_error": true, "api_error_status": 429, "result": "You've hit your limit"}));
+    let event =
+        json!({"type": "rate_limit_event", "rate_limit_info": {"status": "rejected", "resetsAt": soon}});
+    let failed =
+        result(json!({"is_error": true, "api_error_status": 429, "result": "You've hit your limit"}));
     let outcome = played(&request(Access::Write), &format!("{event}\n{failed}"), 1).outcome;
     assert_eq!((outcome.status, outcome.until_ms), (RunStatus::RateLimited, Some(soon * 1000)));
 }
@@ -104,7 +108,8 @@ fn what_was_denied_and_not_done_in_another_way_is_denied() {
     let (begin, end) = DENIED.trim_end().rsplit_once('\n').unwrap();
     let call = |tool: &str| {
         let call = json!({"type": "assistant", "message": {"content": [{"type": "tool_use", "id": "t9", "name": tool}]}});
-        let answer = json!({"type": "user", "message": {"content": [{"type": "tool_result", "tool_use_id": "t9"}]}});
+        let answer =
+            json!({"type": "user", "message": {"content": [{"type": "tool_result", "tool_use_id": "t9"}]}});
         format!("{begin}\n{call}\n{answer}\n{end}\n")
     };
     assert_eq!(played(&request(Access::Write), &call("Read"), 0).outcome.status, RunStatus::Denied);

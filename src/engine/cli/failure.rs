@@ -156,7 +156,8 @@ impl Failure {
 
 /// Returns when a message in lower case says that it may be tried again.
 fn until_in(lower: &str, now_ms: u64) -> Option<u64> {
-    const BEFORE: &[&str] = &["try again in ", "retry in ", "reset after ", "resets in ", "retry after ", "limit reached|"];
+    const BEFORE: &[&str] =
+        &["try again in ", "retry in ", "reset after ", "resets in ", "retry after ", "limit reached|"];
 
     let rest = BEFORE.iter().find_map(|before| lower.split_once(before)).map(|(_, rest)| rest)?;
     if let Some(at) = moment(rest).filter(|at| is_near(*at, now_ms)) {
@@ -222,8 +223,16 @@ mod tests {
             (None, "Missing environment variable: `SCRIPTED_KEY`.", RunStatus::Auth),
             (None, "Quota exceeded. Check your plan and billing details.", RunStatus::Quota),
             (None, "exceeded retry limit, last status: 429 Too Many Requests", RunStatus::RateLimited),
-            (None, "Codex ran out of room in the model's context window. Start a new thread", RunStatus::ContextTooLong),
-            (None, "We're currently experiencing high demand, which may cause temporary errors.", RunStatus::Unavailable),
+            (
+                None,
+                "Codex ran out of room in the model's context window. Start a new thread",
+                RunStatus::ContextTooLong,
+            ),
+            (
+                None,
+                "We're currently experiencing high demand, which may cause temporary errors.",
+                RunStatus::Unavailable,
+            ),
             (None, "stream disconnected before completion: error sending request", RunStatus::Unavailable),
             (None, "You've hit your usage limit. Try again in 3 days 1 hour.", RunStatus::Quota),
             (None, "Not logged in · Please run /login", RunStatus::Auth),

@@ -36,11 +36,7 @@ pub(in crate::engine) fn request(access: Access) -> Request {
         output_schema: None,
         session: None,
         session_usage: Usage::default(),
-        limits: Limits {
-            wall: Duration::from_mins(1),
-            idle: Duration::from_mins(1),
-            output_bytes: 1 << 20,
-        },
+        limits: Limits { wall: Duration::from_mins(1), idle: Duration::from_mins(1), output_bytes: 1 << 20 },
         scratch: PathBuf::from("/scratch"),
     }
 }

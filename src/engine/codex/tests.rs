@@ -30,8 +30,12 @@ fn a_run_that_edits_is_told_and_counted() {
 #[test]
 fn what_a_conversation_used_before_is_not_counted_again() {
     let resumed = include_str!("../../../tests/data/engines/codex/resumed.jsonl");
-    let before =
-        Usage { input_tokens: Some(1200), cached_tokens: Some(1000), output_tokens: Some(30), cost_micros: None };
+    let before = Usage {
+        input_tokens: Some(1200),
+        cached_tokens: Some(1000),
+        output_tokens: Some(30),
+        cost_micros: None,
+    };
     assert_eq!(played(resumed, 0, before).tokens(), [Some(1000), Some(400), Some(50)]);
     let too_much = Usage { input_tokens: Some(u64::MAX), ..before };
     assert_eq!(played(resumed, 0, too_much).tokens()[0], Some(0));
@@ -46,7 +50,8 @@ fn an_error_before_a_success_is_a_notice() {
 
 #[test]
 fn every_failure_has_its_status() {
-    let auth = played(include_str!("../../../tests/data/engines/codex/auth.jsonl"), 1, Usage::default()).outcome;
+    let auth =
+        played(include_str!("../../../tests/data/engines/codex/auth.jsonl"), 1, Usage::default()).outcome;
     assert_eq!(auth.status, RunStatus::Auth);
     assert!(auth.usage.is_unknown() && auth.text.contains("bad key"), "{auth:?}");
     let context = include_str!("../../../tests/data/engines/codex/context.jsonl");

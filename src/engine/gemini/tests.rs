@@ -96,10 +96,13 @@ fn it_never_may_everything_and_a_key_goes_where_the_user_says() {
         let set = command.get_envs().find(|(name, _)| *name == "GOOGLE_GEMINI_BASE_URL");
         assert_eq!(set.and_then(|(_, value)| value), Some(std::ffi::OsStr::new(&base_url)));
         let policy = std::fs::read_to_string(dir.path().join("policy.toml")).unwrap();
-        assert_eq!(policy.parse::<toml::Table>().unwrap()["rule"].as_array().unwrap().len(), match access {
-            Access::Write => 2,
-            Access::Read => 1,
-        });
+        assert_eq!(
+            policy.parse::<toml::Table>().unwrap()["rule"].as_array().unwrap().len(),
+            match access {
+                Access::Write => 2,
+                Access::Read => 1,
+            }
+        );
     }
 }
 

@@ -49,7 +49,10 @@ fn every_failure_has_its_status() {
         (json!({"name": "ContextOverflowError", "data": {"message": "too big"}}), RunStatus::ContextTooLong),
         (json!({"name": "ProviderAuthError", "data": {"message": "no key"}}), RunStatus::Auth),
         (json!({"name": "MessageAbortedError", "data": {"message": "aborted"}}), RunStatus::Killed),
-        (json!({"name": "UnknownError", "data": {"message": "Unexpected server error."}}), RunStatus::Crashed),
+        (
+            json!({"name": "UnknownError", "data": {"message": "Unexpected server error."}}),
+            RunStatus::Crashed,
+        ),
         (json!("text"), RunStatus::Crashed),
     ] {
         let event = json!({"type": "error", "error": error});
@@ -67,7 +70,8 @@ fn every_failure_has_its_status() {
 fn what_was_denied_and_not_done_in_another_way_is_denied() {
     let denied = include_str!("../../../tests/data/engines/opencode/denied.jsonl");
     assert_eq!(played(denied, 0).outcome.status, RunStatus::Denied);
-    let rejected = tool("bash", &json!({"status": "error", "error": "The user rejected permission to use this"}));
+    let rejected =
+        tool("bash", &json!({"status": "error", "error": "The user rejected permission to use this"}));
     let failed = tool("bash", &json!({"status": "error", "error": "exit code 1"}));
     let done = tool("write", &json!({"status": "completed"}));
     for (out, wanted) in [
