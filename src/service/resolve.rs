@@ -97,7 +97,7 @@ pub fn step(protocol: &Protocol, arg: Option<&str>) -> Result<StepId, Error> {
         .ok_or_else(|| unknown("step", arg, protocol.steps.iter().map(|step| step.id.as_str())))
 }
 
-fn unknown<'n>(what: &'static str, text: &str, names: impl Iterator<Item = &'n str>) -> Error {
+pub(super) fn unknown<'n>(what: &'static str, text: &str, names: impl Iterator<Item = &'n str>) -> Error {
     let mut near: Vec<(usize, &str)> = names
         .map(|name| {
             let slug = name.split_once('-').map_or(name, |(_, slug)| slug);

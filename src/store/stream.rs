@@ -16,7 +16,7 @@ use crate::domain::event::Event;
 use crate::domain::id::{Digest, Name, Oid, Ulid};
 use crate::domain::ledger::{Author, Ledger};
 use crate::domain::state::Protocol;
-use crate::platform::git::{self, Identity, Move, MoveError, NewCommit, Repo};
+use crate::platform::git::{self, Identity, Move, MoveError, NewCommit, Repo, Signer, SigningError};
 use crate::platform::lock::{self, Lock};
 use crate::platform::{clock, fail};
 
@@ -42,6 +42,9 @@ pub enum Error {
     TooLarge { name: String },
     #[error("nobody has said who you are")]
     NoIdentity,
+    /// Nothing was recorded.
+    #[error(transparent)]
+    Signing(#[from] SigningError),
 }
 
 /// A decision's own refusal, or the store's.
@@ -76,6 +79,8 @@ pub struct Writer<'a> {
     /// The identity for the commit; `None` allows facts and adoption only.
     pub identity: Option<Identity>,
     pub limit: Duration,
+    /// What signs approvals; `None` leaves them unsigned.
+    pub signer: Option<&'a Signer>,
 }
 
 /// What a write left behind.
@@ -233,7 +238,7 @@ pub fn append<E>(
             return Err(Error::TooNew { name: name.to_string() }.into());
         }
         for event in &events {
-            let line = Line::new(event.clone());
+            let line = line_of(event, writer)?;
             if line.text.len() > wire::MAX_LINE {
                 return Err(Error::TooLarge { name: name.to_string() }.into());
             }
@@ -261,6 +266,15 @@ pub fn append<E>(
                 std::thread::sleep(clock::jitter(8));
             }
         }
+    }
+}
+
+/// Returns the line of an event; that of an approval is signed if somebody signs.
+fn line_of(event: &Event, writer: &Writer<'_>) -> Result<Line, Error> {
+    let line = Line::new(event.clone());
+    match writer.signer.filter(|_| event.body.is_approval()) {
+        Some(signer) => Ok(line.signed(&signer.sign(line.text.as_bytes())?)),
+        None => Ok(line),
     }
 }
 

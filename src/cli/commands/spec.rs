@@ -90,7 +90,7 @@ fn show(ui: &mut Ui, stored: &Stored) -> Result<(), CliError> {
         }));
     }
     ui.line(format!("{}  {}", styled(BOLD, &stored.name), stored.spec.title))?;
-    let planner = format!("planned by {}, {}", stored.spec.planner, stored.digest);
+    let planner = format!("planned by {}, {}", stored.spec.planner.name, stored.digest);
     ui.line(styled(DIM, planner))?;
     let mut table = Table::default();
     let plain = anstyle::Style::new();

@@ -139,7 +139,7 @@ fn header(ctx: &Context, protocol: &Protocol) -> Spec {
         title: protocol.created.title.clone(),
         description: protocol.created.description.clone(),
         steps: Vec::new(),
-        planner: "outline".to_owned(),
+        planner: crate::domain::spec::Planner::outline(),
         required_ci: ctx.settings.ci_required.clone(),
         push_gate: ctx.settings.qa_when == crate::service::settings::QaWhen::Push,
     }

@@ -108,6 +108,10 @@ pub(super) static ROWS: &[Row] = &[
         &[
             run(&["Another one", "--step", "One"], [A(0), A(0), E(4), E(4)]),
             run(&["Another one", "--dry-run"], OF_ANY),
+            run(&["Another one", "--engine", "codex", "--dry-run"], OF_ANY),
+            run(&["Another one", "--engine", "no-such-engine"], [E(3), E(3), E(4), E(4)]),
+            run(&["Another one", "--model", "m"], [E(2), E(2), E(4), E(4)]),
+            run(&["--issue", "12"], REFUSED),
             run(&["Another one", "--from", "missing.md"], [E(3); 4]),
             run(&["Another one", "--qa", "much"], MISTYPED),
             run(&["Another one", "--base", "no-such-branch"], REFUSED),
@@ -116,8 +120,24 @@ pub(super) static ROWS: &[Row] = &[
             run(&[], MISTYPED),
         ],
     ),
+    reads("prompt list", &["prompts.v1"], &[run(&[], OF_ANY), run(&["more"], MISTYPED)]),
+    reads(
+        "prompt show",
+        &["prompt.v1"],
+        &[run(&["decompose"], OF_ANY), run(&["no-such-prompt"], UNKNOWN), run(&[], MISTYPED)],
+    ),
+    reads(
+        "prompt render",
+        &["prompt.v1"],
+        &[
+            run(&["protocol-pipeline", "--set", "description=Add login"], OF_ANY),
+            run(&["fix"], REFUSED),
+            run(&["fix", "--set", "nothing"], [E(2), E(2), E(2), E(4)]),
+        ],
+    ),
     reads("list", &["list.v1"], &[run(&[], OF_ANY), run(&["--open"], OF_ANY), run(&["more"], MISTYPED)]),
     reads("status", &["protocol.v1", "status.v1"], &[run(&[], OF_ANY), run(&["--all"], OF_ANY)]),
+    reads("budget", &["budget.v1"], &[run(&[], OF_ANY), run(&["3"], NAMED), run(&["77"], UNKNOWN)]),
     reads("show", &["protocol.v1"], &[run(&[], CURRENT), run(&["3"], NAMED), run(&["77"], UNKNOWN)]),
     Row {
         command: "log",
@@ -190,6 +210,7 @@ pub(super) static ROWS: &[Row] = &[
         &["qa.v1"],
         &[run(&[], DO_CURRENT), run(&["-p", "2"], [A(1), E(3), E(4), E(4)]), run(&["9"], NO_STEP)],
     ),
+    reads("verify", &["verify.v1"], &[run(&[], CURRENT), run(&["3"], NAMED), run(&["77"], UNKNOWN)]),
     writes(
         "trust",
         &["trust.v1"],
