@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::context::Context;
 use super::error::Error;
 use super::gates::{self, Changed, Gate, Judges};
+use super::policy::{self, Decided};
 use super::resolve::{self, Target};
 use super::streams::Streams;
 use super::trust::{Agreed, Trust};
@@ -57,6 +58,8 @@ pub struct Judged {
     pub rewritten: Vec<String>,
     /// What the step waits for although its gates passed.
     pub waits_for: Option<&'static str>,
+    /// What followed from it by the policies of the step.
+    pub decided: Vec<Decided>,
 }
 
 /// Runs the gates of a step in the worktree of its protocol, and records the verdict.
@@ -145,7 +148,14 @@ pub fn qa(
         Ok(())
     })?;
     super::after_write(ctx, &appended);
-    let protocol = appended.protocol.ok_or_else(|| super::act::unknown(&name))?;
+    let mut protocol = appended.protocol.ok_or_else(|| super::act::unknown(&name))?;
+    let mut decided = Vec::new();
+    if let Some(occasion) = policy::occasion_of(&appended.events, &step) {
+        decided = policy::after(ctx, &name, &step, occasion)?;
+    }
+    if let Some(last) = decided.last() {
+        protocol.clone_from(&last.protocol);
+    }
     let worktree = Some(place.dir);
     Ok(Judged {
         name,
@@ -159,6 +169,7 @@ pub fn qa(
         unlike: look.unlike,
         rewritten,
         waits_for,
+        decided,
     })
 }
 
