@@ -19,7 +19,7 @@ use clap::{CommandFactory as _, ValueEnum as _};
 
 use self::commands::{
     act, budget, ci_report, completions, config, demo, doctor, explain, hooks, init, list, log, man, notes,
-    plan, qa, ready, run, runs, show, status, sync, trust, undo,
+    overlaps, plan, prompt, qa, ready, run, runs, show, spec, status, sync, trust, undo, verify,
 };
 use self::error::CliError;
 use self::ui::{Color, Ui};
@@ -71,6 +71,7 @@ struct Global {
 enum Command {
     Init(init::Args),
     Plan(plan::Args),
+    Prompt(prompt::Args),
     List(list::Args),
     Status(status::Args),
     Show(show::Args),
@@ -78,6 +79,8 @@ enum Command {
     Ready(ready::Args),
     Explain(explain::Args),
     Budget(budget::Args),
+    Spec(spec::Args),
+    Overlaps(overlaps::Args),
     Start(act::StartArgs),
     Done(act::DoneArgs),
     Next(act::NextArgs),
@@ -98,6 +101,7 @@ enum Command {
     Logs(runs::LogsArgs),
     Artifacts(runs::ArtifactsArgs),
     Qa(qa::Args),
+    Verify(verify::Args),
     Trust(trust::Args),
     CiReport(ci_report::Args),
     Sync(sync::Args),
@@ -242,6 +246,11 @@ fn context_unwarned(ui: &Ui) -> Result<Context, CliError> {
 
 /// Whether a command decides something in the name of the person at the keyboard.
 fn is_for_people(command: &Command) -> bool {
+    match command {
+        Command::Plan(args) if args.amend => return true,
+        Command::Spec(args) if args.decides() => return true,
+        _ => (),
+    }
     matches!(
         command,
         Command::Start(_)
@@ -271,7 +280,8 @@ fn dispatch(ui: &mut Ui, command: Command) -> Result<ExitCode, CliError> {
     }
     match command {
         Command::Init(args) => init::run(ui, &args),
-        Command::Plan(args) => plan::run(ui, args),
+        Command::Plan(args) => plan::run(ui, &args),
+        Command::Prompt(args) => prompt::run(ui, &args),
         Command::List(args) => list::run(ui, &args),
         Command::Status(args) => status::run(ui, &args),
         Command::Show(args) => show::run(ui, &args),
@@ -279,6 +289,8 @@ fn dispatch(ui: &mut Ui, command: Command) -> Result<ExitCode, CliError> {
         Command::Ready(args) => ready::run(ui, &args),
         Command::Explain(args) => explain::run(ui, &args),
         Command::Budget(args) => budget::run(ui, &args),
+        Command::Spec(args) => spec::run(ui, &args),
+        Command::Overlaps(args) => overlaps::run(ui, &args),
         Command::Start(args) => act::start(ui, &args),
         Command::Done(args) => act::done(ui, &args),
         Command::Next(args) => act::next(ui, &args),
@@ -299,6 +311,7 @@ fn dispatch(ui: &mut Ui, command: Command) -> Result<ExitCode, CliError> {
         Command::Logs(args) => runs::logs(ui, &args),
         Command::Artifacts(args) => runs::artifacts(ui, &args),
         Command::Qa(args) => qa::run(ui, &args),
+        Command::Verify(args) => verify::run(ui, &args),
         Command::Trust(args) => trust::run(ui, &args),
         Command::CiReport(args) => ci_report::run(ui, args),
         Command::Sync(args) => sync::run(ui, &args),

@@ -8,7 +8,7 @@ use clap::{Args as _, Command as Definition, CommandFactory as _, FromArgMatches
 
 use super::commands::{
     act, budget, ci_report, completions, config, demo, doctor, explain, hooks, init, list, log, man, notes,
-    plan, qa, ready, run, runs, show, status, sync, trust, undo,
+    overlaps, plan, prompt, qa, ready, run, runs, show, spec, status, sync, trust, undo, verify,
 };
 use super::{Cli, Global};
 
@@ -41,6 +41,7 @@ fn set_up(name: &str) -> Option<(&'static str, SetUp)> {
     let all: &[(&'static str, SetUp)] = &[
         ("init", init::Args::augment_args),
         ("plan", plan::Args::augment_args),
+        ("prompt", prompt::Args::augment_args),
         ("list", list::Args::augment_args),
         ("status", status::Args::augment_args),
         ("show", show::Args::augment_args),
@@ -48,6 +49,8 @@ fn set_up(name: &str) -> Option<(&'static str, SetUp)> {
         ("ready", ready::Args::augment_args),
         ("explain", explain::Args::augment_args),
         ("budget", budget::Args::augment_args),
+        ("spec", spec::Args::augment_args),
+        ("overlaps", overlaps::Args::augment_args),
         ("start", act::StartArgs::augment_args),
         ("done", act::DoneArgs::augment_args),
         ("next", act::NextArgs::augment_args),
@@ -68,6 +71,7 @@ fn set_up(name: &str) -> Option<(&'static str, SetUp)> {
         ("logs", runs::LogsArgs::augment_args),
         ("artifacts", runs::ArtifactsArgs::augment_args),
         ("qa", qa::Args::augment_args),
+        ("verify", verify::Args::augment_args),
         ("trust", trust::Args::augment_args),
         ("ci-report", ci_report::Args::augment_args),
         ("sync", sync::Args::augment_args),
@@ -110,6 +114,8 @@ mod tests {
             "g ci-report success --job j -- true",
             "g ci-report -- make -k check",
             "g hooks install --json",
+            "g spec validate 7 --commit HEAD",
+            "g plan --amend -p 7",
             "g config show --origin",
             "g notes rebuild",
             "g hook commit-msg .git/COMMIT_EDITMSG",

@@ -173,10 +173,13 @@ pub struct Run {
 }
 
 impl Run {
-    /// Returns the tokens that count against a budget, and whether they are an estimate.
+    /// Returns the tokens that count against a budget, and whether they are an estimate. A run that no
+    /// model has seen counts for nothing.
     pub fn counted_tokens(&self) -> (u64, bool) {
-        match self.finished.as_ref().and_then(|finished| finished.usage.tokens()) {
+        let finished = self.finished.as_ref();
+        match finished.and_then(|finished| finished.usage.tokens()) {
             Some(tokens) => (tokens, false),
+            None if finished.is_some_and(|finished| finished.status.calls_for_fallback()) => (0, false),
             None => (self.started.estimate, true),
         }
     }

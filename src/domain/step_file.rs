@@ -9,7 +9,9 @@ mod more;
 mod render;
 
 pub use front_matter::{FrontMatter, ParseError, Scalar};
-pub use render::{NewPlan, NewStep, StepLink, render, render_context, render_log, render_plan};
+pub use render::{
+    NewPlan, NewStep, StepLink, prose, render, render_context, render_log, render_plan, render_with,
+};
 
 use super::id::StepId;
 use super::spec::{QaPolicy, StepKind, StepMore};

@@ -4,6 +4,16 @@
 //! engine's own way to be called, to answer, to fail and to count is in its file and nowhere else; what
 //! all have in common (limits, logs, what changed, budgets, records) is not in here.
 
+pub mod answer;
+pub mod claude;
+mod cli;
+pub mod codex;
+pub mod command;
+pub mod environment;
+pub mod gemini;
+pub mod http;
+pub mod opencode;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -140,6 +150,13 @@ pub struct Check {
     pub hint: Option<String>,
 }
 
+impl Check {
+    /// Whether a run could begin: it is there, and nothing is known to be missing.
+    pub fn is_usable(&self) -> bool {
+        self.version.is_some() && self.login != Login::Missing
+    }
+}
+
 /// Whether an engine has what its service asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Login {
@@ -197,6 +214,14 @@ pub const KINDS: &[&str] = &["codex", "claude", "opencode", "gemini", "http", "c
 pub const WITHOUT_MODEL: &[&str] = &["human", "outline"];
 
 /// Returns the engine of a kind; `None` for a kind that is none of [`KINDS`].
-pub fn of_kind(_kind: &str, _setup: Setup) -> Option<Box<dyn Engine>> {
-    None
+pub fn of_kind(kind: &str, setup: Setup) -> Option<Box<dyn Engine>> {
+    Some(match kind {
+        "codex" => Box::new(codex::Codex::of(setup)),
+        "claude" => Box::new(claude::Claude::of(setup)),
+        "opencode" => Box::new(opencode::Opencode::of(setup)),
+        "gemini" => Box::new(gemini::Gemini::of(setup)),
+        "http" => Box::new(http::Http::of(setup)),
+        "command" => Box::new(command::Program::of(setup)),
+        _ => return None,
+    })
 }

@@ -73,3 +73,10 @@ pub fn wait_until(until_ms: u64) -> bool {
         std::thread::sleep(Duration::from_millis(left.min(200)));
     }
 }
+
+/// Returns the moment that a date of HTTP says, as in `Sun, 06 Nov 1994 08:49:37 GMT`, in milliseconds
+/// since 1970; `None` for anything else, and for a time before that.
+pub fn parse_http_date(text: &str) -> Option<u64> {
+    let moment = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+    u64::try_from(moment.as_millisecond()).ok()
+}

@@ -144,6 +144,11 @@ pub fn write_new_link(path: &Path, target: &[u8]) -> io::Result<()> {
     write_new_file(path, target, false)
 }
 
+/// Whether `path` is a folder, and no link to one.
+pub fn is_real_dir(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir())
+}
+
 /// Whether `path` is a file, and no link, with exactly these bytes.
 pub fn is_file_with(path: &Path, bytes: &[u8]) -> bool {
     fs::symlink_metadata(path).is_ok_and(|meta| meta.is_file())

@@ -7,6 +7,7 @@ pub mod foreground;
 pub mod fs;
 pub mod git;
 pub mod hook_files;
+pub mod http;
 #[cfg(target_os = "linux")]
 pub mod keeper;
 pub mod lock;

@@ -240,3 +240,24 @@ fn ps(what: &str, pid: u32) -> Option<String> {
             .ok()?;
     Some(String::from_utf8_lossy(&output.stdout).into_owned())
 }
+
+/// Returns the file that would be started for `program`: one that is a path, or the first one of its name
+/// in `PATH`. `None` if there is none that may run.
+pub fn find(program: &str) -> Option<std::path::PathBuf> {
+    let is_program = |path: &std::path::PathBuf| {
+        let Ok(meta) = path.metadata() else { return false };
+        #[cfg(unix)]
+        let may_run = std::os::unix::fs::PermissionsExt::mode(&meta.permissions()) & 0o111 != 0;
+        #[cfg(not(unix))]
+        let may_run = true;
+        meta.is_file() && may_run
+    };
+    if program.is_empty() {
+        return None;
+    }
+    if program.contains(std::path::MAIN_SEPARATOR) {
+        return Some(program.into()).filter(is_program);
+    }
+    let path = super::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|dir| dir.join(program)).find(is_program)
+}

@@ -112,7 +112,7 @@ fn checked(ctx: &Context, dir: &Path, engine: Listed) -> Result<Checked, Error> 
     }
     let (kind, setup, _) = setup_of(ctx, &engine.name)?;
     let check = engine::of_kind(&kind, setup).map(|program| program.check(dir));
-    let is_usable = check.is_some();
+    let is_usable = check.as_ref().is_some_and(Check::is_usable);
     Ok(Checked { engine, check, is_usable })
 }
 

@@ -65,6 +65,8 @@ pub struct Gate {
 /// What judges a protocol.
 #[derive(Clone, Debug)]
 pub struct Judges {
+    /// The commit of the base that they come from.
+    pub base: Oid,
     /// `None` if there is none.
     pub folder: Option<Folder>,
     /// In the order in which they run.
@@ -119,7 +121,7 @@ pub fn judges(repo: &Repo, protocol: &Protocol, tips: &BranchTips, tip: Oid) -> 
         Some(Changed { tree: of_tip, paths: differences(repo, &path, folder.as_ref(), of_tip)? })
     };
     let gates = folder.as_ref().map(|folder| folder.gates(&settings.qa_extra_gates)).unwrap_or_default();
-    Ok(Judges { folder, gates, settings, accepted: is_accepted, word, changed })
+    Ok(Judges { base, folder, gates, settings, accepted: is_accepted, word, changed })
 }
 
 /// Returns the gates that a commit has, whether or not they judge anything.

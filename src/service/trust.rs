@@ -52,7 +52,7 @@ struct Stored {
     accepted: Vec<Accepted>,
     /// What a repository may say about an engine; for each engine that which was agreed to last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    engines: Vec<AgreedTerms>,
+    terms: Vec<AgreedTerms>,
     /// What a newer release keeps here.
     #[serde(flatten)]
     rest: Map<String, Value>,
@@ -132,7 +132,7 @@ impl Trust {
             v: VERSION,
             gates: Vec::new(),
             accepted: Vec::new(),
-            engines: Vec::new(),
+            terms: Vec::new(),
             rest: Map::new(),
         };
         let stored: Stored = match bytes {
@@ -205,12 +205,12 @@ impl Trust {
     /// Whether exactly these terms of an engine were agreed to.
     pub fn is_agreed_to_terms(&self, terms: &Terms) -> bool {
         let digest = terms.digest.to_string();
-        self.stored.engines.iter().any(|agreed| agreed.name == terms.name && agreed.digest == digest)
+        self.stored.terms.iter().any(|agreed| agreed.name == terms.name && agreed.digest == digest)
     }
 
     /// Returns the terms of an engine that were agreed to last, one thing a line.
     pub fn terms_before(&self, name: &str) -> Option<&[String]> {
-        self.stored.engines.iter().find(|agreed| agreed.name == name).map(|agreed| agreed.lines.as_slice())
+        self.stored.terms.iter().find(|agreed| agreed.name == name).map(|agreed| agreed.lines.as_slice())
     }
 
     /// Records that a person agreed to what the repository says about an engine. Durable when this returns.
@@ -227,8 +227,8 @@ impl Trust {
             rest: Map::new(),
         };
         self.change(|stored| {
-            stored.engines.retain(|known| known.name != agreed.name);
-            stored.engines.push(agreed);
+            stored.terms.retain(|known| known.name != agreed.name);
+            stored.terms.push(agreed);
         })
     }
 
@@ -239,7 +239,7 @@ impl Trust {
     /// [`Error`] if the file cannot be written.
     pub fn revoke_terms(&mut self) -> Result<usize, Error> {
         let mut n_revoked = 0;
-        self.change(|stored| n_revoked = std::mem::take(&mut stored.engines).len())?;
+        self.change(|stored| n_revoked = std::mem::take(&mut stored.terms).len())?;
         Ok(n_revoked)
     }
 

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use super::canon::{self, Tape, Value, View};
 use super::content::sha256;
 use crate::domain::id::{Digest, StepId};
-use crate::domain::spec::{QaPolicy, Spec, SpecStep, StepKind};
+use crate::domain::spec::{Planner, QaPolicy, Spec, SpecStep, StepKind};
 use crate::domain::text::{harmless, harmless_line};
 
 /// The version that this release writes.
@@ -63,14 +63,21 @@ pub fn decode(text: &[u8]) -> Result<Spec, Error> {
     }
     steps.sort_by(|a, b| a.id.cmp(&b.id));
     // A name, or a name with more about it.
-    let planner = spec.get("planner").map(|planner| planner.get("name").unwrap_or(planner));
+    let planner = spec.get("planner");
+    let planner = Planner {
+        name: planner
+            .and_then(|planner| planner.get("name").unwrap_or(planner).as_str())
+            .map(|name| harmless_line(&name))
+            .unwrap_or_default(),
+        prompt_hash: planner.and_then(|planner| planner.get("prompt_hash")?.as_str()?.parse().ok()),
+    };
     let metadata = spec.get("metadata");
     let setting = |key: &str| metadata.and_then(|metadata| metadata.get(key));
     let required = setting("ci_required").and_then(View::items).into_iter().flatten();
     let spec = Spec {
         title: harmless_line(&string(spec, "title")),
         description: harmless(&string(spec, "description")),
-        planner: planner.and_then(View::as_str).unwrap_or_default().into_owned(),
+        planner,
         required_ci: required.filter_map(|name| name.as_str().map(Cow::into_owned)).collect(),
         push_gate: setting("qa_when").and_then(View::as_str).is_some_and(|when| when == "push"),
         steps,
@@ -161,11 +168,18 @@ fn value(spec: &Spec) -> Value<'_> {
         .then(|| Value::array(&spec.required_ci, |name| Value::str(name.as_str())));
     let metadata =
         Value::object([("ci_required", required), ("qa_when", spec.push_gate.then(|| Value::str("push")))]);
+    let planner = match &spec.planner.prompt_hash {
+        None => Value::str(spec.planner.name.as_str()),
+        Some(hash) => Value::object([
+            ("name", Some(Value::str(spec.planner.name.as_str()))),
+            ("prompt_hash", Some(Value::str(hash.to_string()))),
+        ]),
+    };
     Value::object([
         ("description", Some(Value::str(spec.description.as_str()))),
         ("metadata", Some(metadata)),
         ("placeholders", empty()),
-        ("planner", Some(Value::str(spec.planner.as_str()))),
+        ("planner", Some(planner)),
         ("steps", Some(Value::array(&spec.steps, more::encode_step))),
         ("title", Some(Value::str(spec.title.as_str()))),
         ("v", Some(Value::uint(SPEC_VERSION))),

@@ -117,6 +117,10 @@ pub(in crate::cli) struct ApproveArgs {
     /// Why; needed for a step that failed
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
+
+    /// Sign it with the key that git signs your commits with; `git godzilla verify` checks it
+    #[arg(long)]
+    sign: bool,
 }
 
 /// Begin a failed or blocked step once more, and run it if an engine does it
@@ -222,7 +226,7 @@ pub(in crate::cli) fn approve(ui: &mut Ui, args: ApproveArgs) -> Result<ExitCode
     } else {
         "delegated"
     };
-    on_step(ui, "approve", &args.target, &Verb::Approve { reason: args.reason, mode })
+    on_step(ui, "approve", &args.target, &Verb::Approve { reason: args.reason, mode, sign: args.sign })
 }
 
 pub(in crate::cli) fn retry(ui: &mut Ui, args: &RetryArgs) -> Result<ExitCode, CliError> {
@@ -310,6 +314,10 @@ fn run(
     let ctx = crate::cli::context(ui)?;
     let acted = act::act(&ctx, name, step, verb)?;
     print(ui, command, &acted)?;
+    let step = acted.step.as_ref().and_then(|id| acted.protocol.step(id));
+    if matches!(command, "done" | "approve") && step.is_some_and(|step| step.shown == StepStatus::Completed) {
+        super::overlaps::tell(ui, &ctx, &acted.name);
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -59,6 +59,25 @@ pub struct NewPlan {
 /// below it are cleaned, and a fence that the briefing leaves open is closed, so
 /// that every sub-task is a box that counts.
 pub fn render(step: &NewStep) -> String {
+    let sections = [
+        format!("{}\n# {}\n", header(step), one_line(&step.title)),
+        format!("## Briefing\n{}", prose(&step.briefing)),
+        format!("## Sub-tasks\n{}", items("- [ ] ", &step.sub_tasks)),
+        format!("## Verification\n{}", items("- ", &step.verification)),
+    ];
+    sections.join("\n")
+}
+
+/// Returns the text of a step file whose body somebody else wrote: below the front matter comes `body`
+/// as it is but cleaned, with the title above it unless it begins with one.
+pub fn render_with(step: &NewStep, body: &str) -> String {
+    let body = multi_line(body);
+    let title =
+        if body.starts_with("# ") { String::new() } else { format!("\n# {}\n", one_line(&step.title)) };
+    format!("{}{title}{}", header(step), prose(&body))
+}
+
+fn header(step: &NewStep) -> String {
     let mut entries = vec![
         ("id".to_owned(), Scalar::Text(step.id.clone())),
         ("title".to_owned(), Scalar::Text(step.title.clone())),
@@ -68,14 +87,7 @@ pub fn render(step: &NewStep) -> String {
         ("paths".to_owned(), Scalar::List(step.more.paths.clone())),
     ];
     entries.extend(more::entries(&step.more, &step.id));
-    let front_matter = front_matter(&entries);
-    let sections = [
-        format!("{front_matter}\n# {}\n", one_line(&step.title)),
-        format!("## Briefing\n{}", prose(&step.briefing)),
-        format!("## Sub-tasks\n{}", items("- [ ] ", &step.sub_tasks)),
-        format!("## Verification\n{}", items("- ", &step.verification)),
-    ];
-    sections.join("\n")
+    front_matter(&entries)
 }
 
 /// Returns the text of `plan.md`.
@@ -168,8 +180,9 @@ fn link(step: &StepLink) -> String {
     format!("[{id}]({id}.md): {}", one_line(&step.title))
 }
 
-/// The paragraphs below a heading, with a blank line above; empty for no text.
-fn prose(text: &str) -> String {
+/// Returns the paragraphs below a heading, with a blank line above; empty for no text. A fence that is
+/// left open is closed.
+pub fn prose(text: &str) -> String {
     let text = multi_line(text);
     match markdown::unclosed_fence(&text) {
         Some(fence) => format!("\n{text}\n{fence}\n"),

@@ -17,6 +17,7 @@ mod patches;
 mod probe;
 mod refs;
 mod run;
+mod signing;
 mod transport;
 mod walk;
 mod work_tree;
@@ -37,7 +38,9 @@ pub use patches::{Changes, Paths};
 pub use probe::{Scratch, Trial, answer_probe, is_probe};
 pub use refs::Head;
 pub use run::{forget_repository, git_version};
+pub use signing::{Error as SigningError, Signer, Verified, Verifier};
 pub use transport::{PushResult, RefPush, Transport, TransportError};
+pub use work_tree::{Look, Since};
 
 use crate::domain::id::Oid;
 

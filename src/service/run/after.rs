@@ -12,8 +12,9 @@ use crate::service::act::{self, Verb};
 use crate::service::ask::{self, Asked, Told};
 use crate::service::context::Context;
 use crate::service::error::Error;
+use crate::service::observe;
+use crate::service::qa::{self, Watch};
 use crate::service::streams::Streams;
-use crate::service::{observe, qa};
 
 /// Takes over what the branch shows, and decides what the end of the run means for the step.
 pub(super) fn record(
@@ -81,8 +82,17 @@ pub(super) fn judge(
 ) -> Result<(), Error> {
     let step = ran.protocol.step(&ran.step).filter(|step| step.recorded == StepStatus::NeedsQa);
     let Some(step) = step.filter(|step| qa_follows(request, step.qa)) else { return Ok(()) };
-    let (name, id) = (ran.name.to_string(), step.id.to_string());
-    match qa::qa(ctx, Some(&name), Some(&id), &mut |_| ()) {
+    let asked = qa::Request {
+        name: Some(ran.name.to_string()),
+        step: Some(step.id.to_string()),
+        ..qa::Request::default()
+    };
+    let mut watch = |watched: Watch<'_>| {
+        if let Watch::Engine(told) = watched {
+            tell(told);
+        }
+    };
+    match qa::qa(ctx, &asked, &mut watch) {
         Ok(judged) => {
             ran.protocol = judged.protocol.clone();
             ran.judged = Some(Box::new(judged));
@@ -90,6 +100,5 @@ pub(super) fn judge(
         // The run is done and recorded; what keeps QA from running is said beside it.
         Err(err) => ran.notices.push(format!("QA did not run: {}", super::super::error_chain(&err))),
     }
-    let _ = tell;
     Ok(())
 }

@@ -202,25 +202,40 @@ pub(super) fn commit(
     asked: &Asked,
     did: &Did,
 ) -> Result<Oid, Error> {
+    commit_as(ctx, place, name, step, asked, did, &step.title, true)
+}
+
+/// As [`commit`], with another title; `ends` says that the work on the step is done with it.
+#[expect(clippy::too_many_arguments, reason = "what a commit says and what it is of")]
+pub(super) fn commit_as(
+    ctx: &Context,
+    place: &Workplace,
+    name: &Name,
+    step: &Step,
+    asked: &Asked,
+    did: &Did,
+    title: &str,
+    ends: bool,
+) -> Result<Oid, Error> {
     let (Some(tree), Some(head)) = (did.tree, did.head) else {
         return Err(Error::state("run.nothing", "the run left nothing to commit", ""));
     };
     let Some(who) = ctx.repo.committer() else { return Err(stream::Error::NoIdentity.into()) };
     let author = ctx.repo.author().unwrap_or_else(|| who.clone());
-    let title = text::clip(&text::one_line(&step.title), 100);
+    let title = text::clip(&text::one_line(title), 100);
     let subject = if ctx.settings.commit_tag {
         format!("{title} {}", message::tag(name.number(), step.id.number()))
     } else {
         title
     };
     let by = asked.model.as_ref().map_or_else(String::new, |model| format!(" ({})", text::one_line(model)));
+    let status = if ends { format!("{}: done\n", message::STATUS_KEY) } else { String::new() };
     let message = format!(
-        "{subject}\n\nRun {} by {}{by}.\n\n{}: {name}/{}\n{}: done\n",
+        "{subject}\n\nRun {} by {}{by}.\n\n{}: {name}/{}\n{status}",
         asked.run,
         asked.engine,
         message::STEP_KEY,
         step.id,
-        message::STATUS_KEY,
     );
     let commit = place.repo.write_commit(&NewCommit {
         tree,

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use git_godzilla::domain::ci::JobResult;
 use git_godzilla::domain::event::{
-    Actor, ActorKind, Body, Cause, CiReport, CommitSeen, Created, Event, MergeDetected, StepChange, Verdict, Via,
+    Actor, ActorKind, Body, Cause, CiReport, CommitSeen, Created, Event, MergeDetected, StepChange, Verdict,
+    Via,
 };
 use git_godzilla::domain::id::{Digest, Oid, StepId, Ulid};
 use git_godzilla::domain::policy::{Looped, Occasion, Triggered};
-use git_godzilla::domain::spec::{QaPolicy, Spec, SpecStep, StepKind};
+use git_godzilla::domain::spec::{Planner, QaPolicy, Spec, SpecStep, StepKind};
 use git_godzilla::domain::status::{ProtocolMove, StepMove, StepStatus};
 use git_godzilla::store::spec;
 use proptest::prelude::*;
@@ -39,7 +40,7 @@ fn plans() -> [(Digest, String); 2] {
             title: "Add login".to_owned(),
             description: String::new(),
             steps: steps.collect(),
-            planner: "outline".to_owned(),
+            planner: Planner::outline(),
             required_ci: Vec::new(),
             push_gate: false,
         })
@@ -82,7 +83,7 @@ fn created() -> Body {
 }
 
 fn planned(digest: Digest) -> Body {
-    Body::Planned { spec: digest, plan_commit: None, planner: "outline".to_owned() }
+    Body::Planned { spec: digest, plan_commit: None, planner: Planner::outline() }
 }
 
 fn id() -> impl Strategy<Value = Ulid> {

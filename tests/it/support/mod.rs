@@ -2,6 +2,7 @@
 //! the program as a person runs it.
 
 pub(crate) mod bounded;
+pub(crate) mod model_server;
 pub(crate) mod terminal;
 
 use std::ffi::OsStr;

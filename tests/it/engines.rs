@@ -1,0 +1,4 @@
+//! Engines that need neither Node nor a network.
+
+mod http;
+mod http_faults;
