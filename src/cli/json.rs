@@ -96,10 +96,24 @@ pub(super) fn protocol(shown: &Shown, worktrees: &Worktrees) -> Value {
             "steps": steps,
             "events_total": counts.accepted,
             "rejected_events": counts.rejected,
-            "usage": { "input_tokens": 0, "cached_tokens": 0, "output_tokens": 0, "cost_micros": 0 },
+            "usage": usage(&shown.protocol),
         }),
     );
     document
+}
+
+/// What all runs used; null where there were runs of which nobody knows.
+fn usage(protocol: &Protocol) -> Value {
+    if protocol.runs.is_empty() {
+        return json!({ "input_tokens": 0, "cached_tokens": 0, "output_tokens": 0, "cost_micros": 0 });
+    }
+    let usage = protocol.spent().usage;
+    json!({
+        "input_tokens": usage.input_tokens,
+        "cached_tokens": usage.cached_tokens,
+        "output_tokens": usage.output_tokens,
+        "cost_micros": usage.cost_micros,
+    })
 }
 
 fn merge(document: &mut Value, more: Value) {

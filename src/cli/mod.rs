@@ -18,8 +18,8 @@ use clap::ValueHint::DirPath;
 use clap::{CommandFactory as _, ValueEnum as _};
 
 use self::commands::{
-    act, ci_report, completions, config, demo, doctor, explain, hooks, init, list, log, man, notes, plan, qa,
-    ready, run, runs, show, status, sync, trust, undo, verify,
+    act, budget, ci_report, completions, config, demo, doctor, explain, hooks, init, list, log, man, notes,
+    overlaps, plan, qa, ready, run, runs, show, spec, status, sync, trust, undo, verify,
 };
 use self::error::CliError;
 use self::ui::{Color, Ui};
@@ -77,6 +77,9 @@ enum Command {
     Log(log::Args),
     Ready(ready::Args),
     Explain(explain::Args),
+    Budget(budget::Args),
+    Spec(spec::Args),
+    Overlaps(overlaps::Args),
     Start(act::StartArgs),
     Done(act::DoneArgs),
     Next(act::NextArgs),
@@ -242,6 +245,11 @@ fn context_unwarned(ui: &Ui) -> Result<Context, CliError> {
 
 /// Whether a command decides something in the name of the person at the keyboard.
 fn is_for_people(command: &Command) -> bool {
+    match command {
+        Command::Plan(args) if args.amend => return true,
+        Command::Spec(args) if args.decides() => return true,
+        _ => (),
+    }
     matches!(
         command,
         Command::Start(_)
@@ -278,6 +286,9 @@ fn dispatch(ui: &mut Ui, command: Command) -> Result<ExitCode, CliError> {
         Command::Log(args) => log::run(ui, &args),
         Command::Ready(args) => ready::run(ui, &args),
         Command::Explain(args) => explain::run(ui, &args),
+        Command::Budget(args) => budget::run(ui, &args),
+        Command::Spec(args) => spec::run(ui, &args),
+        Command::Overlaps(args) => overlaps::run(ui, &args),
         Command::Start(args) => act::start(ui, &args),
         Command::Done(args) => act::done(ui, &args),
         Command::Next(args) => act::next(ui, &args),

@@ -7,8 +7,8 @@ use std::mem::ManuallyDrop;
 use clap::{Args as _, Command as Definition, CommandFactory as _, FromArgMatches as _};
 
 use super::commands::{
-    act, ci_report, completions, config, demo, doctor, explain, hooks, init, list, log, man, notes, plan, qa,
-    ready, run, runs, show, status, sync, trust, undo, verify,
+    act, budget, ci_report, completions, config, demo, doctor, explain, hooks, init, list, log, man, notes,
+    overlaps, plan, qa, ready, run, runs, show, spec, status, sync, trust, undo, verify,
 };
 use super::{Cli, Global};
 
@@ -47,6 +47,9 @@ fn set_up(name: &str) -> Option<(&'static str, SetUp)> {
         ("log", log::Args::augment_args),
         ("ready", ready::Args::augment_args),
         ("explain", explain::Args::augment_args),
+        ("budget", budget::Args::augment_args),
+        ("spec", spec::Args::augment_args),
+        ("overlaps", overlaps::Args::augment_args),
         ("start", act::StartArgs::augment_args),
         ("done", act::DoneArgs::augment_args),
         ("next", act::NextArgs::augment_args),
@@ -110,6 +113,8 @@ mod tests {
             "g ci-report success --job j -- true",
             "g ci-report -- make -k check",
             "g hooks install --json",
+            "g spec validate 7 --commit HEAD",
+            "g plan --amend -p 7",
             "g config show --origin",
             "g notes rebuild",
             "g hook commit-msg .git/COMMIT_EDITMSG",

@@ -1,5 +1,6 @@
 //! Types and rules. No I/O, no serde, no clock: facts in, pure decision, facts out.
 
+pub mod budget;
 pub mod ci;
 pub mod decide;
 pub mod decompose;

@@ -199,6 +199,29 @@ pub struct Spent {
 }
 
 impl Spent {
+    /// Returns both together.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            usage: self.usage.plus(other.usage),
+            tokens: self.tokens.saturating_add(other.tokens),
+            estimated_tokens: self.estimated_tokens.saturating_add(other.estimated_tokens),
+            unknown_costs: self.unknown_costs.saturating_add(other.unknown_costs),
+        }
+    }
+
+    /// Returns what a run without a protocol used.
+    pub fn of_recorded(recorded: &UsageRecorded) -> Self {
+        let known = recorded.usage.tokens();
+        let tokens = known.unwrap_or(recorded.estimate);
+        Self {
+            usage: recorded.usage,
+            tokens,
+            estimated_tokens: if known.is_some() { 0 } else { tokens },
+            unknown_costs: u64::from(recorded.usage.cost_micros.is_none()),
+        }
+    }
+
     /// Returns what `runs` used.
     pub fn by<'a>(runs: impl IntoIterator<Item = &'a Run>) -> Self {
         let mut spent = Self::default();

@@ -1,6 +1,7 @@
 //! The machine-readable plan of a protocol, and the order of its steps.
 
 pub mod contract;
+pub mod pattern;
 pub mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -341,7 +341,7 @@ fn steps_of(outline: &Outline, title: &str, qa: QaPolicy) -> Result<Vec<SpecStep
 }
 
 /// Checks the spec against the schema that other tools rely on.
-fn check_schema(spec: &str) -> Result<(), Error> {
+pub(super) fn check_schema(spec: &str) -> Result<(), Error> {
     let invalid = |message: String| Error::state("spec.invalid", message, "this is a bug: please report it");
     let spec: serde_json::Value =
         serde_json::from_str(spec).map_err(|err| invalid(format!("the plan is not JSON: {err}")))?;

@@ -217,11 +217,12 @@ fn finish(
 fn prepare(ctx: &Context, request: &Request) -> Result<Plan, Error> {
     initialised(ctx)?;
     super::plan::recover(ctx)?;
-    let streams = Streams::for_target(ctx, request.name.as_deref())?;
-    let Target { name, root: None } = resolve::protocol(&streams, request.name.as_deref())? else {
+    let wanted = request.name.as_deref();
+    let Target { name, root: None } = resolve::protocol(&Streams::for_target(ctx, wanted)?, wanted)? else {
         return Err(Error::state("protocol.twin", "this protocol shares its name with another one", ""));
     };
     ask::settle_dead(ctx, &name)?;
+    let streams = Streams::for_target(ctx, Some(name.as_str()))?;
     let protocol = streams.look(&name)?.folded.protocol.ok_or_else(|| super::act::unknown(&name))?;
     let id = resolve::step(&protocol, request.step.as_deref())?;
     let Some(step) = protocol.step(&id).cloned() else {

@@ -33,12 +33,11 @@ pub struct Shown {
 ///
 /// [`Error`] if there is no such protocol or step.
 pub fn list(ctx: &Context, name: Option<&str>, step: Option<&str>) -> Result<Runs, Error> {
-    let streams = Streams::for_target(ctx, name)?;
-    let Target { name, .. } = resolve::protocol(&streams, name)?;
-    ask::settle_dead(ctx, &name).or_else(|err| {
+    let Target { name, .. } = resolve::protocol(&Streams::for_target(ctx, name)?, name)?;
+    if let Err(err) = ask::settle_dead(ctx, &name) {
         tracing::debug!(%err, "only read");
-        Ok::<_, Error>(Vec::new())
-    })?;
+    }
+    let streams = Streams::for_target(ctx, Some(name.as_str()))?;
     let protocol = streams.look(&name)?.folded.protocol.ok_or_else(|| super::act::unknown(&name))?;
     let step = step.map(|step| resolve::step(&protocol, Some(step))).transpose()?;
     let is_wanted = |run: &&Run| step.is_none() || run.step == step;

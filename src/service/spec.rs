@@ -1,5 +1,7 @@
 //! The plan as its files say it: on a commit, in a worktree, and against what the events say.
 
+pub mod amend;
+pub mod audit;
 pub mod follow;
 
 use std::collections::BTreeMap;

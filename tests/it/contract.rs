@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::schemas::assert_valid;
 use crate::support::{Place, Shown, World};
 
 const NAME: &str = "0001-add-a-login-page";
@@ -202,4 +203,151 @@ fn an_amend_and_a_reset_are_followed() {
     assert_eq!(ids(&home), ["00-setup", "01-one", "02-two", "03-three"]);
     let n_changes = changes(&home).len();
     assert_eq!((ids(&home).len(), changes(&home).len()), (4, n_changes), "a second look adds nothing");
+}
+
+#[test]
+fn a_person_amends_the_plan() {
+    let world = World::new();
+    let home = world.clone("a");
+    home.godzilla_ok(&["plan", "Add a login page", "--step", "One", "--qa", "full"]);
+    let path = home.json(&["show", NAME])["worktree"].as_str().unwrap().into();
+    let work = Place { world: &world, path };
+    let shown = work.godzilla(&["plan", "--amend"]);
+    assert!(shown.code == Some(4) && shown.stderr.contains(NAME), "{shown}");
+    edit(&work, "01-one", "qa: full", "qa: light");
+    add(&work, "02-two", "qa: skip\n");
+    work.write("staged.txt", "of another commit\n");
+    work.git(&["add", "staged.txt"]);
+    let head = work.git(&["rev-parse", "HEAD"]);
+    let said = work.json(&["plan", "--amend"]);
+    assert_valid("amend.v1", &said);
+    assert_eq!(said["changes"], serde_json::json!(["02-two added", "01-one: QA full -> light"]));
+    assert_eq!(work.git(&["rev-parse", "HEAD~1"]), head);
+    let files = work.git(&["show", "--name-only", "--format=%s%n%(trailers:only)", "HEAD"]);
+    let want = format!(
+        "docs(protocol): amend plan of {NAME} [protocol-0001/00]\nGodzilla-Step: {NAME}/00-setup\n\n\n{}\n{}\n",
+        file("01-one"),
+        file("02-two")
+    );
+    assert_eq!(files, want);
+    assert_eq!(work.git(&["diff", "--cached", "--name-only"]), "staged.txt\n");
+    let spec = home.json(&["spec", "show", NAME]);
+    assert_valid("spec.v1", &spec);
+    assert_valid("protocol-spec", &spec["spec"]);
+    let qa: Vec<&str> = spec["spec"]["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| step["qa"]["policy"].as_str().unwrap())
+        .collect();
+    assert_eq!(qa, ["skip", "light", "skip"]);
+    assert_eq!(home.statuses(NAME), ["completed", "pending", "pending"], "it moves no step");
+    assert_eq!(work.godzilla(&["plan", "--amend"]).code, Some(4), "nothing is left to amend");
+    // A broken file is refused before anything is committed.
+    edit(&work, "02-two", "title: 02-two", "titel: x");
+    let head = work.git(&["rev-parse", "HEAD"]);
+    let shown = work.godzilla(&["plan", "--amend"]);
+    assert!(shown.code == Some(4) && shown.stderr.contains("02-two.md"), "{shown}");
+    assert_eq!(work.git(&["rev-parse", "HEAD"]), head);
+    work.git(&["checkout", "--", "."]);
+    // Taken back, it stays so.
+    work.godzilla_ok(&["undo"]);
+    let spec = home.json(&["spec", "show", NAME]);
+    assert_eq!(spec["spec"]["steps"][1]["qa"]["policy"], "full");
+    // The next commit is of the step whose turn it is.
+    work.git(&["commit", "--quiet", "-m", "feat: a"]);
+    assert_eq!(home.statuses(NAME)[1], "running");
+}
+
+#[test]
+fn plans_are_validated_and_audited() {
+    let world = World::new();
+    let (home, work) = begin(&world);
+    let valid = work.json(&["spec", "validate"]);
+    assert_valid("spec-validate.v1", &valid);
+    assert_eq!((&valid["valid"], &valid["commit"]), (&true.into(), &Value::Null));
+    let audit = home.json(&["spec", "audit"]);
+    assert_valid("spec-audit.v1", &audit);
+    assert_eq!(audit["summary"], serde_json::json!({ "protocols": 1, "errors": 0, "warnings": 0 }));
+
+    edit(&work, "02-two", "depends_on: [01-one]", "depends_on: [09-none]");
+    edit(&work, "03-three", "paths: []", "paths: [../..]");
+    let shown = work.godzilla(&["spec", "validate", "--json"]);
+    let found: Value = serde_json::from_str(&shown.stdout).unwrap();
+    assert_valid("spec-validate.v1", &found);
+    let at = |idx: usize| {
+        (found["problems"][idx]["file"].as_str().unwrap(), found["problems"][idx]["line"].as_u64())
+    };
+    assert_eq!((shown.code, at(0), at(1)), (Some(1), ("02-two.md", Some(6)), ("03-three.md", Some(7))));
+    assert_eq!(work.json(&["spec", "validate", "--commit", "HEAD"])["valid"], true);
+    commit(&work, "docs: two slips");
+    let shown = home.godzilla(&["spec", "audit", "--json"]);
+    let audit: Value = serde_json::from_str(&shown.stdout).unwrap();
+    assert_valid("spec-audit.v1", &audit);
+    assert_eq!(shown.code, Some(1));
+    assert_eq!(audit["protocols"][0]["findings"][0]["code"], "files.broken");
+    assert_eq!(
+        home.json(&["spec", "backfill"])["protocols"],
+        serde_json::json!([]),
+        "broken files make no plan"
+    );
+
+    // What was undone is another plan than that of the files, until somebody says so.
+    work.git(&["reset", "--quiet", "--hard", "HEAD~1"]);
+    add(&work, "04-docs", "");
+    commit(&work, "docs: more");
+    let op = changes(&home)[0]["op"].as_str().unwrap().to_owned();
+    home.godzilla_ok(&["undo", &op]);
+    let audit = home.godzilla(&["spec", "audit"]);
+    assert!(audit.code == Some(1) && audit.stdout.contains("04-docs added (files.differ)"), "{audit}");
+    let would = home.json(&["spec", "backfill", "--dry-run"]);
+    assert_valid("spec-backfill.v1", &would);
+    assert_eq!((ids(&home).len(), would["protocols"].as_array().unwrap().len()), (4, 1));
+    let done = home.json(&["spec", "backfill"]);
+    assert_eq!(done["protocols"], would["protocols"]);
+    assert_eq!((ids(&home).len(), home.godzilla(&["spec", "audit"]).code), (5, Some(0)));
+    assert!(home.godzilla_ok(&["log", NAME]).contains("made anew from its files"));
+}
+
+#[test]
+fn protocols_that_meet_are_told() {
+    let world = World::new();
+    let home = world.clone("a");
+    let one = home.plan("Add a login page", &["One"]);
+    let two = home.plan("Add a logout page", &["One"]);
+    let three = home.plan("Write the manual", &["One"]);
+    assert_eq!(home.json(&["overlaps"])["pairs"], serde_json::json!([]));
+    one.commit("src/a.rs", "feat: a");
+    three.commit("src/b.rs", "feat: b");
+    two.write("src/a.rs", "other\n");
+    two.git(&["add", "--all"]);
+    two.git(&["commit", "--quiet", "-m", "feat: another a"]);
+    two.write("src/b.rs", "feat: b\n");
+    two.git(&["add", "--all"]);
+    two.git(&["commit", "--quiet", "-m", "feat: the same b"]);
+    let text = home.read(&format!("worktrees/{NAME}/{}", file("01-one")));
+    one.write(&file("01-one"), &text.replace("paths: []", "paths: [\"src/b.*\"]"));
+    one.git(&["commit", "--quiet", "-am", "docs: paths"]);
+    let refs = home.git(&["for-each-ref", "refs/heads"]);
+    let shown = home.godzilla(&["overlaps", "--json"]);
+    let found: Value = serde_json::from_str(&shown.stdout).unwrap();
+    assert_valid("overlaps.v1", &found);
+    let pair = |idx: usize| {
+        let text = |key: &str| found["pairs"][idx][key].as_str().unwrap_or_default();
+        (
+            text("kind"),
+            &text("one")[..4],
+            &text("other")[..4],
+            found["pairs"][idx]["paths"][0].as_str().unwrap(),
+        )
+    };
+    assert_eq!(pair(0), ("conflict", "0001", "0002", "src/a.rs"), "{found:#}");
+    assert_eq!(pair(1), ("touched", "0002", "0003", "src/b.rs"));
+    assert_eq!(pair(2), ("declared", "0001", "0003", "src/b.rs"));
+    assert_eq!((shown.code, found["conflicts"].as_u64()), (Some(1), Some(1)));
+    assert_eq!(home.git(&["for-each-ref", "refs/heads"]), refs);
+    let three = home.godzilla(&["overlaps", "3"]);
+    assert!(three.code == Some(0) && three.stdout.lines().count() == 2, "{three}");
+    let done = one.godzilla(&["done"]);
+    assert!(done.stderr.contains("conflicts with 0002-add-a-logout-page (src/a.rs)"), "{done}");
 }

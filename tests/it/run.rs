@@ -16,7 +16,8 @@ const DONE: &str = r#"{"v":1,"status":"succeeded","message":"did it","usage":{"i
 /// Sets up a shell script as the engine of steps; `script` may say `$DONE`.
 pub(crate) fn engine<'w>(world: &'w World, script: &str) -> (Place<'w>, Place<'w>) {
     let a = world.clone("a");
-    let work = a.plan("Add a login", &["The form", "The API"]);
+    a.plan("Add a login", &["The form", "The API"]);
+    let work = world.place(&format!("a/worktrees/{NAME}"));
     set(&a, "sh", script);
     a.git(&["config", "godzilla.phases.exec", "sh"]);
     (a, work)
@@ -134,7 +135,7 @@ fn commits_of_the_engine_itself_count() {
     let world = World::new();
     let (_, work) = engine(
         &world,
-        r#"echo form >form.html; git add form.html; git commit --quiet -m "feat: the form"; echo more >more.txt; echo "$DONE""#,
+        r#"echo form >form.html; git add form.html; git -c user.name=E -c user.email=e@example.com commit --quiet -m "feat: the form"; echo more >more.txt; echo "$DONE""#,
     );
     let ran = json(&work.godzilla(&["run", "--json"]));
     assert_eq!(ran["own_commits"].as_array().unwrap().len(), 1, "{ran}");

@@ -314,6 +314,10 @@ fn run(
     let ctx = crate::cli::context(ui)?;
     let acted = act::act(&ctx, name, step, verb)?;
     print(ui, command, &acted)?;
+    let step = acted.step.as_ref().and_then(|id| acted.protocol.step(id));
+    if matches!(command, "done" | "approve") && step.is_some_and(|step| step.shown == StepStatus::Completed) {
+        super::overlaps::tell(ui, &ctx, &acted.name);
+    }
     Ok(ExitCode::SUCCESS)
 }
 

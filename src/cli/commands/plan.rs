@@ -61,9 +61,24 @@ pub(in crate::cli) struct Args {
     /// Only say what would be planned
     #[arg(short = 'n', long)]
     dry_run: bool,
+
+    /// Commit the plan's files as they are in the worktree, and make what they say the plan
+    ///
+    /// Also where less is checked than before, which a commit alone does not change.
+    #[arg(long, conflicts_with_all = ["description", "name", "steps", "from", "base", "qa", "dry_run"])]
+    pub(in crate::cli) amend: bool,
+
+    /// The protocol to amend; that of the current branch if left out
+    #[arg(short, long = "protocol", value_name = "NAME", requires = "amend")]
+    protocol: Option<String>,
 }
 
 pub(in crate::cli) fn run(ui: &mut Ui, args: Args) -> Result<ExitCode, CliError> {
+    if args.amend {
+        let ctx = crate::cli::context(ui)?;
+        super::amend::run(ui, &ctx, args.protocol.as_deref())?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let request = request(args)?;
     // What was interrupted may be this very plan.
     let ctx = crate::cli::context_as_is(ui)?;
@@ -72,6 +87,10 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: Args) -> Result<ExitCode, CliError>
     }
     let planned = plan::plan(&ctx, &request)?;
     print(ui, &planned, request.dry_run)?;
+    let declares = planned.steps.iter().flat_map(|step| &step.more).any(|more| !more.paths.is_empty());
+    if declares && !request.dry_run {
+        super::overlaps::tell(ui, &ctx, &planned.name);
+    }
     Ok(ExitCode::SUCCESS)
 }
 

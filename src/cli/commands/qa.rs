@@ -13,6 +13,7 @@ use crate::cli::told::Watcher;
 use crate::cli::ui::{BOLD, CYAN, DIM, Ui, counted, status_look, styled};
 use crate::domain::event::GateResult;
 use crate::domain::problem::of_verdict;
+use crate::domain::status::StepStatus;
 use crate::service::qa::{self, Judged, Request, Watch};
 
 /// Judge a step by its gates and a review, and record the verdict; a step that needs QA ends on it
@@ -94,6 +95,10 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
         ui.json(&document(&judged))?;
     } else {
         print(ui, &judged)?;
+        let step = judged.protocol.step(&judged.step);
+        if step.is_some_and(|step| step.shown == StepStatus::Completed) {
+            super::overlaps::tell(ui, &ctx, &judged.name);
+        }
     }
     Ok(match judged.verdict.result.as_str() {
         "pass" => ExitCode::SUCCESS,

@@ -234,7 +234,7 @@ proptest! {
         let opinion = Opinion::of_text(&text);
         let told = opinion.findings.iter().flat_map(|it| [it.message.clone(), it.path.clone().unwrap_or_default()]);
         for said in told.chain(opinion.next_actions.clone()).chain([opinion.summary.clone()]) {
-            prop_assert!(!said.chars().any(|c| c != '\n' && crate::domain::text::is_raw(c)), "{said:?}");
+            prop_assert!(!said.chars().any(|c| c != '\n' && text::is_raw(c)), "{said:?}");
         }
         if let Some(path) = confined(&path) {
             prop_assert!(!path.starts_with('/') && path.split('/').all(|part| part != ".." && part != "." && !part.is_empty()));

@@ -284,6 +284,7 @@ fn waits(depends_on: &[StepId]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Planner;
     use super::*;
 
     fn plan(files: &[(&str, &str)]) -> BTreeMap<String, String> {
@@ -299,7 +300,7 @@ mod tests {
             title: "Add login".into(),
             description: "text".into(),
             steps: Vec::new(),
-            planner: "outline".into(),
+            planner: Planner::outline(),
             required_ci: vec!["test".into()],
             push_gate: true,
         }
@@ -328,7 +329,10 @@ mod tests {
         let before = empty();
         let spec = read(&files, &before).unwrap();
         assert_eq!((spec.title.as_str(), spec.description.as_str()), ("Add a login", "text"));
-        assert_eq!((spec.planner.as_str(), spec.push_gate, spec.required_ci.len()), ("outline", true, 1));
+        assert_eq!(
+            (spec.planner.name.as_str(), spec.push_gate, spec.required_ci.len()),
+            ("outline", true, 1)
+        );
         let ids: Vec<&str> = spec.steps.iter().map(|step| step.id.as_str()).collect();
         assert_eq!(ids, ["00-setup", "02-a", "10-late"]);
         assert_eq!(spec.steps[2].depends_on, [spec.steps[1].id.clone()], "left out: the step before");

@@ -17,7 +17,8 @@ fn hostile(world: &World) -> (Place<'_>, Place<'_>) {
     a.git(&["add", "--all"]);
     a.git(&["commit", "--quiet", "-m", "ci: an engine"]);
     a.git(&["push", "--quiet", "origin", "HEAD"]);
-    let work = a.plan("Add a login", &["The form", "The API"]);
+    a.plan("Add a login", &["The form", "The API"]);
+    let work = world.place(&format!("a/worktrees/{}", super::NAME));
     (a, work)
 }
 
