@@ -3,8 +3,8 @@
 use super::{Files, files_at, files_in, folder, follow};
 use crate::domain::event::{Body, Draft};
 use crate::domain::id::{Digest, Name, Oid};
-use crate::domain::spec::{Planner, Spec};
 use crate::domain::spec::contract::Problem;
+use crate::domain::spec::{Planner, Spec};
 use crate::domain::state::Protocol;
 use crate::domain::text::{clip, one_line};
 use crate::service::context::Context;
