@@ -5,6 +5,7 @@ use git_godzilla::domain::event::{Actor, ActorKind, Body, CiReport, Created, Dra
 use git_godzilla::domain::fold::fold;
 use git_godzilla::domain::id::Oid;
 use git_godzilla::domain::ledger::{Author, Ledger};
+use git_godzilla::domain::redact::{self, Known};
 use git_godzilla::domain::spec::Specs;
 use git_godzilla::platform::clock;
 use git_godzilla::store::content::{Content, Line};
@@ -94,4 +95,12 @@ fn unite_with_itself(bencher: divan::Bencher<'_, '_>, n_events: usize) {
 fn cut_into_segments(bencher: divan::Bencher<'_, '_>, n_events: usize) {
     let content = content(n_events);
     bencher.bench(|| content.segments().len());
+}
+
+#[divan::bench(args = SIZES)]
+fn redact_lines(bencher: divan::Bencher<'_, '_>, n_lines: usize) {
+    let text = "2026-11-21T01:04:09Z INFO request finished path=/api/v1/users status=200 duration_ms=12\n"
+        .repeat(n_lines);
+    let known = Known::new(["correct-horse-battery"]);
+    bencher.counter(divan::counter::BytesCount::of_str(&text)).bench(|| redact::clean(&text, &known));
 }

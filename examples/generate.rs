@@ -18,7 +18,7 @@ use git_godzilla::domain::event::{
 };
 use git_godzilla::domain::id::{Name, Oid, StepId};
 use git_godzilla::domain::ledger::{Author, Ledger};
-use git_godzilla::domain::spec::{QaPolicy, Spec, SpecStep, Specs, StepKind};
+use git_godzilla::domain::spec::{Planner, QaPolicy, Spec, SpecStep, Specs, StepKind};
 use git_godzilla::domain::status::StepMove;
 use git_godzilla::domain::{decide, observe};
 use git_godzilla::platform::clock;
@@ -78,7 +78,7 @@ fn content(repo: &Repo, name: &Name, base: Oid, plan: Oid, work: Oid, n_events: 
         title: format!("Task {}", name.number()),
         description: "A task of the benchmark".into(),
         steps,
-        planner: "outline".into(),
+        planner: Planner::outline(),
         required_ci: Vec::new(),
         push_gate: false,
     };
@@ -100,7 +100,7 @@ fn content(repo: &Repo, name: &Name, base: Oid, plan: Oid, work: Oid, n_events: 
     ledger.push(Draft::new(Body::Planned {
         spec: digest,
         plan_commit: Some(plan),
-        planner: "outline".into(),
+        planner: Planner::outline(),
     }));
     let now = clock::now_ms();
     let seen = |oid: Oid, parent: Oid, step: &str| -> Result<CommitSeen> {

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use git_godzilla::ci::{self, Source};
 use git_godzilla::domain::fold::fold;
 use git_godzilla::domain::message::{self, Rules};
+use git_godzilla::domain::redact::{Known, Redactor};
 use git_godzilla::domain::{outline, step_file};
 use git_godzilla::hooks::stdin;
 use git_godzilla::platform::git::{Repo, TreeEntry};
@@ -25,6 +26,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("hook_stdin", hook_stdin),
     ("ci_environments", ci_environments),
     ("settings", settings),
+    ("redaction", redaction),
 ];
 
 /// Event lines: each is read or set aside, has one canonical form, and the set of them folds.
@@ -171,4 +173,28 @@ pub fn settings(data: &[u8]) {
         "{:?}",
         settings.warnings
     );
+}
+
+/// What a program said: it is cleaned in the same way whatever the pieces, and once is enough. The first
+/// byte tells how long the pieces are.
+pub fn redaction(data: &[u8]) {
+    let clean = |text: &[u8], len: usize| {
+        let mut redactor = Redactor::new(Known::new(["correct-horse"]));
+        let mut out = Vec::new();
+        for piece in text.chunks(len) {
+            redactor.push(piece, &mut out);
+        }
+        redactor.finish(&mut out);
+        out
+    };
+    let (len, text) = data.split_first().map_or((1, data), |(len, text)| (usize::from(*len) + 1, text));
+    // What was kept has bars in it, so that nobody takes it for a leak.
+    let text: Vec<u8> = text.iter().copied().filter(|byte| *byte != b'|').collect();
+    let text = text.as_slice();
+    let once = clean(text, usize::MAX);
+    assert_eq!(String::from_utf8_lossy(&clean(text, len)), String::from_utf8_lossy(&once));
+    // Only a line longer than what is held may be cut elsewhere the second time.
+    if text.split(|byte| *byte == b'\n').all(|line| line.len() < 30_000) {
+        assert_eq!(String::from_utf8_lossy(&clean(&once, usize::MAX)), String::from_utf8_lossy(&once));
+    }
 }

@@ -7,7 +7,7 @@ use crate::domain::event::Event;
 use crate::domain::id::{InvalidName, Ulid};
 use crate::domain::sentence;
 use crate::domain::undo::{By, Refused};
-use crate::platform::git::{self, OpenError, TransportError};
+use crate::platform::git::{self, OpenError, SigningError, TransportError};
 use crate::service::demo;
 use crate::service::error::{Command, Error};
 use crate::service::error_chain;
@@ -100,6 +100,7 @@ impl From<Error> for CliError {
                     (Some(near), _) => format!("did you mean `{near}`?"),
                     (None, "protocol") => "git godzilla list".to_owned(),
                     (None, "op") => "git godzilla log --op".to_owned(),
+                    (None, "prompt") => "git godzilla prompt list".to_owned(),
                     (None, "remote") => "git remote -v".to_owned(),
                     (None, _) => "git godzilla show".to_owned(),
                 };
@@ -117,7 +118,9 @@ impl From<Error> for CliError {
             }
             Error::Usage { hint, .. } => Self { hint, ..Self::new(Exit::Usage, "usage", message) },
             Error::State { code, hint, .. } => Self { hint, ..Self::new(Exit::Refused, code, message) },
+            Error::Engine { code, hint, .. } => Self { hint, ..Self::new(Exit::Program, code, message) },
             Error::Name(err) => err.into(),
+            Error::Stream(stream::Error::Signing(err)) | Error::Signing(err) => of_signing(err, message),
             Error::Stream(err) => of_stream(&err, message),
             Error::Transport(err) => of_transport(&err, message),
             Error::Git(err) => of_git(&err, message),
@@ -155,9 +158,22 @@ fn of_stream(err: &stream::Error, message: String) -> CliError {
         stream::Error::Read { .. } => {
             CliError::new(Exit::Refused, "stream.damaged", message).hint("git godzilla doctor")
         }
-        stream::Error::Write { .. } | stream::Error::Move { .. } => {
+        stream::Error::Write { .. } | stream::Error::Move { .. } | stream::Error::Signing(_) => {
             CliError::new(Exit::Refused, "stream.write", message)
         }
+    }
+}
+
+fn of_signing(err: SigningError, message: String) -> CliError {
+    match err {
+        SigningError::NotSetUp { hint, .. } => {
+            CliError::new(Exit::Refused, "signing.not_set_up", message).hint(hint)
+        }
+        SigningError::Refused { .. } | SigningError::Process(_) => {
+            CliError::new(Exit::Program, "signing.failed", message)
+                .hint("try it with git: git commit --allow-empty -S; nothing was recorded")
+        }
+        SigningError::Io(_) => CliError::new(Exit::Refused, "io", message),
     }
 }
 

@@ -7,6 +7,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::domain::event::GateResult;
+use crate::domain::problem::Problem;
+use crate::domain::review::{Finding, Review};
 use crate::domain::state::{Protocol, Step};
 use crate::platform::git::Repo;
 use crate::service::list::Shown;
@@ -94,10 +96,24 @@ pub(super) fn protocol(shown: &Shown, worktrees: &Worktrees) -> Value {
             "steps": steps,
             "events_total": counts.accepted,
             "rejected_events": counts.rejected,
-            "usage": { "input_tokens": 0, "cached_tokens": 0, "output_tokens": 0, "cost_micros": 0 },
+            "usage": usage(&shown.protocol),
         }),
     );
     document
+}
+
+/// What all runs used; null where there were runs of which nobody knows.
+fn usage(protocol: &Protocol) -> Value {
+    if protocol.runs.is_empty() {
+        return json!({ "input_tokens": 0, "cached_tokens": 0, "output_tokens": 0, "cost_micros": 0 });
+    }
+    let usage = protocol.spent().usage;
+    json!({
+        "input_tokens": usage.input_tokens,
+        "cached_tokens": usage.cached_tokens,
+        "output_tokens": usage.output_tokens,
+        "cost_micros": usage.cost_micros,
+    })
 }
 
 fn merge(document: &mut Value, more: Value) {
@@ -117,6 +133,41 @@ pub(super) fn gate(gate: &GateResult) -> Value {
     })
 }
 
+/// A review, as a verdict has it.
+pub(super) fn review(review: &Review) -> Value {
+    let finding = |finding: &Finding| {
+        json!({
+            "severity": finding.severity.as_str(),
+            "path": finding.path,
+            "line": finding.line,
+            "message": finding.message,
+        })
+    };
+    json!({
+        "run": review.run.to_string(),
+        "engine": review.engine,
+        "model": review.model,
+        "said": review.said,
+        "result": review.result,
+        "downgraded": review.downgraded,
+        "structured": review.structured,
+        "findings": review.findings.iter().map(finding).collect::<Vec<_>>(),
+    })
+}
+
+/// What a verdict holds against a step.
+pub(super) fn problems(problems: &[Problem]) -> Vec<Value> {
+    let problem = |problem: &Problem| {
+        json!({
+            "code": problem.code,
+            "severity": problem.severity.as_str(),
+            "message": problem.message,
+            "remedy": problem.remedy,
+        })
+    };
+    problems.iter().map(problem).collect()
+}
+
 fn step(protocol: &Protocol, step: &Step) -> Value {
     let verdict = step.verdict.as_ref().map(|shown| {
         let gates: Vec<Value> = shown.verdict.gates.iter().map(gate).collect();
@@ -126,6 +177,7 @@ fn step(protocol: &Protocol, step: &Step) -> Value {
             "stale": shown.stale,
             "at_ms": shown.at_ms,
             "gates": gates,
+            "review": shown.verdict.review.as_deref().map(review),
         })
     });
     let jobs: Vec<Value> = step

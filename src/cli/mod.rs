@@ -7,6 +7,7 @@ mod json;
 mod pager;
 mod pages;
 mod parse;
+mod told;
 mod ui;
 
 use std::borrow::Cow;
@@ -17,8 +18,8 @@ use clap::ValueHint::DirPath;
 use clap::{CommandFactory as _, ValueEnum as _};
 
 use self::commands::{
-    act, ci_report, completions, config, demo, doctor, engines, explain, hooks, init, list, log, man, notes,
-    plan, qa, ready, show, status, sync, trust, undo,
+    act, budget, ci_report, completions, config, demo, doctor, engines, explain, hooks, init, list, log, man,
+    notes, overlaps, plan, prompt, qa, ready, run, runs, show, spec, status, sync, trust, undo, verify,
 };
 use self::error::CliError;
 use self::ui::{Color, Ui};
@@ -70,12 +71,16 @@ struct Global {
 enum Command {
     Init(init::Args),
     Plan(plan::Args),
+    Prompt(prompt::Args),
     List(list::Args),
     Status(status::Args),
     Show(show::Args),
     Log(log::Args),
     Ready(ready::Args),
     Explain(explain::Args),
+    Budget(budget::Args),
+    Spec(spec::Args),
+    Overlaps(overlaps::Args),
     Start(act::StartArgs),
     Done(act::DoneArgs),
     Next(act::NextArgs),
@@ -91,7 +96,12 @@ enum Command {
     Comment(act::CommentArgs),
     Undo(undo::UndoArgs),
     Redo(undo::RedoArgs),
+    Run(run::Args),
+    Runs(runs::Args),
+    Logs(runs::LogsArgs),
+    Artifacts(runs::ArtifactsArgs),
     Qa(qa::Args),
+    Verify(verify::Args),
     Trust(trust::Args),
     CiReport(ci_report::Args),
     Sync(sync::Args),
@@ -237,6 +247,11 @@ fn context_unwarned(ui: &Ui) -> Result<Context, CliError> {
 
 /// Whether a command decides something in the name of the person at the keyboard.
 fn is_for_people(command: &Command) -> bool {
+    match command {
+        Command::Plan(args) if args.amend => return true,
+        Command::Spec(args) if args.decides() => return true,
+        _ => (),
+    }
     matches!(
         command,
         Command::Start(_)
@@ -253,6 +268,7 @@ fn is_for_people(command: &Command) -> bool {
             | Command::Complete(_)
             | Command::Undo(_)
             | Command::Redo(_)
+            | Command::Run(_)
             | Command::Qa(_)
             | Command::Trust(_)
     )
@@ -265,13 +281,17 @@ fn dispatch(ui: &mut Ui, command: Command) -> Result<ExitCode, CliError> {
     }
     match command {
         Command::Init(args) => init::run(ui, &args),
-        Command::Plan(args) => plan::run(ui, args),
+        Command::Plan(args) => plan::run(ui, &args),
+        Command::Prompt(args) => prompt::run(ui, &args),
         Command::List(args) => list::run(ui, &args),
         Command::Status(args) => status::run(ui, &args),
         Command::Show(args) => show::run(ui, &args),
         Command::Log(args) => log::run(ui, &args),
         Command::Ready(args) => ready::run(ui, &args),
         Command::Explain(args) => explain::run(ui, &args),
+        Command::Budget(args) => budget::run(ui, &args),
+        Command::Spec(args) => spec::run(ui, &args),
+        Command::Overlaps(args) => overlaps::run(ui, &args),
         Command::Start(args) => act::start(ui, &args),
         Command::Done(args) => act::done(ui, &args),
         Command::Next(args) => act::next(ui, &args),
@@ -287,7 +307,12 @@ fn dispatch(ui: &mut Ui, command: Command) -> Result<ExitCode, CliError> {
         Command::Comment(args) => act::comment(ui, args),
         Command::Undo(args) => undo::undo(ui, &args),
         Command::Redo(args) => undo::redo(ui, &args),
+        Command::Run(args) => run::run(ui, &args),
+        Command::Runs(args) => runs::run(ui, &args),
+        Command::Logs(args) => runs::logs(ui, &args),
+        Command::Artifacts(args) => runs::artifacts(ui, &args),
         Command::Qa(args) => qa::run(ui, &args),
+        Command::Verify(args) => verify::run(ui, &args),
         Command::Trust(args) => trust::run(ui, &args),
         Command::CiReport(args) => ci_report::run(ui, args),
         Command::Sync(args) => sync::run(ui, &args),

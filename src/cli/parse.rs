@@ -7,8 +7,8 @@ use std::mem::ManuallyDrop;
 use clap::{Args as _, Command as Definition, CommandFactory as _, FromArgMatches as _};
 
 use super::commands::{
-    act, ci_report, completions, config, demo, doctor, engines, explain, hooks, init, list, log, man, notes,
-    plan, qa, ready, show, status, sync, trust, undo,
+    act, budget, ci_report, completions, config, demo, doctor, engines, explain, hooks, init, list, log, man,
+    notes, overlaps, plan, prompt, qa, ready, run, runs, show, spec, status, sync, trust, undo, verify,
 };
 use super::{Cli, Global};
 
@@ -41,12 +41,16 @@ fn set_up(name: &str) -> Option<(&'static str, SetUp)> {
     let all: &[(&'static str, SetUp)] = &[
         ("init", init::Args::augment_args),
         ("plan", plan::Args::augment_args),
+        ("prompt", prompt::Args::augment_args),
         ("list", list::Args::augment_args),
         ("status", status::Args::augment_args),
         ("show", show::Args::augment_args),
         ("log", log::Args::augment_args),
         ("ready", ready::Args::augment_args),
         ("explain", explain::Args::augment_args),
+        ("budget", budget::Args::augment_args),
+        ("spec", spec::Args::augment_args),
+        ("overlaps", overlaps::Args::augment_args),
         ("start", act::StartArgs::augment_args),
         ("done", act::DoneArgs::augment_args),
         ("next", act::NextArgs::augment_args),
@@ -62,7 +66,12 @@ fn set_up(name: &str) -> Option<(&'static str, SetUp)> {
         ("comment", act::CommentArgs::augment_args),
         ("undo", undo::UndoArgs::augment_args),
         ("redo", undo::RedoArgs::augment_args),
+        ("run", run::Args::augment_args),
+        ("runs", runs::Args::augment_args),
+        ("logs", runs::LogsArgs::augment_args),
+        ("artifacts", runs::ArtifactsArgs::augment_args),
         ("qa", qa::Args::augment_args),
+        ("verify", verify::Args::augment_args),
         ("trust", trust::Args::augment_args),
         ("ci-report", ci_report::Args::augment_args),
         ("sync", sync::Args::augment_args),
@@ -106,6 +115,8 @@ mod tests {
             "g ci-report success --job j -- true",
             "g ci-report -- make -k check",
             "g hooks install --json",
+            "g spec validate 7 --commit HEAD",
+            "g plan --amend -p 7",
             "g config show --origin",
             "g notes rebuild",
             "g hook commit-msg .git/COMMIT_EDITMSG",

@@ -88,6 +88,11 @@ impl Ui {
         }
     }
 
+    /// Whether stdout is a terminal.
+    pub(super) fn is_on_terminal(&self) -> bool {
+        self.size.is_some()
+    }
+
     /// Lets a person page through what comes, if it turns out to be longer than the screen.
     pub(super) fn page(&mut self, repo: &Repo) {
         if self.size.is_some() && !self.json && !self.no_pager && self.held.is_none() {

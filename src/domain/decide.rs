@@ -103,6 +103,36 @@ pub fn done(
     Ok(())
 }
 
+/// Says that the work on a running step came to nothing.
+///
+/// # Errors
+///
+/// [`Refusal`] if the step is not running.
+pub fn fail(ledger: &mut Ledger<'_>, id: &StepId, reason: String) -> Result<(), Refusal> {
+    let (protocol, step) = live_step(ledger, id)?;
+    match step.recorded {
+        StepStatus::Failed => return Ok(()),
+        StepStatus::Running => (),
+        status => return Err(wrong_step_state("fail", id, status, &protocol.name())),
+    }
+    push_step(ledger, id, StepMove::Failed, Some(reason));
+    Ok(())
+}
+
+/// Checks that a step may be run: begun, begun once more, or gone on with.
+///
+/// # Errors
+///
+/// [`Refusal`] if the protocol or the step is in another state, or a dependency is open.
+pub fn may_run(protocol: &Protocol, step: &Step) -> Result<(), Refusal> {
+    is_live(protocol)?;
+    match step.recorded {
+        StepStatus::Running | StepStatus::Failed => Ok(()),
+        StepStatus::Pending => check_order(protocol, step),
+        status => Err(wrong_step_state("run", &step.id, status, &protocol.name())),
+    }
+}
+
 /// Takes a step out of the way, with a reason.
 ///
 /// # Errors
@@ -355,6 +385,11 @@ fn known<'a>(ledger: &'a Ledger<'_>) -> Result<&'a Protocol, Refusal> {
 
 fn not_over<'a>(ledger: &'a Ledger<'_>) -> Result<&'a Protocol, Refusal> {
     let protocol = known(ledger)?;
+    is_not_over(protocol)?;
+    Ok(protocol)
+}
+
+fn is_not_over(protocol: &Protocol) -> Result<(), Refusal> {
     if protocol.shown.is_final() {
         let name = protocol.name();
         return Err(Refusal::state(
@@ -363,11 +398,17 @@ fn not_over<'a>(ledger: &'a Ledger<'_>) -> Result<&'a Protocol, Refusal> {
             format!("git godzilla log {name}"),
         ));
     }
-    Ok(protocol)
+    Ok(())
 }
 
 fn live<'a>(ledger: &'a Ledger<'_>) -> Result<&'a Protocol, Refusal> {
-    let protocol = not_over(ledger)?;
+    let protocol = known(ledger)?;
+    is_live(protocol)?;
+    Ok(protocol)
+}
+
+fn is_live(protocol: &Protocol) -> Result<(), Refusal> {
+    is_not_over(protocol)?;
     if protocol.recorded == ProtocolStatus::Paused {
         let name = protocol.name();
         return Err(Refusal::state(
@@ -376,7 +417,7 @@ fn live<'a>(ledger: &'a Ledger<'_>) -> Result<&'a Protocol, Refusal> {
             format!("git godzilla resume {name}"),
         ));
     }
-    Ok(protocol)
+    Ok(())
 }
 
 fn live_step<'a>(ledger: &'a Ledger<'_>, id: &StepId) -> Result<(&'a Protocol, &'a Step), Refusal> {

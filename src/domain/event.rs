@@ -11,6 +11,7 @@ use super::id::{Digest, Name, Oid, StepId, Ulid};
 use super::policy::{Looped, Noted, Triggered};
 use super::review::Review;
 use super::run::{Artifact, RunFinished, RunStarted, UsageRecorded};
+use super::spec::Planner;
 use super::status::{ProtocolMove, StepMove, status};
 
 /// Something that happened, with its place in the order and its author.
@@ -107,7 +108,7 @@ pub enum Body {
     Planned {
         spec: Digest,
         plan_commit: Option<Oid>,
-        planner: String,
+        planner: Planner,
     },
     SpecChanged {
         spec: Digest,
@@ -355,6 +356,11 @@ impl Body {
             | Self::PolicyNoted(_)
             | Self::Unknown { .. } => false,
         }
+    }
+
+    /// Whether it completes a step on a person's word.
+    pub fn is_approval(&self) -> bool {
+        matches!(self, Self::Step(change) if change.to == StepMove::Approved)
     }
 
     /// Whether an `undo` may name this event: decisions and undos, but not the creation.

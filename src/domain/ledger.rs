@@ -101,6 +101,11 @@ impl<'a> Ledger<'a> {
         self.folded
     }
 
+    /// Returns the protocol's plan, if it is here.
+    pub fn spec(&self) -> Option<&Spec> {
+        self.specs.get(&self.protocol()?.spec?)
+    }
+
     /// Makes a plan known, before an event names it.
     pub fn add_spec(&mut self, digest: Digest, spec: Spec) {
         self.specs.insert(digest, spec);

@@ -173,10 +173,13 @@ pub struct Run {
 }
 
 impl Run {
-    /// Returns the tokens that count against a budget, and whether they are an estimate.
+    /// Returns the tokens that count against a budget, and whether they are an estimate. A run that no
+    /// model has seen counts for nothing.
     pub fn counted_tokens(&self) -> (u64, bool) {
-        match self.finished.as_ref().and_then(|finished| finished.usage.tokens()) {
+        let finished = self.finished.as_ref();
+        match finished.and_then(|finished| finished.usage.tokens()) {
             Some(tokens) => (tokens, false),
+            None if finished.is_some_and(|finished| finished.status.calls_for_fallback()) => (0, false),
             None => (self.started.estimate, true),
         }
     }
@@ -196,6 +199,29 @@ pub struct Spent {
 }
 
 impl Spent {
+    /// Returns both together.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            usage: self.usage.plus(other.usage),
+            tokens: self.tokens.saturating_add(other.tokens),
+            estimated_tokens: self.estimated_tokens.saturating_add(other.estimated_tokens),
+            unknown_costs: self.unknown_costs.saturating_add(other.unknown_costs),
+        }
+    }
+
+    /// Returns what a run without a protocol used.
+    pub fn of_recorded(recorded: &UsageRecorded) -> Self {
+        let known = recorded.usage.tokens();
+        let tokens = known.unwrap_or(recorded.estimate);
+        Self {
+            usage: recorded.usage,
+            tokens,
+            estimated_tokens: if known.is_some() { 0 } else { tokens },
+            unknown_costs: u64::from(recorded.usage.cost_micros.is_none()),
+        }
+    }
+
     /// Returns what `runs` used.
     pub fn by<'a>(runs: impl IntoIterator<Item = &'a Run>) -> Self {
         let mut spent = Self::default();

@@ -33,7 +33,19 @@ pub fn sentence(events: &[Event], protocol: Option<&Protocol>) -> String {
             targets => format!("undo: {} events", targets.len()),
         },
         Body::VerdictRecorded(verdict) => verdict_sentence(verdict),
+        Body::SpecChanged { commit: Some(commit), .. } => format!("the plan changed with {}", commit.short()),
+        Body::SpecChanged { commit: None, .. } => "the plan changed".to_owned(),
         Body::GatesAccepted(gates) => format!("gates {} judge from now on", gates.tree.short()),
+        Body::RunStarted(run) => {
+            let of = event.step.as_ref().map(|step| format!(" of step {step}")).unwrap_or_default();
+            format!("{} runs{of} ({})", run.engine, run.kind)
+        }
+        Body::RunFinished(run) => {
+            let of = event.step.as_ref().map(|step| format!(" of step {step}")).unwrap_or_default();
+            format!("the run{of} ended: {}", run.status)
+        }
+        Body::ArtifactAdded(artifact) => format!("a run left {} ({} bytes)", artifact.path, artifact.bytes),
+        Body::UsageRecorded(used) => format!("{} was asked ({}): {}", used.engine, used.kind, used.status),
         body => body.kind().to_owned(),
     };
     let more = events.len() - 1;
@@ -106,8 +118,11 @@ fn with_more(said: String, more: usize) -> String {
 fn verdict_sentence(verdict: &Verdict) -> String {
     let of = verdict.step.as_ref().map(|step| format!(" of step {step}")).unwrap_or_default();
     let dirty = if verdict.dirty { ", with what is not committed" } else { "" };
-    let failed: Vec<&str> =
+    let mut failed: Vec<&str> =
         verdict.gates.iter().filter(|gate| gate.exit != Some(0)).map(|gate| gate.name.as_str()).collect();
+    if verdict.review.as_ref().is_some_and(|review| review.result != "pass") {
+        failed.push("review");
+    }
     let which = if failed.is_empty() { String::new() } else { format!(" ({})", failed.join(", ")) };
     format!("QA{of}: {}{which}{dirty}", verdict.result.replace('_', " "))
 }

@@ -1,5 +1,9 @@
 //! The machine-readable plan of a protocol, and the order of its steps.
 
+pub mod contract;
+pub mod pattern;
+pub mod rules;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::id::{Digest, StepId};
@@ -25,17 +29,33 @@ status! {
 }
 
 /// A plan, as far as rules read it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Spec {
     pub title: String,
     pub description: String,
     /// By number.
     pub steps: Vec<SpecStep>,
-    pub planner: String,
+    pub planner: Planner,
     /// CI jobs that must be green; empty means every job that reports.
     pub required_ci: Vec<String>,
     /// Whether a step completes only once a remote holds its commits.
     pub push_gate: bool,
+}
+
+/// Who made a plan.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Planner {
+    /// `outline`, or the engine.
+    pub name: String,
+    /// Of the prompt that the engine was given.
+    pub prompt_hash: Option<Digest>,
+}
+
+impl Planner {
+    /// Returns the planner without a model.
+    pub fn outline() -> Self {
+        Self { name: "outline".to_owned(), prompt_hash: None }
+    }
 }
 
 /// One step of a plan.
@@ -155,7 +175,7 @@ mod tests {
         Spec {
             title: String::new(),
             description: String::new(),
-            planner: "outline".into(),
+            planner: Planner::outline(),
             required_ci: Vec::new(),
             push_gate: false,
             steps: steps

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use super::ci::{JobResult, Jobs};
 use super::event::{AcceptedGates, Created, Evidence, MergeDetected, Verdict};
 use super::id::{Digest, Name, Oid, StepId, Ulid};
+use super::review::Severity;
 use super::run::{Run, Spent};
 use super::spec::{QaPolicy, StepKind, StepMore};
 use super::status::{ProtocolStatus, StepStatus};
@@ -130,11 +131,16 @@ impl Step {
         self.commits.last().copied()
     }
 
-    /// Returns the gates that failed the content that the step has now, for people.
-    pub fn failed_gates(&self) -> Option<String> {
-        let verdict = self.verdict.as_ref().filter(|verdict| !verdict.stale)?;
-        let failed = verdict.verdict.gates.iter().filter(|gate| gate.exit != Some(0));
-        let names: Vec<String> = failed.map(|gate| format!("gate {}", gate.name)).collect();
+    /// Returns the gates, and the review, that failed the content that the step has now, for people.
+    pub fn failed_by(&self) -> Option<String> {
+        let verdict = &self.verdict.as_ref().filter(|verdict| !verdict.stale)?.verdict;
+        let failed = verdict.gates.iter().filter(|gate| gate.exit != Some(0));
+        let mut names: Vec<String> = failed.map(|gate| format!("gate {}", gate.name)).collect();
+        if let Some(review) = verdict.review.as_ref().filter(|review| review.result != "pass") {
+            let n_blocking = review.count(Severity::Blocking);
+            let found = if n_blocking > 0 { format!(" ({n_blocking} blocking)") } else { String::new() };
+            names.push(format!("the review by {}{found}", review.engine));
+        }
         (!names.is_empty()).then(|| names.join(", "))
     }
 

@@ -5,13 +5,16 @@
 //! (the boxes). What is written here is read back to the same values.
 
 mod front_matter;
+mod more;
 mod render;
 
 pub use front_matter::{FrontMatter, ParseError, Scalar};
-pub use render::{NewPlan, NewStep, StepLink, render, render_context, render_log, render_plan};
+pub use render::{
+    NewPlan, NewStep, StepLink, prose, render, render_context, render_log, render_plan, render_with,
+};
 
 use super::id::StepId;
-use super::spec::{QaPolicy, StepKind};
+use super::spec::{QaPolicy, StepKind, StepMore};
 use super::text::markdown::{self, Kind};
 
 /// A step file as it was read.
@@ -26,8 +29,8 @@ pub struct StepFile {
     pub qa: Option<QaPolicy>,
     /// Ids of steps; `None` means the step before this one, an empty list none.
     pub depends_on: Option<Vec<String>>,
-    /// Patterns of the files that the step is about.
-    pub paths: Vec<String>,
+    /// What most steps do not say.
+    pub more: StepMore,
     /// All entries, with those that have no meaning here.
     pub front_matter: FrontMatter,
     /// The byte offset of the text below the front matter.
@@ -70,7 +73,7 @@ pub fn parse(text: &str) -> Result<StepFile, ParseError> {
         kind: kind.unwrap_or(StepKind::Work),
         qa,
         depends_on,
-        paths: front_matter.list("paths")?.unwrap_or_default(),
+        more: more::read(&front_matter, id)?,
         front_matter,
         body,
     })
@@ -117,7 +120,7 @@ mod tests {
         assert_eq!((file.id.as_str(), file.title.as_str()), ("03-api", "Add: the \"API\""));
         assert_eq!((file.kind, file.qa), (StepKind::Qa, Some(QaPolicy::Light)));
         assert_eq!(file.depends_on, Some(vec!["01-a".to_owned(), "02-b".to_owned()]));
-        assert_eq!(file.paths, ["src/**", "a, b"]);
+        assert_eq!(file.more.paths, ["src/**", "a, b"]);
         assert_eq!(file.front_matter.entries.len(), 7);
         assert_eq!(&FILE[file.body..], "# Body\n");
     }
@@ -127,7 +130,7 @@ mod tests {
         let file = parse("---\r\nid: 03-api\r\ntitle: Fix issue #12: it\r\n---\r\n").unwrap();
         assert_eq!(file.title, "Fix issue #12: it");
         assert_eq!((file.kind, file.qa), (StepKind::Work, None));
-        assert_eq!((file.depends_on, file.paths.len()), (None, 0));
+        assert_eq!((file.depends_on, file.more), (None, StepMore::default()));
         let file = parse("---\nid: 03-api\ntitle: x\ndepends_on: []\n---\n").unwrap();
         assert_eq!(file.depends_on, Some(Vec::new()));
     }

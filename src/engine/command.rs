@@ -241,6 +241,7 @@ fn take(outcome: &mut Outcome, result: &Value) {
     let amount = |key: &str| result["usage"][key].as_u64().filter(|amount| *amount <= MAX);
     outcome.text = text::harmless(words("message").or(words("reason")).unwrap_or_default());
     outcome.json = Some(&result["json"]).filter(|json| !json.is_null()).cloned();
+    outcome.until_ms = result["until_ms"].as_u64();
     outcome.session = words("session").map(|session| text::clip(&text::one_line(session), MAX_SESSION));
     outcome.usage = Usage {
         input_tokens: amount("input_tokens"),

@@ -108,6 +108,9 @@ fn report(done: &Done) {
             _ => (),
         }
     }
+    for line in &done.observed.plan {
+        say(line);
+    }
     for (commit, held) in &done.observed.held {
         let why = match held {
             Held::Paused => "the protocol is paused".to_owned(),

@@ -59,6 +59,21 @@ pub fn jitter(max_ms: u64) -> Duration {
     Duration::from_millis(1 + random * max_ms / 0xffff)
 }
 
+/// Waits until a time in milliseconds since 1970. Returns `false` at once if somebody asks us to stop.
+pub fn wait_until(until_ms: u64) -> bool {
+    let _stopping = super::supervise::listen_for_stop();
+    loop {
+        if super::process::is_interrupted() {
+            return false;
+        }
+        let left = until_ms.saturating_sub(now_ms());
+        if left == 0 {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(left.min(200)));
+    }
+}
+
 /// Returns the moment that a date of HTTP says, as in `Sun, 06 Nov 1994 08:49:37 GMT`, in milliseconds
 /// since 1970; `None` for anything else, and for a time before that.
 pub fn parse_http_date(text: &str) -> Option<u64> {

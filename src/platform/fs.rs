@@ -5,6 +5,7 @@ use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::lock::Lock;
 use super::{clock, fail};
 
 /// How the names of unfinished files begin.
@@ -84,6 +85,45 @@ pub fn write_new_file(path: &Path, bytes: &[u8], executable: bool) -> io::Result
     options.open(path)?.write_all(bytes)
 }
 
+/// Makes a folder for this user only, with those above it; it may be there.
+///
+/// # Errors
+///
+/// Any error of the file system.
+pub fn make_private_dir(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
+/// Makes a file for this user only, and opens it to be written.
+///
+/// # Errors
+///
+/// Any error of the file system, also if the file is there.
+pub fn create_private(path: &Path) -> io::Result<File> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+/// Removes folders below `dir` until at most `n_kept` are left: those whose names come first go, unless
+/// somebody holds the lock `lock` in them. What cannot be removed stays.
+pub fn forget_oldest(dir: &Path, n_kept: usize) {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    let mut dirs: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    dirs.sort();
+    for dir in dirs.iter().take(dirs.len().saturating_sub(n_kept)) {
+        if Lock::acquire(&dir.join("lock"), Duration::ZERO).is_ok() {
+            fs::remove_dir_all(dir).ok();
+        }
+    }
+}
+
 /// Makes a link that is not there yet, with the folders above it. Where there are no links it is a
 /// file that holds the target, as git does it.
 ///
@@ -102,6 +142,11 @@ pub fn write_new_link(path: &Path, target: &[u8]) -> io::Result<()> {
     }
     #[cfg(not(unix))]
     write_new_file(path, target, false)
+}
+
+/// Whether `path` is a folder, and no link to one.
+pub fn is_real_dir(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir())
 }
 
 /// Whether `path` is a file, and no link, with exactly these bytes.

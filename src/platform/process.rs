@@ -111,6 +111,11 @@ pub fn run(
     Ok(Output { status, stdout, stderr })
 }
 
+/// Whether somebody asked us to stop, as with Ctrl-C, while something was waited for.
+pub fn is_interrupted() -> bool {
+    gix::interrupt::is_triggered()
+}
+
 /// Gives `stdin` to `first` and what that prints to `second`, and returns what `second` prints; `None`
 /// if one of them fails.
 ///

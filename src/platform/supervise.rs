@@ -155,6 +155,12 @@ fn run_as(
     })
 }
 
+/// While what is returned lives, a signal that asks us to stop is noted, and does not end us.
+pub fn listen_for_stop() -> impl Sized {
+    let handler = gix::interrupt::init_handler_default(usize::MAX).ok();
+    handler.map(|handler| handler.with_reset(true).auto_deregister())
+}
+
 /// Starts a program and follows it to its end.
 fn follow<const N: usize>(
     start: impl FnOnce() -> io::Result<Started>,
@@ -163,8 +169,7 @@ fn follow<const N: usize>(
     take: &mut impl FnMut(Stream, &[u8]),
 ) -> io::Result<Finished> {
     // Without a handler a signal ends us, and leaves the program to whoever sent it.
-    let handler = gix::interrupt::init_handler_default(usize::MAX).ok();
-    let _handler = handler.map(|handler| handler.with_reset(true).auto_deregister());
+    let _stopping = listen_for_stop();
 
     let began = Instant::now();
     let mut started = start()?;

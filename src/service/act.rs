@@ -24,7 +24,7 @@ pub enum Verb {
     Block { reason: Option<String> },
     Unblock,
     Skip { reason: String },
-    Approve { reason: Option<String>, mode: &'static str },
+    Approve { reason: Option<String>, mode: &'static str, sign: bool },
     Retry,
     Pause { reason: Option<String> },
     Resume,
@@ -69,7 +69,9 @@ pub fn act(ctx: &Context, name: Option<&str>, step: Option<&str>, verb: &Verb) -
     let Target { name, .. } = target;
     let mut chosen = None;
     let mut waits_for = None;
-    let appended = streams.append(&name, &mut |ledger, _| {
+    let signs = matches!(verb, Verb::Approve { sign: true, .. });
+    let signer = signs.then(|| ctx.repo.signer()).transpose()?;
+    let appended = streams.append_signed(&name, signer.as_ref(), &mut |ledger, _| {
         let tips = match ledger.protocol() {
             Some(protocol) => streams.branches.of(protocol, streams.inventory.home()),
             None => return Err(unknown(&name)),
@@ -129,7 +131,7 @@ fn decide_verb(
                 Verb::Block { reason } => decide::block(ledger, &id, clean(reason))?,
                 Verb::Unblock => decide::unblock(ledger, &id)?,
                 Verb::Skip { reason } => decide::skip(ledger, &id, reason_of(reason))?,
-                Verb::Approve { reason, mode } => decide::approve(ledger, &id, clean(reason), mode)?,
+                Verb::Approve { reason, mode, .. } => decide::approve(ledger, &id, clean(reason), mode)?,
                 _ => decide::retry(ledger, &id)?,
             }
             return Ok(Some(id));

@@ -4,16 +4,45 @@
 //! engine it is and who agreed to it, the budget, the record of the run's beginning and end, its log
 //! without secrets, and the engines to fall back on.
 
+mod answer;
+mod folder;
+mod record;
+mod who;
+
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
+pub use self::answer::mistakes;
+pub use self::folder::{is_alive, log_of, runs_dir};
+pub use self::record::settle_dead;
+pub use self::who::{Chosen, choose, is_set};
+
+use self::folder::RunFolder;
+use self::record::Recorder;
+use super::budget;
 use super::context::Context;
 use super::error::Error;
 use crate::domain::event::Draft;
-use crate::domain::id::{Name, StepId, Ulid};
-use crate::domain::run::RunKind;
-use crate::engine::{Access, Outcome, Progress};
+use crate::domain::id::{Digest, Name, StepId, Ulid};
+use crate::domain::redact::Known;
+use crate::domain::run::{RunKind, RunStarted, RunStatus, Usage, estimate_tokens};
+use crate::engine::{Access, Limits, Outcome, Progress, Request};
+use crate::platform::{clock, env, fs, process};
+
+/// How long a run may take if nothing says so.
+const WALL: Duration = Duration::from_hours(1);
+
+/// How long one that judges or plans may take.
+const WALL_TO_READ: Duration = Duration::from_mins(20);
+
+/// How long an engine may say nothing.
+const IDLE: Duration = Duration::from_mins(10);
+
+/// How much of an answer is kept.
+const MAX_ANSWER: usize = 4 << 20;
 
 /// A prompt, and what it was made from.
 #[derive(Clone, Debug)]
@@ -35,8 +64,11 @@ pub struct Wish {
     pub planned_timeout_seconds: Option<u64>,
 }
 
+/// Looks at what a run has done, before its end is recorded: it may say of an outcome that it is none,
+/// and returns the paths that changed.
+pub type Inspect<'a> = &'a mut dyn FnMut(&mut Outcome) -> Vec<String>;
+
 /// What is asked.
-#[derive(Clone, Debug)]
 pub struct Ask<'a> {
     pub kind: RunKind,
     /// Whom the run belongs to; `None` before there is a protocol.
@@ -47,8 +79,16 @@ pub struct Ask<'a> {
     pub access: Access,
     pub dir: &'a Path,
     pub wish: &'a Wish,
-    /// A conversation of the engine to go on with.
-    pub session: Option<String>,
+    /// A conversation to go on with: the engine that it is with, its name, and what it has used.
+    pub session: Option<Session>,
+}
+
+/// A conversation that an engine can go on with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    pub engine: String,
+    pub id: String,
+    pub used: Usage,
 }
 
 /// What came of it.
@@ -58,11 +98,23 @@ pub struct Asked {
     pub engine: String,
     pub model: Option<String>,
     pub outcome: Outcome,
-    /// The facts of the run, where there is no protocol yet that they could be recorded in.
+    pub took: Duration,
+    /// The SHA-256 of the log.
+    pub log: Option<String>,
+    /// The facts of the runs, where there is no protocol yet that they could be recorded in.
     pub unrecorded: Vec<Draft>,
 }
 
+impl Asked {
+    /// Returns the conversation, to go on with it.
+    pub fn session(&self) -> Option<Session> {
+        let id = self.outcome.session.clone()?;
+        Some(Session { engine: self.engine.clone(), id, used: self.outcome.usage })
+    }
+}
+
 /// Tells what happens meanwhile.
+#[derive(Clone, Copy, Debug)]
 pub enum Told<'a> {
     /// A run begins, with this engine and this model.
     Begins {
@@ -71,19 +123,158 @@ pub enum Told<'a> {
         model: Option<&'a str>,
     },
     Progress(Progress<'a>),
-    /// It could not, and the next one is tried, or the same one after a while.
+    /// It could not, and the next one is tried.
     Next {
         why: &'a str,
         engine: &'a str,
     },
+    /// It may be asked again at this time, which is waited for; milliseconds since 1970.
+    Waits {
+        until_ms: u64,
+        engine: &'a str,
+    },
+    /// A budget is used up, which only warns.
+    Warns(&'a str),
 }
 
-/// Asks an engine. When this returns, the run and what it used are recorded, if it belongs to a protocol.
+/// Asks an engine, and those that it falls back on. When this returns, each run and what it used are
+/// recorded, if they belong to a protocol.
 ///
 /// # Errors
 ///
-/// [`Error`] if nothing was asked: no engine is set, nobody agreed to it, or a budget is used up. What an
-/// engine could not do is an [`Outcome`].
-pub fn ask(_ctx: &Context, _ask: &Ask<'_>, _tell: &mut dyn FnMut(Told<'_>)) -> Result<Asked, Error> {
-    Err(Error::state("engine.missing", "no engine can be asked yet", "do the step by hand"))
+/// [`Error`] if nothing was asked: no engine is set, nobody agreed to it, or a budget is used up; and if
+/// the beginning of a run cannot be recorded. What an engine could not do is an [`Outcome`].
+pub fn ask(ctx: &Context, ask: &Ask<'_>, tell: &mut dyn FnMut(Told<'_>)) -> Result<Asked, Error> {
+    inspected(ctx, ask, &mut |_| Vec::new(), tell)
+}
+
+/// As [`ask`], with a look at what each run has done.
+///
+/// # Errors
+///
+/// As [`ask`].
+pub fn inspected(
+    ctx: &Context,
+    ask: &Ask<'_>,
+    inspect: Inspect<'_>,
+    tell: &mut dyn FnMut(Told<'_>),
+) -> Result<Asked, Error> {
+    let mut queue = choose(ctx, ask.kind, ask.wish)?;
+    let estimate = estimate_tokens(&ask.prompt.text);
+    let mut unrecorded = Vec::new();
+    let mut idx = 0;
+    loop {
+        if let Some(warning) = budget::check(ctx, ask.of, estimate)?.warning {
+            tell(Told::Warns(&warning));
+        }
+        let chosen = &queue[idx];
+        let mut asked = one_run(ctx, ask, chosen, estimate, inspect, tell)?;
+        unrecorded.append(&mut asked.unrecorded);
+        let outcome = &asked.outcome;
+        if outcome.status.calls_for_fallback() && !process::is_interrupted() {
+            if let Some(next) = queue.get(idx + 1) {
+                tell(Told::Next { why: outcome.status.as_str(), engine: &next.name });
+                idx += 1;
+                continue;
+            }
+            let chosen = &mut queue[idx];
+            if let Some(until_ms) = chosen.may_wait_for(outcome) {
+                chosen.waited = true;
+                tell(Told::Waits { until_ms, engine: &chosen.name });
+                if clock::wait_until(until_ms) {
+                    continue;
+                }
+            }
+        }
+        asked.unrecorded = unrecorded;
+        return Ok(asked);
+    }
+}
+
+fn one_run(
+    ctx: &Context,
+    ask: &Ask<'_>,
+    chosen: &Chosen,
+    estimate: u64,
+    inspect: Inspect<'_>,
+    tell: &mut dyn FnMut(Told<'_>),
+) -> Result<Asked, Error> {
+    let run = clock::new_id();
+    let mut secrets = env::secrets();
+    secrets.extend(chosen.key());
+    let known = Known::new(&secrets);
+    let mut folder = RunFolder::create(&ctx.repo, run, &known)?;
+    let scratch = fs::DraftFolder::new(&ctx.repo.state_dir()).map_err(Error::io("make a folder"))?;
+    let started = RunStarted {
+        run,
+        kind: ask.kind,
+        engine: chosen.name.clone(),
+        model: chosen.model.clone(),
+        prompt: Digest(Sha256::digest(&ask.prompt.text).into()),
+        template: ask.prompt.template.clone(),
+        estimate,
+    };
+    folder.keep_prompt(&ask.prompt.text)?;
+    let mut recorder = Recorder::new(ctx, ask.of, &known);
+    recorder.begins(&started)?;
+    tell(Told::Begins { run, engine: &chosen.name, model: chosen.model.as_deref() });
+
+    let session = ask.session.as_ref().filter(|session| session.engine == chosen.name);
+    let request = Request {
+        kind: ask.kind,
+        run,
+        protocol: ask.of.map(|(name, _)| name.to_string()),
+        step: ask.of.and_then(|(_, step)| step).map(ToString::to_string),
+        prompt: ask.prompt.text.clone(),
+        model: chosen.model.clone(),
+        effort: chosen.effort.clone(),
+        worktree: ask.dir.to_owned(),
+        access: ask.access,
+        output_schema: ask.schema.clone(),
+        session: session.map(|session| session.id.clone()),
+        session_usage: session.map(|session| session.used).unwrap_or_default(),
+        limits: limits(ask, chosen),
+        scratch: scratch.path().to_owned(),
+    };
+    let began = std::time::Instant::now();
+    let mut outcome = chosen.engine.run(&request, &mut |progress| {
+        match progress {
+            Progress::Log(bytes) => folder.log(bytes),
+            Progress::Session(id) => folder.note_session(id),
+            _ => (),
+        }
+        tell(Told::Progress(progress));
+    });
+    let took = began.elapsed();
+    if let Some(schema) = &ask.schema {
+        answer::check(&mut outcome, schema);
+    }
+    let changed = inspect(&mut outcome);
+    let log = folder.finish();
+    recorder.ends(&started, &outcome, &changed, took, log.as_ref())?;
+    Ok(Asked {
+        run,
+        engine: chosen.name.clone(),
+        model: chosen.model.clone(),
+        outcome,
+        took,
+        log: log.map(|log| log.sha256),
+        unrecorded: recorder.into_unrecorded(),
+    })
+}
+
+fn limits(ask: &Ask<'_>, chosen: &Chosen) -> Limits {
+    let usual = if ask.access == Access::Write { WALL } else { WALL_TO_READ };
+    let planned = ask.wish.planned_timeout_seconds.map(Duration::from_secs);
+    Limits {
+        // Of what the plan and the engine say the shorter one holds: the plan comes with the branch.
+        wall: [planned, chosen.timeout].into_iter().flatten().min().unwrap_or(usual),
+        idle: chosen.idle.unwrap_or(IDLE),
+        output_bytes: MAX_ANSWER,
+    }
+}
+
+/// Whether a run ended in a way that says nothing about the step: it may be tried again as it is.
+pub fn is_no_fault_of_the_step(status: RunStatus) -> bool {
+    status.calls_for_fallback() || status == RunStatus::Killed
 }

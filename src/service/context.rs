@@ -45,6 +45,6 @@ impl Context {
         let actor = Actor { kind: self.actor, name, host: self.repo.clone_label() };
         let author =
             Author { actor: actor.into(), op: self.op, now_ms: clock::now_ms(), next_id: &clock::new_id };
-        Writer { author, identity, limit: self.limit }
+        Writer { author, identity, limit: self.limit, signer: None }
     }
 }

@@ -3,7 +3,7 @@
 use crate::domain::decide::Refusal;
 use crate::domain::id::InvalidName;
 use crate::domain::undo;
-use crate::platform::git::{self, MoveError, TransportError};
+use crate::platform::git::{self, MoveError, SigningError, TransportError};
 use crate::platform::{hook_files, lock};
 use crate::store::stream::{self, AppendError};
 
@@ -24,6 +24,8 @@ pub enum Error {
     Hooks(#[from] hook_files::Error),
     #[error(transparent)]
     Lock(#[from] lock::Error),
+    #[error(transparent)]
+    Signing(#[from] SigningError),
     #[error("a ref could not be moved")]
     Move(#[from] MoveError),
     #[error(transparent)]
@@ -39,6 +41,9 @@ pub enum Error {
     /// The repository is not in a state for it.
     #[error("{message}")]
     State { code: &'static str, message: String, hint: Option<String> },
+    /// An engine is not there, or could not do what it was asked.
+    #[error("{message}")]
+    Engine { code: &'static str, message: String, hint: Option<String> },
     /// Somebody stopped it, as with Ctrl-C.
     #[error("stopped before the end; nothing was recorded")]
     Interrupted,

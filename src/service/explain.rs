@@ -5,6 +5,7 @@ use super::list::Shown;
 use super::resolve;
 use crate::domain::ci::JobResult;
 use crate::domain::decide;
+use crate::domain::problem::{Problem, of_verdict};
 use crate::domain::sentence::short_ref;
 use crate::domain::state::{Protocol, Step};
 use crate::domain::status::{ProtocolStatus, StepStatus};
@@ -17,6 +18,8 @@ pub struct Explained {
     pub step: Option<String>,
     pub why: String,
     pub next_command: Option<String>,
+    /// What the last verdict about the step holds against it, if that is about what it has now.
+    pub problems: Vec<Problem>,
 }
 
 /// Explains a protocol, or one of its steps.
@@ -41,7 +44,17 @@ pub fn explain(repo: &Repo, shown: &Shown, step: Option<&str>) -> Result<Explain
             None => of_protocol(repo, protocol, &name),
         },
     };
-    Ok(Explained { name, step, why, next_command })
+    let problems = step
+        .as_ref()
+        .and_then(|id| protocol.steps.iter().find(|step| step.id.as_str() == id))
+        .map(|step| problems(step, &name))
+        .unwrap_or_default();
+    Ok(Explained { name, step, why, next_command, problems })
+}
+
+fn problems(step: &Step, name: &str) -> Vec<Problem> {
+    let verdict = step.verdict.as_ref().filter(|verdict| !verdict.stale && !step.is_settled());
+    verdict.map(|shown| of_verdict(&shown.verdict, name, &step.id)).unwrap_or_default()
 }
 
 type Said = (Option<String>, String, Option<String>);
@@ -132,8 +145,8 @@ fn of_step(protocol: &Protocol, step: &Step, name: &str) -> (String, Option<Stri
             (format!("step {id} is blocked{because}"), Some(format!("git godzilla unblock {id} -p {name}")))
         }
         StepStatus::Failed => {
-            let gates = step.failed_gates().map(|gates| format!(": {gates}")).unwrap_or_default();
-            let why = format!("step {id} failed{gates}");
+            let by = step.failed_by().map(|by| format!(": {by}")).unwrap_or_default();
+            let why = format!("step {id} failed{by}");
             (why, Some(format!("git godzilla retry {id} -p {name}")))
         }
         _ if step.ci == JobResult::Failure => {

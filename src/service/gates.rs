@@ -65,6 +65,8 @@ pub struct Gate {
 /// What judges a protocol.
 #[derive(Clone, Debug)]
 pub struct Judges {
+    /// The commit of the base that they come from.
+    pub base: Oid,
     /// `None` if there is none.
     pub folder: Option<Folder>,
     /// In the order in which they run.
@@ -119,7 +121,7 @@ pub fn judges(repo: &Repo, protocol: &Protocol, tips: &BranchTips, tip: Oid) -> 
         Some(Changed { tree: of_tip, paths: differences(repo, &path, folder.as_ref(), of_tip)? })
     };
     let gates = folder.as_ref().map(|folder| folder.gates(&settings.qa_extra_gates)).unwrap_or_default();
-    Ok(Judges { folder, gates, settings, accepted: is_accepted, word, changed })
+    Ok(Judges { base, folder, gates, settings, accepted: is_accepted, word, changed })
 }
 
 /// Returns the gates that a commit has, whether or not they judge anything.
@@ -210,6 +212,12 @@ impl Folder {
                 Some(Gate { name: name.to_owned(), path: file.path.clone(), is_executable })
             })
             .collect()
+    }
+
+    /// Returns what the file at `path` within the folder holds; `None` for a link, or if there is none.
+    pub fn file(&self, path: &str) -> Option<&[u8]> {
+        let file = self.files.iter().find(|file| file.path == path && file.mode != LINK)?;
+        Some(&file.bytes)
     }
 
     /// Whether all files are below `dir` as [`Self::write_to`] wrote them.

@@ -5,14 +5,14 @@ use std::rc::Rc;
 
 use super::context::Context;
 use super::error::Error;
-use super::merge;
 use super::streams::{Looked, Streams, folded};
+use super::{budget, merge};
 use crate::domain::fold::{Folded, Outcome};
 use crate::domain::id::{Name, Ulid};
 use crate::domain::state::Protocol;
 use crate::domain::status::StepStatus;
 use crate::platform::memory;
-use crate::store::cache::{self, Cache, Merged, Reason, Row};
+use crate::store::cache::{self, Cache, DaySpent, Merged, Reason, Row};
 use crate::store::content::Content;
 use crate::store::inventory::{Inventory, Tips};
 use crate::store::tip;
@@ -26,6 +26,8 @@ pub struct Listing {
     pub set_aside: Vec<(Name, String)>,
     /// CI reports that name no protocol known here.
     pub unmatched_ci_reports: usize,
+    /// What runs used that belong to no protocol, by day.
+    pub spent_elsewhere: Vec<DaySpent>,
     /// The refs that it is computed from, as they were before it took anything over.
     pub inventory: Inventory,
 }
@@ -75,6 +77,7 @@ pub fn list(ctx: &Context) -> Result<Listing, Error> {
         }
     }
     super::after_writes(ctx, &moved);
+    listing.spent_elsewhere = streams.routed(None).map(budget::recorded_by_day).unwrap_or_default();
     listing.unmatched_ci_reports =
         unmatched(&streams) + listing.rows.iter().map(|row| row.unmatched_ci_reports).sum::<usize>();
     cache.save(|name| streams.inventory.streams.contains_key(name));
@@ -265,6 +268,7 @@ pub fn row(protocol: &Protocol, name: &str) -> Row {
         unmatched_ci_reports: protocol.orphan_ci,
         n_events: protocol.n_events,
         duplicate_ids: Vec::new(),
+        spent: budget::by_day(&protocol.runs),
     }
 }
 

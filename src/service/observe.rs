@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::branch::BranchTips;
 use super::merge;
+use super::spec::follow;
 use crate::domain::event::{Body, CommitSeen, Via};
 use crate::domain::id::{Name, Oid, StepId};
 use crate::domain::ledger::Ledger;
@@ -13,6 +14,7 @@ use crate::domain::spec::StepKind;
 use crate::domain::state::Protocol;
 use crate::domain::{decide, message, step_file};
 use crate::platform::git::{CommitInfo, Error, Repo};
+use crate::store::content::Content;
 
 /// How many commits are looked at for one protocol at a time.
 const MAX_COMMITS: usize = 10_000;
@@ -35,9 +37,11 @@ pub struct Observed {
     /// Commits that moved nothing, and why.
     pub held: Vec<(Oid, Held)>,
     pub merged: bool,
+    /// What there is to say about the plan, a line each.
+    pub plan: Vec<String>,
 }
 
-/// Records in `ledger` what the branch shows and no event names. Commits in `quiet` are known to be
+/// Records in `ledger`, and plans in `content`, what the branch shows and no event names. Commits in `quiet` are known to be
 /// rewritten ones: they are recorded and move nothing.
 ///
 /// # Errors
@@ -45,7 +49,7 @@ pub struct Observed {
 /// [`Error`] if an object that must be here is damaged.
 pub fn reconcile(
     repo: &Repo,
-    ledger: &mut Ledger<'_>,
+    (ledger, content): (&mut Ledger<'_>, &mut Content),
     tips: &BranchTips,
     scope: Scope,
     quiet: &BTreeSet<Oid>,
@@ -70,20 +74,33 @@ pub fn reconcile(
         let rewritten = quiet.contains(&oid)
             || old.as_ref().is_some_and(|old| old.moves_nothing(&seen))
             || (observe::is_held(ledger, &seen) && is_amended(repo, ledger, &info));
+        let old_id = old.as_ref().map(|old| old.oid);
         if let Some(old) = old.filter(|_| scope != Scope::Commits) {
             observe::rewritten(ledger, old.oid, oid, "rewrite", info.time_ms);
         }
+        // A step that the commit adds can take it.
+        let before = old_id.or_else(|| rewritten_from(ledger, oid));
+        observed.plan.extend(follow::commit(repo, ledger, content, (oid, &info), before)?);
         let held = observe::commit(ledger, seen, info.time_ms, rewritten, &pushed);
         observed.held.extend(held.map(|held| (oid, held)));
     }
     if scope != Scope::Commits && !over {
         record_lost(repo, ledger, tips)?;
+        observed.plan.extend(follow::tip(repo, ledger, content, tips.all().first().copied())?);
     }
     if scope != Scope::Commits {
         observed.merged = merge::record(repo, ledger, tips, scope)?;
     }
     decide::settle(ledger, &pushed);
     Ok(observed)
+}
+
+/// Returns the commit that a rewrite made this one of.
+fn rewritten_from(ledger: &Ledger<'_>, oid: Oid) -> Option<Oid> {
+    ledger.events().iter().rev().find_map(|event| match event.body {
+        Body::CommitRewritten { old, new, .. } if new == oid => Some(old),
+        _ => None,
+    })
 }
 
 /// Whether [`reconcile`] would record nothing, without the means to record it. In doubt the answer
@@ -227,13 +244,20 @@ fn own_line(
         line.push(at);
         let info = repo.commit(at).ok()?;
         let named = message::parse(&info.message, name.as_str()).step;
-        if setup.is_some_and(|setup| named.is_some_and(|named| named.step == setup.as_str())) {
+        let is_of_setup = setup.is_some_and(|setup| named.is_some_and(|named| named.step == setup.as_str()));
+        // Later commits of the set-up amend the plan.
+        if is_of_setup && !has_folder(repo, name, info.parents.first().copied()) {
             line.reverse();
             return Some(line);
         }
         at = info.parents.first().copied()?;
     }
     None
+}
+
+fn has_folder(repo: &Repo, name: &Name, commit: Option<Oid>) -> bool {
+    let tree = commit.and_then(|commit| repo.tree_of(commit).ok());
+    tree.is_some_and(|tree| matches!(repo.tree_path(tree, &super::spec::folder(name)), Ok(Some(_))))
 }
 
 fn with_merged_sides(

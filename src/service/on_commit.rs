@@ -100,12 +100,12 @@ fn record(
     scope: Scope,
 ) -> Result<Done, Error> {
     let mut observed = Observed::default();
-    let mut decide = |ledger: &mut Ledger<'_>, _: &mut Content| -> Result<String, Error> {
+    let mut decide = |ledger: &mut Ledger<'_>, content: &mut Content| -> Result<String, Error> {
         observed = Observed::default();
         let Some(protocol) = ledger.protocol() else { return Ok(String::new()) };
         let tips = HookBranch::branch_tips(ctx, protocol);
         let quiet = record_pairs(ctx, ledger, pairs, kind);
-        observed = observe::reconcile(&ctx.repo, ledger, &tips, scope, &quiet)?;
+        observed = observe::reconcile(&ctx.repo, (ledger, content), &tips, scope, &quiet)?;
         Ok(sentence(ledger.new_events(), ledger.protocol()))
     };
     let writer = ctx.writer();

@@ -16,11 +16,12 @@ use self::intent::Intent;
 use super::context::Context;
 use super::error::Error;
 use super::streams::Streams;
+use crate::domain::drafted::{Drafted, DraftedStep};
 use crate::domain::event::{Body, Cause, CommitSeen, Created, Draft, Evidence, StepChange, Via};
-use crate::domain::id::{MAX_NAME_LEN, Name, Oid};
+use crate::domain::id::{Digest, MAX_NAME_LEN, Name, Oid};
 use crate::domain::ledger::Ledger;
 use crate::domain::outline::{Outline, OutlineStep};
-use crate::domain::spec::{QaPolicy, Spec, SpecStep, StepKind};
+use crate::domain::spec::{Planner, QaPolicy, Spec, SpecStep, StepKind, StepMore};
 use crate::domain::status::StepMove;
 use crate::domain::{message, text};
 use crate::platform::fail;
@@ -44,6 +45,10 @@ pub struct Request {
     pub base: Option<String>,
     pub qa: Option<QaPolicy>,
     pub dry_run: bool,
+    /// What an engine planned, in place of the outline.
+    pub drafted: Option<Drafted>,
+    /// What the runs that planned it did and used; recorded with the plan.
+    pub facts: Vec<Draft>,
 }
 
 /// What was planned.
@@ -56,6 +61,7 @@ pub struct Planned {
     pub base_commit: Oid,
     pub commit: Option<Oid>,
     pub steps: Vec<SpecStep>,
+    pub planner: Planner,
     pub title: String,
     /// Whether the policy comes from the presence of gates in the base.
     pub qa_by_default: bool,
@@ -79,9 +85,7 @@ pub fn plan(ctx: &Context, request: &Request) -> Result<Planned, Error> {
     let mut number_lock = Lock::acquire(&lock_path, ctx.limit)?;
     let recovered = if request.dry_run { Vec::new() } else { intent::recover_locked(ctx)? };
     let slug = slug_of(request)?;
-    if let Some(done) =
-        recovered.into_iter().find(|done| done.title == request.title && done.name.slug() == slug)
-    {
+    if let Some(done) = recovered.into_iter().find(|done| done.is_of(request, &slug)) {
         return Ok(done);
     }
 
@@ -97,11 +101,15 @@ pub fn plan(ctx: &Context, request: &Request) -> Result<Planned, Error> {
     let default_qa =
         ctx.settings.qa_policy.unwrap_or(if has_gates { QaPolicy::Full } else { QaPolicy::Skip });
     let qa = request.qa.unwrap_or(default_qa);
-    let steps = steps_of(&request.outline, &request.title, qa)?;
+    let steps = match &request.drafted {
+        Some(drafted) => steps_drafted(drafted, qa),
+        None => steps_of(&request.outline, &request.title, qa)?,
+    };
+    let planner = request.drafted.as_ref().map_or_else(Planner::outline, |drafted| drafted.planner.clone());
     let spec = Spec {
         title: request.title.clone(),
         description: request.description.clone(),
-        planner: "outline".to_owned(),
+        planner: planner.clone(),
         required_ci: ctx.settings.ci_required.clone(),
         push_gate: ctx.settings.qa_when == super::settings::QaWhen::Push,
         steps: steps.clone(),
@@ -117,6 +125,7 @@ pub fn plan(ctx: &Context, request: &Request) -> Result<Planned, Error> {
         base_commit,
         commit: None,
         steps,
+        planner: planner.clone(),
         title: request.title.clone(),
         qa_by_default: request.qa.is_none() && ctx.settings.qa_policy.is_none(),
         recovered: false,
@@ -126,7 +135,7 @@ pub fn plan(ctx: &Context, request: &Request) -> Result<Planned, Error> {
         return Ok(planned);
     }
 
-    let seen = commit_plan(ctx, &name, (&base, base_commit), &spec, &request.outline)?;
+    let seen = commit_plan(ctx, &name, (&base, base_commit), &spec, request)?;
     let commit = seen.commit;
     planned.commit = Some(commit);
 
@@ -162,7 +171,10 @@ pub fn plan(ctx: &Context, request: &Request) -> Result<Planned, Error> {
         }
         content.specs.insert(digest, spec_text.clone());
         ledger.add_spec(digest, spec.clone());
-        record(ledger, created.clone(), digest, seen.clone(), at_ms);
+        record(ledger, created.clone(), (digest, planner.clone()), seen.clone(), at_ms);
+        for fact in &request.facts {
+            ledger.push(fact.clone());
+        }
         Ok(())
     };
     let appended = match streams.append(&name, decide) {
@@ -182,19 +194,35 @@ pub fn plan(ctx: &Context, request: &Request) -> Result<Planned, Error> {
     Ok(planned)
 }
 
+impl Planned {
+    fn is_of(&self, request: &Request, slug: &str) -> bool {
+        self.title == request.title && self.name.slug() == slug
+    }
+}
+
+/// Completes plans that were interrupted, and returns this one if it was one of them.
+///
+/// # Errors
+///
+/// As [`recover`], and if nothing can name the protocol.
+pub fn begun(ctx: &Context, request: &Request) -> Result<Option<Planned>, Error> {
+    let slug = slug_of(request)?;
+    Ok(recover(ctx)?.into_iter().find(|done| done.is_of(request, &slug)))
+}
+
 /// Commits the plan's files on top of the base; no ref names the commit yet.
 fn commit_plan(
     ctx: &Context,
     name: &Name,
     (base, base_commit): (&str, Oid),
     spec: &Spec,
-    outline: &Outline,
+    request: &Request,
 ) -> Result<CommitSeen, Error> {
     let repo = &ctx.repo;
     let Some(who) = repo.committer() else { return Err(stream::Error::NoIdentity.into()) };
     let author = repo.author().unwrap_or_else(|| who.clone());
     let mut tree = repo.tree_of(base_commit)?;
-    for (path, text) in files::write(name, base, spec, outline) {
+    for (path, text) in files::write(name, base, spec, request) {
         let blob = crate::platform::git::TreeEntry::blob("", repo.write_blob(text.as_bytes())?);
         tree = repo.tree_with(Some(tree), &path, Some(blob))?;
     }
@@ -229,14 +257,14 @@ fn commit_plan(
 fn record(
     ledger: &mut Ledger<'_>,
     created: Created,
-    spec: crate::domain::id::Digest,
+    (spec, planner): (Digest, Planner),
     seen: CommitSeen,
     at_ms: u64,
 ) {
     let (commit, step) = (seen.commit, seen.step.clone());
     let content_tree = Some(seen.content_tree);
     ledger.push(Draft::new(Body::Created(created)));
-    let planned = Body::Planned { spec, plan_commit: Some(commit), planner: "outline".to_owned() };
+    let planned = Body::Planned { spec, plan_commit: Some(commit), planner };
     ledger.push(Draft { from: Some("pending".to_owned()), ..Draft::new(planned) });
     let cause = Cause::commit(commit);
     ledger.push(Draft::new(Body::CommitSeen(seen)).caused_by(cause.clone(), at_ms));
@@ -272,7 +300,11 @@ fn slug_of(request: &Request) -> Result<String, Error> {
 }
 
 /// Returns the base branch's name and the commit to begin at: the remote's, where there is one.
-fn find_base(ctx: &Context, streams: &Streams<'_>, wanted: Option<&str>) -> Result<(String, Oid), Error> {
+pub(super) fn find_base(
+    ctx: &Context,
+    streams: &Streams<'_>,
+    wanted: Option<&str>,
+) -> Result<(String, Oid), Error> {
     let repo = &ctx.repo;
     let configured = wanted.map(str::to_owned).or_else(|| ctx.settings.base_branch.clone());
     let candidates: Vec<String> = match configured {
@@ -340,8 +372,22 @@ fn steps_of(outline: &Outline, title: &str, qa: QaPolicy) -> Result<Vec<SpecStep
     Ok(steps)
 }
 
+/// The steps that an engine planned, each checked as this project wants it.
+fn steps_drafted(drafted: &Drafted, qa: QaPolicy) -> Vec<SpecStep> {
+    let step = |step: &DraftedStep| SpecStep {
+        more: StepMore { paths: step.paths.clone(), ..StepMore::default() }.into_step(),
+        title: step.title.clone(),
+        kind: step.kind,
+        file: format!("{}.md", step.id),
+        depends_on: step.depends_on.clone(),
+        qa: if step.kind == StepKind::Setup { QaPolicy::Skip } else { qa },
+        id: step.id.clone(),
+    };
+    drafted.steps.iter().map(step).collect()
+}
+
 /// Checks the spec against the schema that other tools rely on.
-fn check_schema(spec: &str) -> Result<(), Error> {
+pub(super) fn check_schema(spec: &str) -> Result<(), Error> {
     let invalid = |message: String| Error::state("spec.invalid", message, "this is a bug: please report it");
     let spec: serde_json::Value =
         serde_json::from_str(spec).map_err(|err| invalid(format!("the plan is not JSON: {err}")))?;
@@ -380,7 +426,7 @@ mod tests {
         let spec = Spec {
             title: "Add login".to_owned(),
             description: String::new(),
-            planner: "outline".to_owned(),
+            planner: Planner::outline(),
             required_ci: vec!["test".to_owned()],
             push_gate: true,
             steps,

@@ -1,28 +1,28 @@
-//! `qa`: runs the gates of a step and records what they said; a step ends on it.
+//! `qa`: runs the gates of a step, has it reviewed, and records what both said; a step ends on it.
 
-use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+mod judging;
+mod mend;
+
+use std::path::PathBuf;
+
+use self::judging::{Run, result_of};
+pub use self::mend::Mended;
+use super::ask::Told;
 
 use super::context::Context;
 use super::error::Error;
 use super::gates::{self, Changed, Gate, Judges};
 use super::resolve::{self, Target};
+use super::review::{self, Reviewed, Unreviewed};
 use super::streams::Streams;
-use super::trust::{Agreed, Trust};
+use super::trust::Trust;
+use super::workplace::Workplace;
 use super::{initialised, observe};
 use crate::domain::decide::{self, Pushed};
 use crate::domain::event::{Body, Draft, GateResult, Verdict};
-use crate::domain::id::{Digest, Name, Oid, StepId};
-use crate::domain::state::Protocol;
-use crate::domain::text;
-use crate::platform::fs::DraftFolder;
-use crate::platform::git::{self, Repo};
-use crate::platform::supervise::{self, Bounds, End, Ended};
-use crate::platform::{env, process};
-
-/// How much of what a gate said is recorded if it did not pass.
-const MAX_TAIL: usize = 2000;
+use crate::domain::id::{Name, Oid, StepId};
+use crate::domain::state::{Protocol, Step};
+use crate::platform::git::Look;
 
 /// What to tell somebody who watches.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +30,24 @@ pub enum Watch<'a> {
     Begins(&'a Gate),
     Says(&'a [u8]),
     Ends(&'a Gate, &'a GateResult),
+    /// An engine reviews the step, or mends what a gate found.
+    Engine(Told<'a>),
+    /// Something that people should know, and that changes no verdict.
+    Notice(&'a str),
+}
+
+/// What is asked of QA.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    pub name: Option<String>,
+    pub step: Option<String>,
+    /// Whether an engine reviews the step: `None` if the step's policy asks for it and its gates pass.
+    pub review: Option<bool>,
+    /// Who reviews it, in the place of who is set.
+    pub engine: Option<String>,
+    pub model: Option<String>,
+    /// Leave what gates find to people.
+    pub no_fix: bool,
 }
 
 /// What came of it.
@@ -53,254 +71,206 @@ pub struct Judged {
     pub unlike: Vec<String>,
     /// Files that were written while the gates ran and hold what they held before.
     pub rewritten: Vec<String>,
-    /// What the step waits for although its gates passed.
+    /// What the step waits for although it passed.
     pub waits_for: Option<&'static str>,
+    /// What came of the review, if one was due.
+    pub reviewed: Option<Reviewed>,
+    /// What an engine mended before the gates ran for the last time.
+    pub mended: Vec<Mended>,
 }
 
-/// Runs the gates of a step in the worktree of its protocol, and records the verdict.
+impl Judged {
+    /// Returns why there is no review although one was due.
+    pub fn unreviewed(&self) -> Option<&Unreviewed> {
+        self.reviewed.as_ref()?.unreviewed.as_ref()
+    }
+}
+
+/// Judges a step in the worktree of its protocol: by the gates, then by an engine where the step's policy and
+/// the configuration of its base ask for it. Records the verdict.
 ///
-/// When this returns, the verdict is in the local ref, with the decision that it led to. A gate that
-/// fails is a verdict and no error.
+/// When this returns, the verdict is in the local ref, with the decision that it led to. A gate that fails, or a
+/// reviewer that cannot review, is a verdict and no error.
 ///
 /// # Errors
 ///
-/// [`Error::Refused`] if nobody agreed here to run these gates, [`Error::Interrupted`] if somebody
-/// stopped them; nothing is recorded then.
-pub fn qa(
-    ctx: &Context,
-    name: Option<&str>,
-    step: Option<&str>,
-    watch: &mut dyn FnMut(Watch<'_>),
-) -> Result<Judged, Error> {
+/// [`Error::Refused`] if nobody agreed here to run these gates, [`Error::Interrupted`] if somebody stopped them,
+/// [`Error::State`] (`review.nobody`) if a review was asked for and no engine is there for it; nothing is recorded
+/// then.
+pub fn qa(ctx: &Context, request: &Request, watch: &mut dyn FnMut(Watch<'_>)) -> Result<Judged, Error> {
     initialised(ctx)?;
     super::init::remove_old_drafts(&ctx.repo);
     super::plan::recover(ctx)?;
-    let streams = Streams::for_target(ctx, name)?;
-    let Target { name, root: None } = resolve::protocol(&streams, name)? else {
-        return Err(Error::state("protocol.twin", "this protocol shares its name with another one", ""));
-    };
-    let looked = streams.look(&name)?;
-    let protocol = looked.folded.protocol.ok_or_else(|| super::act::unknown(&name))?;
-    if protocol.shown.is_final() {
-        return Err(Error::state(
-            "protocol.over",
-            format!("protocol {name} is {}", protocol.shown),
-            format!("git godzilla show {name}"),
-        ));
-    }
-    let step = resolve::step(&protocol, step)?;
-    let place = Place::find(ctx, &protocol)?;
-    let tips = streams.branches.of(&protocol, streams.inventory.home());
-    let judges = gates::judges(&ctx.repo, &protocol, &tips, place.head)?;
-    let own = format!(".protocols/{name}");
-    let head_tree = ctx.repo.tree_of(place.head)?;
-    let look = place.repo.look(head_tree, &own)?;
-    let content_tree = match look.tree {
-        Some(tree) => tree,
-        None => observe::content_tree(&ctx.repo, head_tree, &name)?,
-    };
-    let dirty = content_tree != observe::content_tree(&ctx.repo, head_tree, &name)?;
-    let mut verdict = Verdict {
-        step: Some(step.clone()),
-        commit: Some(place.head),
-        content_tree,
-        dirty,
-        result: "no_gate".to_owned(),
-        gates: Vec::new(),
-        review: None,
-    };
-    let (mut moved, mut rewritten) = (Vec::new(), Vec::new());
-    if let Some(folder) = judges.folder.as_ref().filter(|_| !judges.gates.is_empty()) {
-        let agreed = Trust::load(&ctx.repo)?.pass(folder, judges.word, &name)?;
-        verdict.gates = place.run(&Run { agreed, judges: &judges, name: &name, step: &step }, watch)?;
-        result_of(&verdict.gates).clone_into(&mut verdict.result);
-        moved.clone_from(&look.submodules);
-        let since = place.repo.since(&look, &own)?;
-        moved.extend(since.changed);
-        rewritten = since.rewritten;
-        moved.sort();
-        moved.dedup();
-        if !moved.is_empty() {
-            "error".clone_into(&mut verdict.result);
+    let mut mended = Vec::new();
+    loop {
+        let case = Case::open(ctx, request)?;
+        let gates = case.run_gates(ctx, watch)?;
+        if !request.no_fix
+            && let Some(done) = mend::mend(ctx, &case, &gates, mended.len(), watch)?
+        {
+            mended.push(done);
+            continue;
         }
+        return case.conclude(ctx, request, gates, mended, watch);
     }
-    let recorded = verdict.clone();
+}
+
+/// A step that is to be judged, as it stands.
+struct Case {
+    name: Name,
+    protocol: Protocol,
+    step: Step,
+    place: Workplace,
+    judges: Judges,
+    /// The folder that nothing is judged by.
+    own: String,
+    look: Look,
+    content_tree: Oid,
+    dirty: bool,
+}
+
+/// What the gates said, and what became of the worktree meanwhile.
+struct GatesRan {
+    results: Vec<GateResult>,
+    result: &'static str,
+    moved: Vec<String>,
+    rewritten: Vec<String>,
+}
+
+impl Case {
+    fn open(ctx: &Context, request: &Request) -> Result<Self, Error> {
+        let streams = Streams::for_target(ctx, request.name.as_deref())?;
+        let Target { name, root: None } = resolve::protocol(&streams, request.name.as_deref())? else {
+            return Err(Error::state("protocol.twin", "this protocol shares its name with another one", ""));
+        };
+        let protocol = streams.look(&name)?.folded.protocol.ok_or_else(|| super::act::unknown(&name))?;
+        if protocol.shown.is_final() {
+            return Err(Error::state(
+                "protocol.over",
+                format!("protocol {name} is {}", protocol.shown),
+                format!("git godzilla show {name}"),
+            ));
+        }
+        let id = resolve::step(&protocol, request.step.as_deref())?;
+        let Some(step) = protocol.step(&id).cloned() else {
+            return Err(Error::Unknown { what: "step", text: id.to_string(), near: Vec::new() });
+        };
+        let place = Workplace::find(ctx, &protocol)?;
+        let tips = streams.branches.of(&protocol, streams.inventory.home());
+        let judges = gates::judges(&ctx.repo, &protocol, &tips, place.head)?;
+        let own = format!(".protocols/{name}");
+        let head_tree = ctx.repo.tree_of(place.head)?;
+        let look = place.repo.look(head_tree, &own)?;
+        let committed = observe::content_tree(&ctx.repo, head_tree, &name)?;
+        let content_tree = look.tree.unwrap_or(committed);
+        let dirty = content_tree != committed;
+        Ok(Self { name, protocol, step, place, judges, own, look, content_tree, dirty })
+    }
+
+    fn run_gates(&self, ctx: &Context, watch: &mut dyn FnMut(Watch<'_>)) -> Result<GatesRan, Error> {
+        let mut ran =
+            GatesRan { results: Vec::new(), result: "no_gate", moved: Vec::new(), rewritten: Vec::new() };
+        let Some(folder) = self.judges.folder.as_ref().filter(|_| !self.judges.gates.is_empty()) else {
+            return Ok(ran);
+        };
+        let agreed = Trust::load(&ctx.repo)?.pass(folder, self.judges.word, &self.name)?;
+        let run =
+            Run { place: &self.place, agreed, judges: &self.judges, name: &self.name, step: &self.step.id };
+        ran.results = run.all(watch)?;
+        ran.result = result_of(&ran.results);
+        ran.moved.clone_from(&self.look.submodules);
+        let since = self.place.repo.since(&self.look, &self.own)?;
+        ran.moved.extend(since.changed);
+        ran.rewritten = since.rewritten;
+        ran.moved.sort();
+        ran.moved.dedup();
+        if !ran.moved.is_empty() {
+            ran.result = "error";
+        }
+        Ok(ran)
+    }
+
+    /// Has the step reviewed if that is due, and records the verdict of both.
+    fn conclude(
+        self,
+        ctx: &Context,
+        request: &Request,
+        gates: GatesRan,
+        mended: Vec<Mended>,
+        watch: &mut dyn FnMut(Watch<'_>),
+    ) -> Result<Judged, Error> {
+        let mut verdict = Verdict {
+            step: Some(self.step.id.clone()),
+            commit: Some(self.place.head),
+            content_tree: self.content_tree,
+            dirty: self.dirty,
+            result: gates.result.to_owned(),
+            gates: gates.results,
+            review: None,
+        };
+        let subject = review::Subject {
+            name: &self.name,
+            protocol: &self.protocol,
+            step: &self.step,
+            place: &self.place,
+            judges: &self.judges,
+            verdict: &verdict,
+        };
+        let mut tell = |told: Told<'_>| watch(Watch::Engine(told));
+        let mut reviewed = review::review(ctx, &subject, request, &mut tell)?;
+        if let Some(reviewed) = &mut reviewed {
+            review::combined(&verdict.result, reviewed).clone_into(&mut verdict.result);
+            verdict.review = reviewed.review.clone().map(Box::new);
+            review::report(ctx, &self.place, &self.name, &self.step, &verdict, reviewed);
+        }
+        let (protocol, waits_for) = record(ctx, &self.name, &self.step.id, &verdict, reviewed.as_ref())?;
+        Ok(Judged {
+            name: self.name,
+            step: self.step.id,
+            verdict,
+            protocol,
+            worktree: Some(self.place.dir),
+            changed: self.judges.changed,
+            accepted: self.judges.accepted,
+            moved: gates.moved,
+            unlike: self.look.unlike,
+            rewritten: gates.rewritten,
+            waits_for,
+            reviewed,
+            mended,
+        })
+    }
+}
+
+fn record(
+    ctx: &Context,
+    name: &Name,
+    id: &StepId,
+    verdict: &Verdict,
+    reviewed: Option<&Reviewed>,
+) -> Result<(Protocol, Option<&'static str>), Error> {
+    let streams = Streams::for_target(ctx, Some(name.as_str()))?;
     let mut waits_for = None;
-    let appended = streams.append(&name, &mut |ledger, _| {
+    let appended = streams.append(name, &mut |ledger, _| {
         let tips = match ledger.protocol() {
             Some(protocol) => streams.branches.of(protocol, streams.inventory.home()),
-            None => return Err(super::act::unknown(&name)),
+            None => return Err(super::act::unknown(name)),
         };
         let pushed: Pushed<'_> = &|oid: Oid| observe::is_pushed(&ctx.repo, &tips, oid);
-        ledger
-            .push(Draft { step: Some(step.clone()), ..Draft::new(Body::VerdictRecorded(recorded.clone())) });
+        let attempt = ledger.protocol().and_then(|it| it.step(id)).map(|step| step.attempt);
+        if let Some(artifact) = reviewed.and_then(|reviewed| reviewed.report.clone()) {
+            let body = Body::ArtifactAdded(artifact);
+            ledger.push(Draft { step: Some(id.clone()), attempt, ..Draft::new(body) });
+        }
+        let body = Body::VerdictRecorded(verdict.clone());
+        ledger.push(Draft { step: Some(id.clone()), ..Draft::new(body) });
         decide::settle(ledger, pushed);
         waits_for = ledger.protocol().and_then(|protocol| {
-            let step = protocol.step(&step).filter(|step| !step.is_settled())?;
+            let step = protocol.step(id).filter(|step| !step.is_settled())?;
             decide::waits_for(protocol, step, pushed)
         });
         Ok(())
     })?;
     super::after_write(ctx, &appended);
-    let protocol = appended.protocol.ok_or_else(|| super::act::unknown(&name))?;
-    let worktree = Some(place.dir);
-    Ok(Judged {
-        name,
-        step,
-        verdict,
-        protocol,
-        worktree,
-        changed: judges.changed,
-        accepted: judges.accepted,
-        moved,
-        unlike: look.unlike,
-        rewritten,
-        waits_for,
-    })
-}
-
-/// One word for all gates.
-fn result_of(gates: &[GateResult]) -> &'static str {
-    if gates.iter().any(|gate| gate.digest.is_empty()) {
-        "error"
-    } else if gates.iter().all(|gate| gate.exit == Some(0)) {
-        "pass"
-    } else {
-        "fail"
-    }
-}
-
-/// The worktree that has the branch of a protocol checked out.
-struct Place {
-    repo: Repo,
-    dir: PathBuf,
-    head: Oid,
-}
-
-/// What is to be run.
-struct Run<'a> {
-    agreed: Agreed<'a>,
-    judges: &'a Judges,
-    name: &'a Name,
-    step: &'a StepId,
-}
-
-impl Place {
-    fn find(ctx: &Context, protocol: &Protocol) -> Result<Self, Error> {
-        let branch = &protocol.created.branch;
-        let found = ctx.repo.worktrees().into_iter().find(|(_, checked_out)| checked_out == branch);
-        let Some((dir, _)) = found.filter(|(dir, _)| dir.is_dir()) else {
-            return Err(Error::state(
-                "worktree.missing",
-                format!("no worktree here has the branch {branch} checked out"),
-                format!("git switch {branch}"),
-            ));
-        };
-        // To a folder that only `core.worktree` names, nothing but the repository leads.
-        let by_config = || Repo::open(ctx.repo.common_dir()).ok().filter(|it| it.work_dir() == Some(&dir));
-        let repo = Repo::at(&dir).or_else(by_config).filter(|repo| {
-            repo.common_dir() == ctx.repo.common_dir()
-                && repo.head().is_ok_and(|head| head.branch() == Some(branch.as_str()))
-        });
-        let Some(repo) = repo else {
-            let message = format!("{} is not the worktree of {branch} any more", dir.display());
-            return Err(Error::state("worktree.damaged", message, "git worktree repair"));
-        };
-        let Some(head) = repo.head()?.commit() else {
-            return Err(Error::state("branch.unborn", format!("the branch {branch} has no commit"), ""));
-        };
-        Ok(Self { repo, dir, head })
-    }
-
-    fn run(&self, run: &Run<'_>, watch: &mut dyn FnMut(Watch<'_>)) -> Result<Vec<GateResult>, Error> {
-        let mut results = Vec::new();
-        for gate in &run.judges.gates {
-            // Each gate has a copy of its own: what an earlier one started knows where its copy was.
-            let copy = DraftFolder::new(&self.repo.state_dir())
-                .and_then(|dir| run.agreed.folder().write_to(&dir.path().join("gates")).map(|()| dir))
-                .map_err(Error::io("copy the gates"))?;
-            let folder = copy.path().join("gates");
-            watch(Watch::Begins(gate));
-            let mut result = self.run_gate(run, gate, &folder, watch)?;
-            if !run.agreed.folder().is_written_at(&folder) {
-                result.exit = None;
-                result.digest.clear();
-                "the gate's own files were changed while it ran".clone_into(&mut result.tail);
-            }
-            watch(Watch::Ends(gate, &result));
-            results.push(result);
-        }
-        Ok(results)
-    }
-
-    fn run_gate(
-        &self,
-        run: &Run<'_>,
-        gate: &Gate,
-        folder: &Path,
-        watch: &mut dyn FnMut(Watch<'_>),
-    ) -> Result<GateResult, Error> {
-        let settings = &run.judges.settings;
-        let path = format!("{}/{}", run.agreed.folder().path, gate.path);
-        let mut result = GateResult {
-            name: gate.name.clone(),
-            command: path.clone(),
-            exit: None,
-            duration_ms: 0,
-            digest: String::new(),
-            tail: String::new(),
-        };
-        if !gate.is_executable {
-            result.tail = format!("{path} is not executable; `git update-index --chmod=+x {path}`");
-            return Ok(result);
-        }
-        let mut command = process::command(folder.join(&gate.path));
-        git::forget_repository(&mut command);
-        command.current_dir(&self.dir).env("PWD", &self.dir);
-        command.env("GODZILLA_ROOT", &self.dir).env("GODZILLA_GATE", &gate.name);
-        command.env("GODZILLA_PROTOCOL", run.name.as_str()).env("GODZILLA_STEP", run.step.as_str());
-        let bounds = Bounds {
-            time: settings.qa_timeout,
-            output: usize::try_from(settings.qa_output_cap).unwrap_or(usize::MAX),
-        };
-        match supervise::run(command, bounds, |bytes| watch(Watch::Says(bytes))) {
-            Ok(ended) => fill(&mut result, &ended, settings.qa_timeout)?,
-            Err(err) => result.tail = format!("{path} cannot be started: {err}"),
-        }
-        Ok(result)
-    }
-}
-
-fn fill(result: &mut GateResult, ended: &Ended, limit: Duration) -> Result<(), Error> {
-    result.duration_ms = u64::try_from(ended.took.as_millis()).unwrap_or(u64::MAX);
-    result.digest = Digest(ended.sha256).to_string();
-    let mut tail = String::from_utf8_lossy(&ended.tail).into_owned();
-    match ended.end {
-        End::Exit(code) => result.exit = Some(i64::from(code)),
-        End::TimedOut | End::Silent => {
-            // Writing to a `String` cannot fail.
-            write!(tail, "\nended after {} s, the limit of qa.timeout_seconds", limit.as_secs()).ok();
-        }
-        End::Interrupted => return Err(Error::Interrupted),
-    }
-    if result.exit != Some(0) {
-        result.tail = tail_of(&tail);
-    }
-    Ok(())
-}
-
-/// Returns the last lines of what a gate said, without what a terminal would obey and without the
-/// secrets of this process's environment: they would be shared.
-fn tail_of(said: &str) -> String {
-    let mut said = text::multi_line(said);
-    for secret in env::secrets() {
-        said = said.replace(&secret, "***");
-    }
-    let mut start = said.len().saturating_sub(MAX_TAIL);
-    while !said.is_char_boundary(start) {
-        start += 1;
-    }
-    let tail = &said[start..];
-    let whole_lines = if start == 0 { tail } else { tail.split_once('\n').map_or(tail, |(_, rest)| rest) };
-    whole_lines.trim_end().to_owned()
+    Ok((appended.protocol.ok_or_else(|| super::act::unknown(name))?, waits_for))
 }

@@ -13,10 +13,10 @@ use crate::domain::fold::{Folded, fold_refs};
 use crate::domain::id::{Name, Ulid};
 use crate::domain::ledger::Ledger;
 use crate::domain::sentence;
-use crate::platform::git;
+use crate::platform::git::{self, Signer};
 use crate::store::content::Content;
 use crate::store::inventory::{Inventory, Tips};
-use crate::store::stream::{self, Appended, View};
+use crate::store::stream::{self, Appended, View, Writer};
 
 /// All streams of the repository, read once.
 pub struct Streams<'a> {
@@ -129,13 +129,28 @@ impl<'a> Streams<'a> {
         name: &Name,
         decide: &mut dyn FnMut(&mut Ledger<'_>, &mut Content) -> Result<(), Error>,
     ) -> Result<Appended, Error> {
-        self.append_within(name, Scope::All, decide)
+        self.append_within(name, Scope::All, None, decide)
+    }
+
+    /// As [`Self::append`], with approvals signed by `signer`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::append`], and if the signer does not sign.
+    pub fn append_signed(
+        &self,
+        name: &Name,
+        signer: Option<&Signer>,
+        decide: &mut dyn FnMut(&mut Ledger<'_>, &mut Content) -> Result<(), Error>,
+    ) -> Result<Appended, Error> {
+        self.append_within(name, Scope::All, signer, decide)
     }
 
     fn append_within(
         &self,
         name: &Name,
         scope: Scope,
+        signer: Option<&Signer>,
         decide: &mut dyn FnMut(&mut Ledger<'_>, &mut Content) -> Result<(), Error>,
     ) -> Result<Appended, Error> {
         let extra = self.routed(Some(name));
@@ -144,12 +159,12 @@ impl<'a> Streams<'a> {
             // The first look may have been long ago, and every later one follows a lost race.
             Ok(Tips { archived: self.tips(name).archived, ..Inventory::of_stream(repo, name)? })
         };
-        let appended =
-            stream::append(repo, name, &self.ctx.writer(), extra, &tips, &mut |ledger, content| {
-                self.reconcile(ledger, scope)?;
-                decide(ledger, content)?;
-                Ok::<_, Error>(sentence::pushed(ledger))
-            })?;
+        let writer = Writer { signer, ..self.ctx.writer() };
+        let appended = stream::append(repo, name, &writer, extra, &tips, &mut |ledger, content| {
+            self.reconcile(ledger, content, scope)?;
+            decide(ledger, content)?;
+            Ok::<_, Error>(sentence::pushed(ledger))
+        })?;
         Ok(appended)
     }
 
@@ -192,10 +207,11 @@ impl<'a> Streams<'a> {
         observe::is_quiet(&self.ctx.repo, protocol, &tips)
     }
 
-    fn reconcile(&self, ledger: &mut Ledger<'_>, scope: Scope) -> Result<(), Error> {
+    fn reconcile(&self, ledger: &mut Ledger<'_>, content: &mut Content, scope: Scope) -> Result<(), Error> {
         if let Some(protocol) = ledger.protocol() {
             let tips = self.branches.of(protocol, self.inventory.home());
-            observe::reconcile(&self.ctx.repo, ledger, &tips, scope, &BTreeSet::new())?;
+            let both = (ledger, content);
+            observe::reconcile(&self.ctx.repo, both, &tips, scope, &BTreeSet::new())?;
         }
         Ok(())
     }
@@ -215,7 +231,7 @@ impl<'a> Streams<'a> {
     ///
     /// What keeps the stream from being read or written.
     pub fn refresh_within(&self, name: &Name, scope: Scope) -> Result<Appended, Error> {
-        self.append_within(name, scope, &mut |_, _| Ok(()))
+        self.append_within(name, scope, None, &mut |_, _| Ok(()))
     }
 
     /// Puts events of protocols that nobody here knows into the project's stream, so that they

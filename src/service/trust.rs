@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 
 use super::error::Error;
 use super::gates::Folder;
+use super::terms::Terms;
 use crate::domain::decide::Refusal;
 use crate::domain::id::{Digest, Name, Oid, Ulid};
 use crate::platform::fs::{self, Bounded};
@@ -49,7 +50,22 @@ struct Stored {
     /// A list of its own, since a release that does not know of it must not take these for the base's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     accepted: Vec<Accepted>,
+    /// What a repository may say about an engine; for each engine that which was agreed to last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    terms: Vec<AgreedTerms>,
     /// What a newer release keeps here.
+    #[serde(flatten)]
+    rest: Map<String, Value>,
+}
+
+/// An agreement to what a repository says about an engine.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct AgreedTerms {
+    name: String,
+    digest: String,
+    /// For people, so that they see what is new.
+    lines: Vec<String>,
+    at_ms: u64,
     #[serde(flatten)]
     rest: Map<String, Value>,
 }
@@ -112,7 +128,13 @@ impl Trust {
             Bounded::Missing => None,
             Bounded::TooLong | Bounded::NotAFile => return Err(unreadable(&file, "it is no file of ours")),
         };
-        let empty = Stored { v: VERSION, gates: Vec::new(), accepted: Vec::new(), rest: Map::new() };
+        let empty = Stored {
+            v: VERSION,
+            gates: Vec::new(),
+            accepted: Vec::new(),
+            terms: Vec::new(),
+            rest: Map::new(),
+        };
         let stored: Stored = match bytes {
             Some(bytes) => serde_json::from_slice(&bytes).map_err(|err| unreadable(&file, err))?,
             None => empty,
@@ -178,6 +200,47 @@ impl Trust {
                 stored.accepted.push(Accepted { protocol: root.to_string(), entry });
             }
         })
+    }
+
+    /// Whether exactly these terms of an engine were agreed to.
+    pub fn is_agreed_to_terms(&self, terms: &Terms) -> bool {
+        let digest = terms.digest.to_string();
+        self.stored.terms.iter().any(|agreed| agreed.name == terms.name && agreed.digest == digest)
+    }
+
+    /// Returns the terms of an engine that were agreed to last, one thing a line.
+    pub fn terms_before(&self, name: &str) -> Option<&[String]> {
+        self.stored.terms.iter().find(|agreed| agreed.name == name).map(|agreed| agreed.lines.as_slice())
+    }
+
+    /// Records that a person agreed to what the repository says about an engine. Durable when this returns.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if the file cannot be written.
+    pub fn agree_to_terms(&mut self, terms: &Terms) -> Result<(), Error> {
+        let agreed = AgreedTerms {
+            name: terms.name.clone(),
+            digest: terms.digest.to_string(),
+            lines: terms.lines.clone(),
+            at_ms: clock::now_ms(),
+            rest: Map::new(),
+        };
+        self.change(|stored| {
+            stored.terms.retain(|known| known.name != agreed.name);
+            stored.terms.push(agreed);
+        })
+    }
+
+    /// Takes back every agreement to terms of engines. Returns how many there were.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if the file cannot be written.
+    pub fn revoke_terms(&mut self) -> Result<usize, Error> {
+        let mut n_revoked = 0;
+        self.change(|stored| n_revoked = std::mem::take(&mut stored.terms).len())?;
+        Ok(n_revoked)
     }
 
     /// Takes back every agreement, or those to `folder` alone, whatever they were for. Returns how many

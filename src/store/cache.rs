@@ -11,7 +11,7 @@ use crate::domain::fold::FOLD_VERSION;
 use crate::platform::git::Repo;
 
 /// Changes with [`Row`], whose bytes do not say which fields they are of.
-const ROW_VERSION: u32 = 2;
+const ROW_VERSION: u32 = 3;
 
 /// One protocol in a list. All but `unshared_events` and `merged_here` is the same in clones that
 /// agree.
@@ -43,6 +43,22 @@ pub struct Row {
     pub n_events: usize,
     /// The ids that several events of the stream have; with the incumbent only.
     pub duplicate_ids: Vec<String>,
+    /// What its runs used, by the day on which they began; the earliest first.
+    pub spent: Vec<DaySpent>,
+}
+
+/// What runs used that began on one day.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DaySpent {
+    /// Days since 1970, in UTC.
+    pub day: u64,
+    pub input_tokens: Option<u64>,
+    pub cached_tokens: Option<u64>,
+    pub output_tokens: Option<u64>,
+    pub cost_micros: Option<u64>,
+    pub tokens: u64,
+    pub estimated_tokens: u64,
+    pub unknown_costs: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

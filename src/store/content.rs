@@ -57,6 +57,13 @@ impl Line {
         Self { text: wire::encode(&event).into(), event }
     }
 
+    /// Returns the same line with a signature over what it was.
+    #[must_use]
+    pub fn signed(&self, signature: &str) -> Self {
+        let text = wire::signed(&self.text, signature).map_or_else(|| self.text.clone(), Text::from);
+        Self { text, event: self.event.clone() }
+    }
+
     pub fn digest(&self) -> Digest {
         sha256(self.text.as_bytes())
     }

@@ -8,14 +8,15 @@ use std::io;
 use std::path::PathBuf;
 
 use super::content::Line;
-use crate::domain::id::{Name, Ulid};
+use crate::domain::id::{Digest, Name, Ulid};
 use crate::platform::fail;
 use crate::platform::git::Repo;
 
-/// Lines that wait, and the files that hold them.
+/// Lines that wait with the plans that they name, and the files that hold them.
 #[derive(Debug, Default)]
 pub struct Spooled {
     pub lines: Vec<Vec<u8>>,
+    pub specs: Vec<String>,
     files: Vec<PathBuf>,
 }
 
@@ -23,12 +24,23 @@ fn dir(repo: &Repo, name: &Name) -> PathBuf {
     repo.state_dir().join("spool").join(name.as_str())
 }
 
-/// Puts `lines` aside for the stream `name`; they are on the disk when this returns.
+/// Puts `lines` and the plans that they name aside for the stream `name`; they are on the disk when this
+/// returns.
 ///
 /// # Errors
 ///
 /// Any error of the file system.
-pub fn put(repo: &Repo, name: &Name, op: Ulid, lines: &[Line]) -> io::Result<()> {
+pub fn put(
+    repo: &Repo,
+    name: &Name,
+    op: Ulid,
+    lines: &[Line],
+    specs: &[(Digest, &String)],
+) -> io::Result<()> {
+    for (digest, spec) in specs {
+        let path = dir(repo, name).join(format!("{digest}.json"));
+        crate::platform::fs::replace_file(&path, spec.as_bytes(), true)?;
+    }
     let mut bytes = Vec::new();
     for line in lines {
         bytes.extend_from_slice(line.text.as_bytes());
@@ -51,6 +63,13 @@ pub fn read(repo: &Repo, name: &Name) -> Spooled {
     let mut spooled = Spooled::default();
     let Ok(entries) = fs::read_dir(dir(repo, name)) else { return spooled };
     for path in entries.flatten().map(|entry| entry.path()) {
+        if path.extension().is_some_and(|extension| extension == "json") {
+            if let Ok(spec) = fs::read_to_string(&path) {
+                spooled.specs.push(spec);
+                spooled.files.push(path);
+            }
+            continue;
+        }
         if path.extension().is_none_or(|extension| extension != "jsonl") {
             continue;
         }

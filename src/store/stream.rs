@@ -9,14 +9,14 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use super::content::{Content, Line};
+use super::content::{Content, Line, sha256};
 use super::inventory::Tips;
 use super::{refs, spool, tip, wire};
 use crate::domain::event::Event;
-use crate::domain::id::{Name, Oid, Ulid};
+use crate::domain::id::{Digest, Name, Oid, Ulid};
 use crate::domain::ledger::{Author, Ledger};
 use crate::domain::state::Protocol;
-use crate::platform::git::{self, Identity, Move, MoveError, NewCommit, Repo};
+use crate::platform::git::{self, Identity, Move, MoveError, NewCommit, Repo, Signer, SigningError};
 use crate::platform::lock::{self, Lock};
 use crate::platform::{clock, fail};
 
@@ -42,6 +42,9 @@ pub enum Error {
     TooLarge { name: String },
     #[error("nobody has said who you are")]
     NoIdentity,
+    /// Nothing was recorded.
+    #[error(transparent)]
+    Signing(#[from] SigningError),
 }
 
 /// A decision's own refusal, or the store's.
@@ -76,6 +79,8 @@ pub struct Writer<'a> {
     /// The identity for the commit; `None` allows facts and adoption only.
     pub identity: Option<Identity>,
     pub limit: Duration,
+    /// What signs approvals; `None` leaves them unsigned.
+    pub signer: Option<&'a Signer>,
 }
 
 /// What a write left behind.
@@ -179,6 +184,7 @@ fn view_of(
             waiting.add_raw(line);
         }
         waiting.normalize();
+        waiting.specs = spooled.specs.iter().map(|text| (sha256(text.as_bytes()), text.clone())).collect();
         content.unite(&waiting);
     }
     // A stream that an archive entry covers needs no ref.
@@ -232,7 +238,7 @@ pub fn append<E>(
             return Err(Error::TooNew { name: name.to_string() }.into());
         }
         for event in &events {
-            let line = Line::new(event.clone());
+            let line = line_of(event, writer)?;
             if line.text.len() > wire::MAX_LINE {
                 return Err(Error::TooLarge { name: name.to_string() }.into());
             }
@@ -263,6 +269,15 @@ pub fn append<E>(
     }
 }
 
+/// Returns the line of an event; that of an approval is signed if somebody signs.
+fn line_of(event: &Event, writer: &Writer<'_>) -> Result<Line, Error> {
+    let line = Line::new(event.clone());
+    match writer.signer.filter(|_| event.body.is_approval()) {
+        Some(signer) => Ok(line.signed(&signer.sign(line.text.as_bytes())?)),
+        None => Ok(line),
+    }
+}
+
 /// Puts events aside that could not be written in time; see [`spool`].
 ///
 /// # Errors
@@ -286,7 +301,14 @@ pub fn spool_instead<E>(
         name: name.to_string(),
         source: git::Error::Io { action: "spool events".to_owned(), source },
     };
-    spool::put(repo, name, writer.author.op, &lines).map_err(write_failed)?;
+    let is_new = |digest: &Digest| !view.content.specs.contains_key(digest);
+    let specs: Vec<(Digest, &String)> = content
+        .specs
+        .iter()
+        .filter(|(digest, _)| is_new(digest))
+        .map(|(digest, text)| (*digest, text))
+        .collect();
+    spool::put(repo, name, writer.author.op, &lines, &specs).map_err(write_failed)?;
     Ok(lines.len())
 }
 

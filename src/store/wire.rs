@@ -195,6 +195,29 @@ pub fn encode(event: &Event) -> String {
     .to_text()
 }
 
+/// Returns a canonical line with a signature over it as its `sig`; `None` if it is no line.
+pub fn signed(line: &str, signature: &str) -> Option<String> {
+    let mut tape = Tape::default();
+    let Value::Obj(mut members) = tape.parse_str(line).ok()?.value.to_value() else { return None };
+    members.retain(|(key, _)| key != "sig");
+    let place = members.partition_point(|(key, _)| key.as_bytes() < b"sig".as_slice());
+    members.insert(place, ("sig".into(), Value::str(signature.to_owned())));
+    Some(Value::Obj(members).to_text())
+}
+
+/// Returns what the signature of a line is over, and the signature; `None` for a line without one. A
+/// `sig` that is no text is an empty signature.
+pub fn signature(line: &str) -> Option<(String, String)> {
+    let mut tape = Tape::default();
+    let Value::Obj(mut members) = tape.parse_str(line).ok()?.value.to_value() else { return None };
+    let place = members.iter().position(|(key, _)| key == "sig")?;
+    let signature = match members.remove(place).1 {
+        Value::Str(text) => text.into_owned(),
+        _ => String::new(),
+    };
+    Some((Value::Obj(members).to_text(), signature))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -225,5 +248,17 @@ mod tests {
             r#"{"body":{"text":"A"},"clock":3,"id":"01ARZ3NDEKTSV4RRFFQ69G5FAV","type":"note.added"}"#
         );
         assert_eq!(decode(canonical.as_bytes()).unwrap().event, decoded.event);
+    }
+
+    #[test]
+    fn a_signature_is_over_the_line_without_it() {
+        let line = r#"{"body":{"text":"A"},"clock":3,"id":"01ARZ3NDEKTSV4RRFFQ69G5FAV","type":"note.added"}"#;
+        assert_eq!(signature(line), None);
+        let with = signed(line, "-----BEGIN\n\"x\"\n").unwrap();
+        assert_eq!(decode(with.as_bytes()).unwrap().canonical, None, "{with}");
+        assert_eq!(signature(&with), Some((line.to_owned(), "-----BEGIN\n\"x\"\n".to_owned())));
+        assert_eq!(signed(&with, "y").and_then(|line| signature(&line)).unwrap().0, line);
+        let odd = line.replace(r#","type""#, r#","sig":7,"type""#);
+        assert_eq!(signature(&odd), Some((line.to_owned(), String::new())));
     }
 }

@@ -591,6 +591,8 @@ fn help_of_all_and_of_one() {
       log          Show the events of one protocol, in the order in which they count
       ready        List the steps that can be started now
       explain      Say why a protocol stands where it does, and what to do about it
+      spec         The plans of protocols, as programs read them
+      overlaps     Show open protocols that are about the same files, or conflict
       start        Begin a step
       done         End the work on a step: it needs QA next, or is completed if its plan asks for none
       next         Begin the next step whose turn it is

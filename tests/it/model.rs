@@ -18,7 +18,7 @@
 use git_godzilla::domain::event::Event;
 use git_godzilla::domain::fold::{Outcome, fold};
 use git_godzilla::domain::id::Digest;
-use git_godzilla::domain::spec::{QaPolicy, Spec, SpecStep, Specs, StepKind};
+use git_godzilla::domain::spec::{Planner, QaPolicy, Spec, SpecStep, Specs, StepKind};
 use git_godzilla::store::content::Content;
 use serde_json::Value;
 
@@ -37,7 +37,7 @@ fn specs() -> Specs {
         title: "t".to_owned(),
         description: String::new(),
         steps: steps.into(),
-        planner: "model".to_owned(),
+        planner: Planner::outline(),
         required_ci: Vec::new(),
         push_gate: false,
     };

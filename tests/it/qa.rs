@@ -198,7 +198,10 @@ fn gates_run_in_the_worktree_from_a_copy_elsewhere() {
     let root = fs::canonicalize(&work.path).unwrap();
     assert!(tail.contains(&format!("root={0} pwd={0} gate=test", root.display())), "{tail}");
     assert!(tail.contains(&format!("step={NAME}/01-the-form git=none")), "{tail}");
-    assert!(tail.contains(NAME) && tail.contains("token ***") && !tail.contains('\u{1b}'), "{tail}");
+    assert!(
+        tail.contains(NAME) && tail.contains("token [redacted:known]") && !tail.contains('\u{1b}'),
+        "{tail}"
+    );
     assert!(!judged.to_string().contains("SecRet"), "{judged}");
     let left: Vec<_> = fs::read_dir(world.path().join("a/.git/godzilla")).unwrap().flatten().collect();
     let drafts =

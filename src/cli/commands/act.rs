@@ -9,7 +9,10 @@ use serde_json::{Value, json};
 use crate::cli::error::{CliError, Exit};
 use crate::cli::ui::{CYAN, Ui, status_look, styled};
 use crate::domain::event::Body;
+use crate::domain::id::StepId;
+use crate::domain::status::StepStatus;
 use crate::service::act::{self, Acted, Verb};
+use crate::service::run as runs;
 
 /// Which protocol and step are meant
 #[derive(clap::Args, Debug)]
@@ -43,12 +46,26 @@ pub(in crate::cli) struct StartArgs {
     target: StepTarget,
 }
 
-/// Begin the next step whose turn it is
+/// Begin the next step whose turn it is, and run it if an engine does it
 #[derive(clap::Args, Debug)]
 pub(in crate::cli) struct NextArgs {
     /// The protocol's name or number; that of the current branch if left out
     #[arg(short, long = "protocol", value_name = "NAME")]
     protocol: Option<String>,
+
+    #[command(flatten)]
+    going: Going,
+}
+
+/// Whether to go on with an engine
+#[derive(clap::Args, Debug)]
+struct Going {
+    /// Run nothing, also if an engine does the step
+    #[arg(long)]
+    no_run: bool,
+
+    #[command(flatten)]
+    with: super::run::With,
 }
 
 /// End the work on a step: it needs QA next, or is completed if its plan asks for none
@@ -100,13 +117,20 @@ pub(in crate::cli) struct ApproveArgs {
     /// Why; needed for a step that failed
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
+
+    /// Sign it with the key that git signs your commits with; `git godzilla verify` checks it
+    #[arg(long)]
+    sign: bool,
 }
 
-/// Begin a failed or blocked step once more
+/// Begin a failed or blocked step once more, and run it if an engine does it
 #[derive(clap::Args, Debug)]
 pub(in crate::cli) struct RetryArgs {
     #[command(flatten)]
     target: StepTarget,
+
+    #[command(flatten)]
+    going: Going,
 }
 
 /// Hold a protocol; commits are still recorded, but move nothing
@@ -120,11 +144,14 @@ pub(in crate::cli) struct PauseArgs {
     reason: Option<String>,
 }
 
-/// Let a paused protocol go on
+/// Let a paused protocol go on, and a run that was cut off
 #[derive(clap::Args, Debug)]
 pub(in crate::cli) struct ResumeArgs {
     #[command(flatten)]
     target: Target,
+
+    #[command(flatten)]
+    going: Going,
 }
 
 /// Give a protocol up, with its open steps; its branch and worktree stay
@@ -172,7 +199,7 @@ pub(in crate::cli) fn start(ui: &mut Ui, args: &StartArgs) -> Result<ExitCode, C
 }
 
 pub(in crate::cli) fn next(ui: &mut Ui, args: &NextArgs) -> Result<ExitCode, CliError> {
-    run(ui, "next", args.protocol.as_deref(), None, &Verb::Next)
+    going_on(ui, "next", args.protocol.as_deref(), None, &Verb::Next, &args.going)
 }
 
 pub(in crate::cli) fn done(ui: &mut Ui, args: &DoneArgs) -> Result<ExitCode, CliError> {
@@ -199,11 +226,12 @@ pub(in crate::cli) fn approve(ui: &mut Ui, args: ApproveArgs) -> Result<ExitCode
     } else {
         "delegated"
     };
-    on_step(ui, "approve", &args.target, &Verb::Approve { reason: args.reason, mode })
+    on_step(ui, "approve", &args.target, &Verb::Approve { reason: args.reason, mode, sign: args.sign })
 }
 
 pub(in crate::cli) fn retry(ui: &mut Ui, args: &RetryArgs) -> Result<ExitCode, CliError> {
-    on_step(ui, "retry", &args.target, &Verb::Retry)
+    let (name, step) = args.target.names();
+    going_on(ui, "retry", name, step, &Verb::Retry, &args.going)
 }
 
 pub(in crate::cli) fn pause(ui: &mut Ui, args: PauseArgs) -> Result<ExitCode, CliError> {
@@ -211,7 +239,8 @@ pub(in crate::cli) fn pause(ui: &mut Ui, args: PauseArgs) -> Result<ExitCode, Cl
 }
 
 pub(in crate::cli) fn resume(ui: &mut Ui, args: &ResumeArgs) -> Result<ExitCode, CliError> {
-    on_protocol(ui, "resume", &args.target, &Verb::Resume)
+    going_on(ui, "resume", args.target.name.as_deref(), None, &Verb::Resume, &args.going)
+        .map_err(|err| err.for_argument_of("resume"))
 }
 
 pub(in crate::cli) fn cancel(ui: &mut Ui, args: CancelArgs) -> Result<ExitCode, CliError> {
@@ -248,6 +277,33 @@ fn on_protocol(ui: &mut Ui, command: &str, target: &Target, verb: &Verb) -> Resu
     run(ui, command, target.name.as_deref(), None, verb).map_err(|err| err.for_argument_of(command))
 }
 
+/// Does what the verb says, and runs the step if an engine does it.
+fn going_on(
+    ui: &mut Ui,
+    command: &str,
+    name: Option<&str>,
+    step: Option<&str>,
+    verb: &Verb,
+    going: &Going,
+) -> Result<ExitCode, CliError> {
+    let ctx = crate::cli::context(ui)?;
+    let acted = act::act(&ctx, name, step, verb)?;
+    let protocol = &acted.protocol;
+    let id = acted.step.clone().or_else(|| protocol.current_step().map(|step| step.id.clone()));
+    let step = id.as_ref().and_then(|id| protocol.step(id));
+    let request = going.with.request(Some(acted.name.as_str()), id.as_ref().map(StepId::as_str));
+    let runs = !going.no_run
+        && step.is_some_and(|step| {
+            matches!(step.recorded, StepStatus::Running | StepStatus::Pending)
+                && runs::is_for_engine(&ctx, &request, step)
+        });
+    if !runs {
+        print(ui, command, &acted)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    super::run::perform(ui, &ctx, &request)
+}
+
 fn run(
     ui: &mut Ui,
     command: &str,
@@ -258,6 +314,10 @@ fn run(
     let ctx = crate::cli::context(ui)?;
     let acted = act::act(&ctx, name, step, verb)?;
     print(ui, command, &acted)?;
+    let step = acted.step.as_ref().and_then(|id| acted.protocol.step(id));
+    if matches!(command, "done" | "approve") && step.is_some_and(|step| step.shown == StepStatus::Completed) {
+        super::overlaps::tell(ui, &ctx, &acted.name);
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -6,7 +6,8 @@ use serde_json::json;
 
 use super::show;
 use crate::cli::error::CliError;
-use crate::cli::ui::{CYAN, Ui, styled};
+use crate::cli::json;
+use crate::cli::ui::{CYAN, DIM, Ui, styled};
 use crate::service::explain;
 
 /// Say why a protocol stands where it does, and what to do about it
@@ -31,10 +32,19 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
             "step": explained.step,
             "why": explained.why,
             "next_command": explained.next_command,
+            "problems": json::problems(&explained.problems),
         }))?;
         return Ok(ExitCode::SUCCESS);
     }
     ui.line(explained.why)?;
+    for problem in &explained.problems {
+        ui.line(format!(
+            "  {} {}",
+            styled(DIM, format!("[{}: {}]", problem.severity, problem.code)),
+            problem.message
+        ))?;
+        ui.line(format!("    {}", problem.remedy))?;
+    }
     if let Some(next) = explained.next_command {
         ui.line(format!("next: {}", styled(CYAN, next)))?;
     }

@@ -1,6 +1,6 @@
 //! `git godzilla log`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::process::ExitCode;
 
 use serde_json::{Map, Value};
@@ -11,8 +11,9 @@ use crate::cli::ui::{DIM, RED, Ui, counted, moment, styled};
 use crate::domain::event::Event;
 use crate::domain::fold::Outcome;
 use crate::domain::id::Ulid;
-use crate::domain::{sentence, undo};
+use crate::domain::{sentence, text, undo};
 use crate::service::list::Shown;
+use crate::service::spec;
 
 /// Show the events of one protocol, in the order in which they count
 #[derive(clap::Args, Debug)]
@@ -57,6 +58,12 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
         }
         let time = styled(DIM, moment(event.at_ms));
         let said = sentence::line_among(event, &|id| known.events.get(&id).copied());
+        let said = match known.plans.get(&event.id) {
+            Some(changes) if !changes.is_empty() => {
+                format!("{said}: {}", text::clip(&text::one_line(&changes.join("; ")), 200))
+            }
+            _ => said,
+        };
         let who = if event.actor.name.is_empty() { String::new() } else { format!("  {}", event.actor.name) };
         let who = styled(DIM, format!("{who} ({})", event.actor.kind));
         if counts {
@@ -83,6 +90,8 @@ struct Known<'a> {
     outcomes: HashMap<Ulid, &'a Outcome>,
     /// What an undo took back, by what was rejected because of it.
     felled: HashMap<Ulid, Ulid>,
+    /// What events changed of the plan, in words.
+    plans: BTreeMap<Ulid, Vec<String>>,
 }
 
 impl<'a> Known<'a> {
@@ -92,6 +101,7 @@ impl<'a> Known<'a> {
         let first = || told().filter(|(_, outcome)| **outcome != Outcome::DuplicateId);
         let felled = undo::felled(&shown.content.events(), &shown.content.decoded_specs(), &shown.folded);
         Self {
+            plans: spec::changes(told(), &shown.content.decoded_specs()),
             events: first().map(|(event, _)| (event.id, event)).collect(),
             outcomes: first().map(|(event, outcome)| (event.id, outcome)).collect(),
             felled: felled.into_iter().collect(),

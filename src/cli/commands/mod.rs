@@ -1,6 +1,8 @@
 //! One file per command: its arguments, whose comments are its help, and one function.
 
 pub(super) mod act;
+mod amend;
+pub(super) mod budget;
 pub(super) mod ci_report;
 pub(super) mod completions;
 pub(super) mod config;
@@ -16,11 +18,17 @@ pub(super) mod log;
 pub(super) mod man;
 pub(super) mod notes;
 mod ops;
+pub(super) mod overlaps;
 pub(super) mod plan;
+pub(super) mod prompt;
 pub(super) mod qa;
 pub(super) mod ready;
+pub(super) mod run;
+pub(super) mod runs;
 pub(super) mod show;
+pub(super) mod spec;
 pub(super) mod status;
 pub(super) mod sync;
 pub(super) mod trust;
 pub(super) mod undo;
+pub(super) mod verify;

@@ -1,5 +1,7 @@
 //! `git godzilla qa`.
 
+mod review;
+
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
@@ -7,33 +9,77 @@ use serde_json::{Value, json};
 use super::act::StepTarget;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::json;
+use crate::cli::told::Watcher;
 use crate::cli::ui::{BOLD, CYAN, DIM, Ui, counted, status_look, styled};
 use crate::domain::event::GateResult;
-use crate::service::qa::{self, Judged, Watch};
+use crate::domain::problem::of_verdict;
+use crate::domain::status::StepStatus;
+use crate::service::qa::{self, Judged, Request, Watch};
 
-/// Run the gates of a step and record the verdict; a step that needs QA ends on it
+/// Judge a step by its gates and a review, and record the verdict; a step that needs QA ends on it
 ///
 /// Gates are the executables lint, typecheck, test and build in scripts/ci of the base, as they are
 /// there: a branch that changes them is judged by the base's until `git godzilla trust --gates`
 /// accepts its own. They run in the protocol's worktree, once this clone has agreed to them with
 /// `git godzilla trust`.
 ///
-/// Exits with 0 if every gate passed, 1 if one failed or there is none, 5 if nobody agreed to them,
-/// and 6 if one could not be started.
+/// If they pass, the engine of the plan or of `phases.qa` reviews the step, if there is one and the policy of
+/// the step is not `skip`; with `light` it looks for what must be mended only. It may change nothing. What lint,
+/// format or typecheck found in a step that an engine did is first given to that engine to mend.
+///
+/// Exits with 0 if all of it passed, 1 if something failed or there is no gate, 5 if nobody agreed to the gates or
+/// the engine, and 6 if a gate or the engine could not do its part.
 #[derive(clap::Args, Debug)]
 pub(in crate::cli) struct Args {
     #[command(flatten)]
     target: StepTarget,
+
+    /// Have the step reviewed, whatever its policy says and even if a gate fails
+    #[arg(long, conflicts_with = "no_review")]
+    review: bool,
+
+    /// Leave the review out: the gates alone judge
+    #[arg(long)]
+    no_review: bool,
+
+    /// Who reviews it, as `git godzilla engines list` names it
+    #[arg(long, value_name = "NAME", conflicts_with = "no_review")]
+    engine: Option<String>,
+
+    /// The model that reviews it
+    #[arg(long, value_name = "NAME", conflicts_with = "no_review")]
+    model: Option<String>,
+
+    /// Let no engine mend what a gate found
+    #[arg(long)]
+    no_fix: bool,
+}
+
+impl Args {
+    fn request(&self) -> Request {
+        let (name, step) = self.target.names();
+        Request {
+            name: name.map(str::to_owned),
+            step: step.map(str::to_owned),
+            review: if self.review { Some(true) } else { self.no_review.then_some(false) },
+            engine: self.engine.clone(),
+            model: self.model.clone(),
+            no_fix: self.no_fix,
+        }
+    }
 }
 
 pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError> {
     let ctx = crate::cli::context(ui)?;
     let mut lines = Lines::default();
+    let mut watcher = Watcher::default();
     let mut watch = |event: Watch<'_>| {
         if ui.json {
             return;
         }
         match event {
+            Watch::Engine(told) => watcher.tell(ui, told),
+            Watch::Notice(notice) => ui.warn(notice),
             Watch::Begins(gate) => ui.note(format!("{} {}", styled(CYAN, "▶"), styled(BOLD, &gate.name))),
             Watch::Says(bytes) => lines.take(bytes, |line| ui.note(line)),
             Watch::Ends(_, result) => {
@@ -42,15 +88,21 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
             }
         }
     };
-    let (name, step) = args.target.names();
-    let judged = qa::qa(&ctx, name, step, &mut watch)?;
+    let judged = qa::qa(&ctx, &args.request(), &mut watch);
+    watcher.end(ui);
+    let judged = judged?;
     if ui.json {
         ui.json(&document(&judged))?;
     } else {
         print(ui, &judged)?;
+        let step = judged.protocol.step(&judged.step);
+        if step.is_some_and(|step| step.shown == StepStatus::Completed) {
+            super::overlaps::tell(ui, &ctx, &judged.name);
+        }
     }
     Ok(match judged.verdict.result.as_str() {
         "pass" => ExitCode::SUCCESS,
+        "error" if judged.unreviewed().is_some_and(|why| why.is_policy) => ExitCode::from(Exit::Policy as u8),
         "error" => ExitCode::from(Exit::Program as u8),
         _ => ExitCode::from(Exit::No as u8),
     })
@@ -97,7 +149,7 @@ fn told(result: &GateResult) -> String {
     format!("{} {} {how} {}", styled(style, glyph), styled(BOLD, &result.name), styled(DIM, seconds))
 }
 
-fn print(ui: &mut Ui, judged: &Judged) -> Result<(), CliError> {
+pub(super) fn print(ui: &mut Ui, judged: &Judged) -> Result<(), CliError> {
     let verdict = &judged.verdict;
     let (name, step) = (&judged.name, &judged.step);
     if let Some(changed) = &judged.changed {
@@ -114,16 +166,27 @@ fn print(ui: &mut Ui, judged: &Judged) -> Result<(), CliError> {
     let n_gates = counted(verdict.gates.len(), "gate");
     let dirty = if verdict.dirty { ", with what is not committed" } else { "" };
     let (word, said) = match verdict.result.as_str() {
+        "pass" if verdict.review.is_some() => {
+            ("completed", format!("PASS: {n_gates} and a review of {name}/{step}{dirty}"))
+        }
         "pass" => ("completed", format!("PASS: {n_gates} of {name}/{step}{dirty}")),
         "fail" => ("failed", format!("FAIL: {name}/{step}{dirty}")),
         "no_gate" => ("failed", format!("no gate judges {name}/{step}, so nothing is proven")),
+        "error" if judged.reviewed.is_some() && judged.moved.is_empty() => {
+            ("failed", format!("no review of {name}/{step}, so nothing is proven{dirty}"))
+        }
         _ if !judged.moved.is_empty() || verdict.gates.iter().all(|gate| gate.exit == Some(0)) => {
             ("failed", "the worktree changed while the gates ran, so nobody knows what they saw".to_owned())
         }
         _ => ("failed", format!("a gate of {name}/{step} could not run")),
     };
+    for mended in &judged.mended {
+        let (engine, commit) = (&mended.engine, mended.commit.short());
+        ui.line(format!("  {engine} mended what {} found, in {commit}", mended.class))?;
+    }
     let (glyph, style) = status_look(word);
     ui.line(format!("{} {said}", styled(style, glyph)))?;
+    review::print(ui, judged)?;
     for path in judged.moved.iter().take(10) {
         ui.line(format!("  {path}"))?;
     }
@@ -207,5 +270,13 @@ fn document(judged: &Judged) -> Value {
         "findings": findings.into_iter().flatten().collect::<Vec<_>>(),
         "changed_while_running": judged.moved,
         "waits_for": judged.waits_for,
+        "review": review::document(judged),
+        "problems": json::problems(&of_verdict(verdict, judged.name.as_str(), &judged.step)),
+        "mended": judged.mended.iter().map(|mended| json!({
+            "run": mended.run.to_string(),
+            "engine": mended.engine,
+            "class": mended.class.as_str(),
+            "commit": mended.commit.to_string(),
+        })).collect::<Vec<_>>(),
     })
 }

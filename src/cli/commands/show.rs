@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use crate::cli::error::CliError;
 use crate::cli::json::{self as shapes, Worktrees};
+use crate::cli::told::spent;
 use crate::cli::ui::{BOLD, CYAN, DIM, Table, Ui, counted, moment, status_look, styled};
 use crate::domain::ci::JobResult;
 use crate::domain::sentence::short_ref;
@@ -60,6 +61,10 @@ pub(super) fn print(ui: &mut Ui, ctx: &Context, shown: &Shown) -> Result<(), Cli
             "merged",
             format!("into {} by {} ({})", short_ref(&merged.into), merged.commit.short(), merged.rule),
         );
+    }
+    if !protocol.runs.is_empty() {
+        let runs = counted(protocol.runs.len(), "run");
+        fact("engines", format!("{runs}, {}", spent(&protocol.spent())));
     }
     fact("updated", moment(protocol.updated_at_ms));
     if shown.row.unshared_events > 0 {

@@ -8,13 +8,15 @@ use serde_json::{Value, json};
 use crate::cli::error::{CliError, Exit};
 use crate::cli::ui::{BOLD, CYAN, DIM, GREEN, RED, Ui, counted, styled};
 use crate::domain::text::spelled_out;
-use crate::service::consent::{self, Proposal};
+use crate::service::consent::{self, OfEngine, Proposal, Proposals};
 use crate::service::context::Context;
+use crate::service::prompts;
 use crate::service::trust::Word;
 
-/// Agree to run the gates that judge a protocol, exactly as they are now
+/// Agree to what the repository brings, exactly as it is now: gates, engines, prompts
 ///
-/// Shows which files would run and what changed since you agreed last. The agreement holds for these
+/// Shows which files would run, what `godzilla.toml` says about engines, and what changed since you
+/// agreed last. The agreement holds for these
 /// bytes, modes and links, in this clone only; anything else asks again.
 #[derive(clap::Args, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "they are options of their own")]
@@ -46,28 +48,64 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
         let n_revoked = consent::revoke(&ctx, None)?;
         return revoked(ui, n_revoked);
     }
-    let proposal = consent::propose(&ctx, args.protocol.as_deref(), args.gates)?;
+    let proposals = consent::all(&ctx, args.protocol.as_deref(), args.gates)?;
     if args.revoke {
-        let n_revoked = consent::revoke(&ctx, Some(&proposal))?;
+        let mut n_revoked = 0;
+        for proposal in &proposals.folders {
+            n_revoked += consent::revoke(&ctx, Some(proposal))?;
+        }
         return revoked(ui, n_revoked);
     }
     if args.show {
-        show(ui, &ctx, &proposal, true)?;
+        show_all(ui, &ctx, &proposals, true)?;
         return Ok(ExitCode::SUCCESS);
     }
-    if proposal.is_agreed && !args.gates {
-        return said(ui, &proposal, true, "agreed already");
+    if proposals.are_agreed() && !args.gates {
+        return said(ui, &proposals, "agreed already");
     }
     if !ui.json {
-        show(ui, &ctx, &proposal, std::io::stdin().is_terminal() && !args.yes)?;
+        show_all(ui, &ctx, &proposals, std::io::stdin().is_terminal() && !args.yes)?;
     }
     if !(args.yes || asked(ui)) {
-        let message = format!("nothing was agreed to: the gates in {} do not run", proposal.folder.path);
+        let message = match proposals.folders.first() {
+            Some(proposal) => {
+                format!("nothing was agreed to: the gates in {} do not run", proposal.folder.path)
+            }
+            None => "nothing was agreed to: the engines of the repository do not run".to_owned(),
+        };
         return Err(CliError::new(Exit::Policy, "trust.declined", message)
             .hint("read them with `git godzilla trust --show`, then `git godzilla trust --yes`"));
     }
-    consent::agree(&ctx, &proposal)?;
-    said(ui, &proposal, true, "agreed")
+    consent::agree_to_all(&ctx, &proposals)?;
+    said(ui, &proposals, "agreed")
+}
+
+fn show_all(ui: &mut Ui, ctx: &Context, proposals: &Proposals, whole: bool) -> Result<(), CliError> {
+    if ui.json {
+        return ui.json(&document(proposals, false));
+    }
+    for proposal in &proposals.folders {
+        show(ui, ctx, proposal, whole)?;
+    }
+    for engine in &proposals.engines {
+        show_engine(ui, engine)?;
+    }
+    Ok(())
+}
+
+fn show_engine(ui: &mut Ui, engine: &OfEngine) -> Result<(), CliError> {
+    let terms = &engine.terms;
+    ui.line(format!("godzilla.toml says of the engine {}:", styled(BOLD, spelled_out(&terms.name))))?;
+    let before = engine.before.as_deref();
+    for line in &terms.lines {
+        let is_new = before.is_some_and(|before| !before.contains(line));
+        let (mark, style) = if is_new { ("+", GREEN) } else { (" ", anstyle::Style::new()) };
+        ui.line(styled(style, format!("{mark} {}", spelled_out(line))))?;
+    }
+    for line in before.unwrap_or_default().iter().filter(|line| !terms.lines.contains(line)) {
+        ui.line(styled(RED, format!("- {}", spelled_out(line))))?;
+    }
+    ui.line(format!("sha256 of all of it: {}", terms.digest))
 }
 
 /// Asks on a terminal. Nobody there is a no, and so is not having seen what it is about.
@@ -84,10 +122,14 @@ fn asked(ui: &mut Ui) -> bool {
 }
 
 fn show(ui: &mut Ui, ctx: &Context, proposal: &Proposal, whole: bool) -> Result<(), CliError> {
-    if ui.json {
-        return ui.json(&document(proposal, proposal.is_agreed));
-    }
     let folder = &proposal.folder;
+    if folder.path == prompts::FOLDER {
+        ui.line(format!("the base has prompts of its own in {}:", folder.path))?;
+        for file in &folder.files {
+            ui.line(format!("  {:o}  {}", file.mode, styled(BOLD, spelled_out(&file.path))))?;
+        }
+        return show_digest(ui, ctx, proposal, whole);
+    }
     let whose = match (&proposal.protocol, proposal.of_branch) {
         (Some(name), true) => format!("the branch of {name} has"),
         (Some(name), false) if proposal.word != Word::Base => {
@@ -107,6 +149,12 @@ fn show(ui: &mut Ui, ctx: &Context, proposal: &Proposal, whole: bool) -> Result<
         let path = spelled_out(&file.path);
         ui.line(format!("  {:o}  {}  {}", file.mode, styled(BOLD, path), styled(DIM, what)))?;
     }
+    show_digest(ui, ctx, proposal, whole)
+}
+
+/// Shows what is in a folder, or what of it is new.
+fn show_digest(ui: &mut Ui, ctx: &Context, proposal: &Proposal, whole: bool) -> Result<(), CliError> {
+    let folder = &proposal.folder;
     ui.line(format!("sha256 of all of it: {}", folder.digest))?;
     let before = proposal.before.filter(|tree| *tree != folder.tree);
     if whole || before.is_some() {
@@ -131,18 +179,26 @@ fn show(ui: &mut Ui, ctx: &Context, proposal: &Proposal, whole: bool) -> Result<
     Ok(())
 }
 
-fn said(ui: &mut Ui, proposal: &Proposal, trusted: bool, how: &str) -> Result<ExitCode, CliError> {
+fn said(ui: &mut Ui, proposals: &Proposals, how: &str) -> Result<ExitCode, CliError> {
     if ui.json {
-        ui.json(&document(proposal, trusted))?;
+        ui.json(&document(proposals, true))?;
         return Ok(ExitCode::SUCCESS);
     }
-    ui.line(format!(
-        "{} {how}: the gates in {} may run in this clone",
-        styled(GREEN, "✓"),
-        proposal.folder.path
-    ))?;
-    if let Some(name) = proposal.protocol.as_ref().filter(|_| proposal.of_branch) {
-        ui.line(format!("  they judge {name} from now on, in every clone that has agreed to run them"))?;
+    for proposal in &proposals.folders {
+        let path = &proposal.folder.path;
+        let what = if path == prompts::FOLDER { "the prompts in" } else { "the gates in" };
+        let may = if path == prompts::FOLDER { "may be used" } else { "may run" };
+        ui.line(format!("{} {how}: {what} {path} {may} in this clone", styled(GREEN, "✓")))?;
+        if let Some(name) = proposal.protocol.as_ref().filter(|_| proposal.of_branch) {
+            ui.line(format!("  they judge {name} from now on, in every clone that has agreed to run them"))?;
+        }
+    }
+    for engine in &proposals.engines {
+        ui.line(format!(
+            "{} {how}: the engine {} may run in this clone",
+            styled(GREEN, "✓"),
+            engine.terms.name
+        ))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -152,7 +208,7 @@ fn revoked(ui: &mut Ui, n_revoked: usize) -> Result<ExitCode, CliError> {
         ui.json(&json!({
             "schema": "git-godzilla/trust@1",
             "path": null, "digest": null, "protocol": null, "trusted": false,
-            "revoked": n_revoked, "entries": [],
+            "revoked": n_revoked, "entries": [], "engines": [],
         }))?;
     } else {
         ui.line(format!("took back {}; nothing of it runs here any more", counted(n_revoked, "agreement")))?;
@@ -160,28 +216,35 @@ fn revoked(ui: &mut Ui, n_revoked: usize) -> Result<ExitCode, CliError> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn document(proposal: &Proposal, trusted: bool) -> Value {
-    let folder = &proposal.folder;
-    let entries: Vec<Value> = folder
-        .files
-        .iter()
-        .map(|file| {
+fn document(proposals: &Proposals, trusted: bool) -> Value {
+    let first = proposals.folders.first();
+    let entries = proposals.folders.iter().flat_map(|proposal| {
+        proposal.folder.files.iter().map(move |file| {
             json!({
-                "path": format!("{}/{}", folder.path, file.path),
+                "path": format!("{}/{}", proposal.folder.path, file.path),
                 "digest": file.digest.to_string(),
                 "mode": format!("{:o}", file.mode),
-                "trusted": trusted,
+                "trusted": trusted || proposal.is_agreed,
                 "gate": proposal.gates.iter().find(|gate| gate.path == file.path).map(|gate| &gate.name),
             })
         })
-        .collect();
+    });
+    let engines = proposals.engines.iter().map(|engine| {
+        json!({
+            "name": engine.terms.name,
+            "lines": engine.terms.lines,
+            "digest": engine.terms.digest.to_string(),
+            "trusted": trusted || engine.is_agreed,
+        })
+    });
     json!({
         "schema": "git-godzilla/trust@1",
-        "path": folder.path,
-        "digest": folder.digest.to_string(),
-        "protocol": proposal.protocol.as_ref().map(ToString::to_string),
-        "trusted": trusted,
+        "path": first.map(|proposal| &proposal.folder.path),
+        "digest": first.map(|proposal| proposal.folder.digest.to_string()),
+        "protocol": first.and_then(|proposal| proposal.protocol.as_ref()).map(ToString::to_string),
+        "trusted": trusted || proposals.are_agreed(),
         "revoked": 0,
-        "entries": entries,
+        "entries": entries.collect::<Vec<_>>(),
+        "engines": engines.collect::<Vec<_>>(),
     })
 }

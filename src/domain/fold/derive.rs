@@ -149,7 +149,7 @@ fn show(protocol: &mut Protocol, merged: Option<&MergeDetected>) {
 fn why_blocked(step: &Step, name: &str) -> Option<Blocked> {
     let id = &step.id;
     let because = step.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-    let failed = step.failed_gates().map(|gates| format!(": {gates}")).unwrap_or_default();
+    let failed = step.failed_by().map(|by| format!(": {by}")).unwrap_or_default();
     match (step.recorded, step.shown) {
         (StepStatus::Blocked, _) => Some(Blocked {
             code: "step.blocked",

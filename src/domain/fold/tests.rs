@@ -12,7 +12,7 @@ use crate::domain::event::{
     Actor, ActorKind, Cause, CiReport, CommitSeen, Created, MergeDetected, StepChange, Verdict, Via,
 };
 use crate::domain::id::{Digest, Oid, StepId};
-use crate::domain::spec::{QaPolicy, Spec, SpecStep, StepKind};
+use crate::domain::spec::{Planner, QaPolicy, Spec, SpecStep, StepKind};
 use crate::domain::status::{ProtocolMove, ProtocolStatus, StepMove, StepStatus};
 
 const ROOT: Ulid = Ulid(1);
@@ -41,7 +41,7 @@ fn specs() -> Specs {
         title: "Add login".to_owned(),
         description: String::new(),
         steps: vec![step(A, None), step(B, Some(A)), step("03-c", Some(B))],
-        planner: "outline".to_owned(),
+        planner: Planner::outline(),
         required_ci: Vec::new(),
         push_gate: false,
     };
@@ -94,7 +94,7 @@ fn created(n: u64) -> Event {
 }
 
 fn planned(n: u64) -> Event {
-    let body = Body::Planned { spec: Digest([7; 32]), plan_commit: None, planner: "outline".to_owned() };
+    let body = Body::Planned { spec: Digest([7; 32]), plan_commit: None, planner: Planner::outline() };
     Event { from: Some("pending".to_owned()), ..event(n, body) }
 }
 

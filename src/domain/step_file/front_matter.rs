@@ -6,6 +6,7 @@
 
 use std::collections::HashSet;
 
+use crate::domain::spec::rules::MAX_ITEMS;
 use crate::domain::text::{self, markdown};
 
 /// The entries of a file, in their order.
@@ -101,6 +102,36 @@ impl FrontMatter {
         found.map(Some).ok_or_else(fail)
     }
 
+    /// Returns a text that is not empty and that `is_valid` takes; `what` names such a text.
+    pub(super) fn text(
+        &self,
+        key: &str,
+        what: &str,
+        is_valid: impl Fn(&str) -> bool,
+    ) -> Result<Option<String>, ParseError> {
+        self.word(key, what, |text| is_valid(text).then(|| text.to_owned()))
+    }
+
+    /// As [`Self::list`], with items that `is_valid` takes; `what` names such items.
+    pub(super) fn list_of(
+        &self,
+        key: &str,
+        what: &str,
+        is_valid: impl Fn(&str) -> bool,
+    ) -> Result<Option<Vec<String>>, ParseError> {
+        let Some(items) = self.list(key)? else { return Ok(None) };
+        match items.iter().find(|item| !is_valid(item)) {
+            _ if items.len() > MAX_ITEMS => {
+                Err(self.error(key, format!("`{key}` has more than {MAX_ITEMS} items")))
+            }
+            Some(item) => {
+                let item = text::clip(&text::one_line(item), 60);
+                Err(self.error(key, format!("`{item}` in `{key}` is not {what}")))
+            }
+            None => Ok(Some(items)),
+        }
+    }
+
     pub(super) fn list(&self, key: &str) -> Result<Option<Vec<String>>, ParseError> {
         match self.find(key) {
             None => Ok(None),
@@ -123,7 +154,7 @@ pub(super) fn render_entry(key: &str, value: &Scalar) -> String {
 
 /// Quotes all but the plainest texts, so that a YAML reader agrees with us.
 fn quote(text: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || " -_./()".contains(c);
+    let plain = |c: char| c.is_alphanumeric() || " -_./()=".contains(c);
     if text.starts_with(char::is_alphanumeric) && !text.ends_with(' ') && text.chars().all(plain) {
         return text.to_owned();
     }

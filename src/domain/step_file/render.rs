@@ -3,6 +3,8 @@
 //! Every value comes as an argument, so the same plan gives the same bytes.
 
 use super::front_matter::{Scalar, render_entry};
+use super::more;
+use crate::domain::spec::StepMore;
 use crate::domain::text::{markdown, multi_line, one_line};
 
 /// A step file to be written.
@@ -17,7 +19,7 @@ pub struct NewStep {
     pub qa: String,
     /// Ids of steps. Always written, so an empty list frees the step.
     pub depends_on: Vec<String>,
-    pub paths: Vec<String>,
+    pub more: StepMore,
     /// Markdown, of any number of lines.
     pub briefing: String,
     /// One box each.
@@ -57,21 +59,35 @@ pub struct NewPlan {
 /// below it are cleaned, and a fence that the briefing leaves open is closed, so
 /// that every sub-task is a box that counts.
 pub fn render(step: &NewStep) -> String {
-    let front_matter = front_matter(&[
-        ("id", Scalar::Text(step.id.clone())),
-        ("title", Scalar::Text(step.title.clone())),
-        ("type", Scalar::Text(step.kind.clone())),
-        ("qa", Scalar::Text(step.qa.clone())),
-        ("depends_on", Scalar::List(step.depends_on.clone())),
-        ("paths", Scalar::List(step.paths.clone())),
-    ]);
     let sections = [
-        format!("{front_matter}\n# {}\n", one_line(&step.title)),
+        format!("{}\n# {}\n", header(step), one_line(&step.title)),
         format!("## Briefing\n{}", prose(&step.briefing)),
         format!("## Sub-tasks\n{}", items("- [ ] ", &step.sub_tasks)),
         format!("## Verification\n{}", items("- ", &step.verification)),
     ];
     sections.join("\n")
+}
+
+/// Returns the text of a step file whose body somebody else wrote: below the front matter comes `body`
+/// as it is but cleaned, with the title above it unless it begins with one.
+pub fn render_with(step: &NewStep, body: &str) -> String {
+    let body = multi_line(body);
+    let title =
+        if body.starts_with("# ") { String::new() } else { format!("\n# {}\n", one_line(&step.title)) };
+    format!("{}{title}{}", header(step), prose(&body))
+}
+
+fn header(step: &NewStep) -> String {
+    let mut entries = vec![
+        ("id".to_owned(), Scalar::Text(step.id.clone())),
+        ("title".to_owned(), Scalar::Text(step.title.clone())),
+        ("type".to_owned(), Scalar::Text(step.kind.clone())),
+        ("qa".to_owned(), Scalar::Text(step.qa.clone())),
+        ("depends_on".to_owned(), Scalar::List(step.depends_on.clone())),
+        ("paths".to_owned(), Scalar::List(step.more.paths.clone())),
+    ];
+    entries.extend(more::entries(&step.more, &step.id));
+    front_matter(&entries)
 }
 
 /// Returns the text of `plan.md`.
@@ -101,9 +117,9 @@ pub fn render_plan(plan: &NewPlan) -> String {
 - The protocol is complete when its branch has been merged into `{base}`.
 ",
         front_matter = front_matter(&[
-            ("protocol", Scalar::Text(plan.protocol.clone())),
-            ("base", Scalar::Text(plan.base.clone())),
-            ("schema", Scalar::Text(plan.schema.to_string())),
+            ("protocol".to_owned(), Scalar::Text(plan.protocol.clone())),
+            ("base".to_owned(), Scalar::Text(plan.base.clone())),
+            ("schema".to_owned(), Scalar::Text(plan.schema.to_string())),
         ]),
         title = one_line(&plan.title),
         summary = prose(&plan.summary),
@@ -154,7 +170,7 @@ Newest last. For people: `git godzilla log` shows every event.
     )
 }
 
-fn front_matter(entries: &[(&str, Scalar)]) -> String {
+fn front_matter(entries: &[(String, Scalar)]) -> String {
     let entries: String = entries.iter().map(|(key, value)| render_entry(key, value)).collect();
     format!("---\n{entries}---\n")
 }
@@ -164,8 +180,9 @@ fn link(step: &StepLink) -> String {
     format!("[{id}]({id}.md): {}", one_line(&step.title))
 }
 
-/// The paragraphs below a heading, with a blank line above; empty for no text.
-fn prose(text: &str) -> String {
+/// Returns the paragraphs below a heading, with a blank line above; empty for no text. A fence that is
+/// left open is closed.
+pub fn prose(text: &str) -> String {
     let text = multi_line(text);
     match markdown::unclosed_fence(&text) {
         Some(fence) => format!("\n{text}\n{fence}\n"),
@@ -216,7 +233,7 @@ mod tests {
             kind: "work".to_owned(),
             qa: "full".to_owned(),
             depends_on: vec!["01-setup".to_owned()],
-            paths: vec!["src/**".to_owned(), "docs".to_owned()],
+            more: StepMore { paths: vec!["src/**".to_owned(), "docs".to_owned()], ..StepMore::default() },
             briefing: "Read this.\n\n```\n- [ ] open\n".to_owned(),
             sub_tasks: vec!["One".to_owned(), "Two\nlines".to_owned(), " ".to_owned()],
             verification: vec!["It works".to_owned()],
@@ -286,13 +303,14 @@ Read this.
             kind in prop::sample::select(vec!["setup", "work", "qa"]),
             qa in prop::sample::select(vec!["skip", "light", "full"]),
             depends_on in prop::collection::vec("[0-9]{2}-[a-z][a-z0-9-]{0,5}", 0..4),
-            paths in prop::collection::vec("(?s:[\"', \\]]|.){0,8}", 0..4),
+            paths in prop::collection::vec("x[\"', \\]#é*]{0,8}y", 0..4),
             briefing in "(?s:[`~ \\n-]|.){0,40}",
             sub_tasks in any_texts(),
         ) {
             let step = NewStep {
                 id: "03-api".to_owned(),
-                title, kind: kind.to_owned(), qa: qa.to_owned(), depends_on, paths, briefing, sub_tasks,
+                title, kind: kind.to_owned(), qa: qa.to_owned(), depends_on, briefing, sub_tasks,
+                more: StepMore { paths, ..StepMore::default() },
                 verification: Vec::new(),
             };
             let text = render(&step);
@@ -300,7 +318,7 @@ Read this.
             prop_assert_eq!((file.id, file.title), (step.id.clone(), step.title.clone()));
             prop_assert_eq!((file.kind.as_str(), file.qa.map(QaPolicy::as_str)), (kind, Some(qa)));
             prop_assert_eq!(file.depends_on.as_ref(), Some(&step.depends_on));
-            prop_assert_eq!(&file.paths, &step.paths);
+            prop_assert_eq!(&file.more, &step.more);
 
             let in_briefing = boxes(&multi_line(&step.briefing)).open;
             prop_assert_eq!(boxes(&text).open as usize, in_briefing as usize + step.sub_tasks.len());

@@ -3,6 +3,7 @@
 
 mod as_checked_out;
 mod config;
+mod guarded;
 mod hardened;
 mod leftovers;
 mod loose;
@@ -16,6 +17,7 @@ mod patches;
 mod probe;
 mod refs;
 mod run;
+mod signing;
 mod transport;
 mod walk;
 mod work_tree;
@@ -26,6 +28,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use config::{ConfigLine, Remote};
+pub use guarded::{Guarded, Tampered};
 pub use leftovers::DamagedRef;
 pub use moves::{Move, MoveError};
 pub use notes::NotesError;
@@ -35,7 +38,9 @@ pub use patches::{Changes, Paths};
 pub use probe::{Scratch, Trial, answer_probe, is_probe};
 pub use refs::Head;
 pub use run::{forget_repository, git_version};
+pub use signing::{Error as SigningError, Signer, Verified, Verifier};
 pub use transport::{PushResult, RefPush, Transport, TransportError};
+pub use work_tree::{Look, Since};
 
 use crate::domain::id::Oid;
 

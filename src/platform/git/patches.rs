@@ -110,6 +110,25 @@ impl Repo {
         Ok(paths)
     }
 
+    /// Returns what differs between two trees in some files, as a patch for people; of binary files only that they
+    /// differ.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if a tree is not here.
+    pub fn diff_of(&self, from: Oid, to: Oid, paths: &[&str]) -> Result<String, Error> {
+        let mut git = self.plumbing();
+        git.env("GIT_LITERAL_PATHSPECS", "1");
+        git.args(["diff", "--no-ext-diff", "--no-textconv", "--no-color", "--no-renames", "--unified=3"]);
+        git.args(["--src-prefix=a/", "--dst-prefix=b/", "-O/dev/null"]);
+        git.args([from.to_string(), to.to_string()]).arg("--").args(paths);
+        let output = process::run(&mut git, None, Limits::default(), |_| ())?;
+        if !output.status.success() {
+            return Err(run::failed(&["diff"], &output.stderr));
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
     fn compare(&self, from: Option<Oid>, to: Option<Oid>, at: &[u8], paths: &mut Paths) -> Result<(), Error> {
         let entries = |tree: Option<Oid>| -> Result<BTreeMap<Vec<u8>, TreeEntry>, Error> {
             let entries = tree.map_or_else(|| Ok(Vec::new()), |tree| self.tree(tree))?;

@@ -13,6 +13,7 @@ use crate::domain::event::{
     Verdict, Via,
 };
 use crate::domain::id::{Oid, Ulid};
+use crate::domain::spec::Planner;
 use crate::domain::status::{ProtocolMove, StepMove};
 use crate::domain::text;
 use crate::store::canon::{Value, View};
@@ -122,11 +123,14 @@ fn created(read: &Reader<'_>) -> Read<Body> {
 }
 
 fn planned(read: &Reader<'_>) -> Read<Body> {
-    let planner = read.get("planner").and_then(|planner| planner.get("name")).and_then(View::as_str);
+    let planner = |key| read.get("planner").and_then(|planner| planner.get(key)).and_then(View::as_str);
     Ok(Body::Planned {
         spec: read.parsed("spec")?,
         plan_commit: read.parsed("plan_commit").ok(),
-        planner: planner.unwrap_or_default().into_owned(),
+        planner: Planner {
+            name: planner("name").map(|name| text::harmless_line(&name)).unwrap_or_default(),
+            prompt_hash: planner("prompt_hash").and_then(|hash| hash.parse().ok()),
+        },
     })
 }
 
@@ -250,7 +254,13 @@ pub(super) fn encode(body: &Body) -> Value<'_> {
         ]),
         Body::Planned { spec, plan_commit, planner } => Value::object([
             ("plan_commit", plan_commit.as_ref().and_then(|oid| shown(oid))),
-            ("planner", Some(Value::object([("name", text(planner))]))),
+            (
+                "planner",
+                Some(Value::object([
+                    ("name", text(&planner.name)),
+                    ("prompt_hash", planner.prompt_hash.as_ref().and_then(|hash| shown(hash))),
+                ])),
+            ),
             ("spec", shown(spec)),
         ]),
         Body::SpecChanged { spec, commit } => {

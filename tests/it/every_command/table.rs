@@ -108,14 +108,36 @@ pub(super) static ROWS: &[Row] = &[
         &[
             run(&["Another one", "--step", "One"], [A(0), A(0), E(4), E(4)]),
             run(&["Another one", "--dry-run"], OF_ANY),
+            run(&["Another one", "--engine", "codex", "--dry-run"], OF_ANY),
+            run(&["Another one", "--engine", "no-such-engine"], [E(3), E(3), E(4), E(4)]),
+            run(&["Another one", "--model", "m"], [E(2), E(2), E(4), E(4)]),
+            run(&["--issue", "12"], REFUSED),
             run(&["Another one", "--from", "missing.md"], [E(3); 4]),
             run(&["Another one", "--qa", "much"], MISTYPED),
             run(&["Another one", "--base", "no-such-branch"], REFUSED),
+            run(&["--amend"], UNFIT),
+            run(&["--amend", "-p", "77"], DO_UNKNOWN),
             run(&[], MISTYPED),
+        ],
+    ),
+    reads("prompt list", &["prompts.v1"], &[run(&[], OF_ANY), run(&["more"], MISTYPED)]),
+    reads(
+        "prompt show",
+        &["prompt.v1"],
+        &[run(&["decompose"], OF_ANY), run(&["no-such-prompt"], UNKNOWN), run(&[], MISTYPED)],
+    ),
+    reads(
+        "prompt render",
+        &["prompt.v1"],
+        &[
+            run(&["protocol-pipeline", "--set", "description=Add login"], OF_ANY),
+            run(&["fix"], REFUSED),
+            run(&["fix", "--set", "nothing"], [E(2), E(2), E(2), E(4)]),
         ],
     ),
     reads("list", &["list.v1"], &[run(&[], OF_ANY), run(&["--open"], OF_ANY), run(&["more"], MISTYPED)]),
     reads("status", &["protocol.v1", "status.v1"], &[run(&[], OF_ANY), run(&["--all"], OF_ANY)]),
+    reads("budget", &["budget.v1"], &[run(&[], OF_ANY), run(&["3"], NAMED), run(&["77"], UNKNOWN)]),
     reads("show", &["protocol.v1"], &[run(&[], CURRENT), run(&["3"], NAMED), run(&["77"], UNKNOWN)]),
     Row {
         command: "log",
@@ -135,6 +157,23 @@ pub(super) static ROWS: &[Row] = &[
         &["explain.v1"],
         &[run(&[], CURRENT), run(&["3"], NAMED), run(&["--step", "9"], [E(3), E(2), E(2), E(4)])],
     ),
+    reads("spec show", &["spec.v1"], &[run(&[], CURRENT), run(&["3"], NAMED), run(&["77"], UNKNOWN)]),
+    reads(
+        "spec validate",
+        &["spec-validate.v1"],
+        &[
+            run(&[], CURRENT),
+            run(&["3"], NAMED),
+            run(&["3", "--commit", "no-such-one"], [E(2), E(3), E(3), E(4)]),
+        ],
+    ),
+    reads("spec audit", &["spec-audit.v1"], &[run(&[], OF_ANY), run(&["3"], NAMED), run(&["77"], UNKNOWN)]),
+    writes(
+        "spec backfill",
+        &["spec-backfill.v1"],
+        &[run(&[], [A(0), A(0), E(4), E(4)]), run(&["--dry-run", "3"], DO_NAMED), run(&["77"], DO_UNKNOWN)],
+    ),
+    reads("overlaps", &["overlaps.v1"], &[run(&[], OF_ANY), run(&["3"], NAMED), run(&["77"], UNKNOWN)]),
     writes(
         "start",
         TRANSITION,
@@ -171,6 +210,7 @@ pub(super) static ROWS: &[Row] = &[
         &["qa.v1"],
         &[run(&[], DO_CURRENT), run(&["-p", "2"], [A(1), E(3), E(4), E(4)]), run(&["9"], NO_STEP)],
     ),
+    reads("verify", &["verify.v1"], &[run(&[], CURRENT), run(&["3"], NAMED), run(&["77"], UNKNOWN)]),
     writes(
         "trust",
         &["trust.v1"],

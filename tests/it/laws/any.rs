@@ -7,7 +7,7 @@ use git_godzilla::domain::event::{
     Actor, ActorKind, Body, Cause, CiReport, CommitSeen, Created, Event, MergeDetected, StepChange, Via,
 };
 use git_godzilla::domain::id::{Digest, Oid, StepId, Ulid};
-use git_godzilla::domain::spec::{QaPolicy, Spec, SpecStep, StepKind};
+use git_godzilla::domain::spec::{Planner, QaPolicy, Spec, SpecStep, StepKind};
 use git_godzilla::domain::status::{ProtocolMove, StepMove, StepStatus};
 use git_godzilla::store::spec;
 use proptest::prelude::*;
@@ -37,7 +37,7 @@ fn plans() -> [(Digest, String); 2] {
             title: "Add login".to_owned(),
             description: String::new(),
             steps: steps.collect(),
-            planner: "outline".to_owned(),
+            planner: Planner::outline(),
             required_ci: Vec::new(),
             push_gate: false,
         })
@@ -80,7 +80,7 @@ fn created() -> Body {
 }
 
 fn planned(digest: Digest) -> Body {
-    Body::Planned { spec: digest, plan_commit: None, planner: "outline".to_owned() }
+    Body::Planned { spec: digest, plan_commit: None, planner: Planner::outline() }
 }
 
 fn id() -> impl Strategy<Value = Ulid> {

@@ -1,0 +1,188 @@
+//! What of a repository nobody who works in one of its worktrees has to touch: its configuration, its
+//! hooks, what it agreed to; and where its refs stand.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::{Error, Repo};
+use crate::domain::id::Oid;
+use crate::platform::fs::{self as files, Bounded};
+
+/// More than this in the folders of hooks is no hooks.
+const MAX_FILES: usize = 2000;
+const MAX_BYTES: u64 = 4 << 20;
+
+/// What git, its hooks and we believe without asking, below the common folder.
+const BELIEVED: &[&str] = &["config", "config.worktree", "hooks", "info", "godzilla/trust.json", "shallow"];
+
+/// The same, below the folder of one worktree.
+const BELIEVED_OF_WORKTREE: &[&str] = &["config.worktree", "commondir", "gitdir"];
+
+/// How a repository was.
+#[derive(Debug)]
+pub struct Guarded {
+    files: BTreeMap<PathBuf, Kept>,
+    refs: BTreeMap<String, Oid>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Kept {
+    bytes: Vec<u8>,
+    mode: u32,
+    link: Option<PathBuf>,
+}
+
+/// What became of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tampered {
+    /// Files that are others, new or gone.
+    pub files: Vec<PathBuf>,
+    /// Branches and tags that moved or went: their name, where they were, where they are.
+    pub refs: Vec<(String, Option<Oid>, Option<Oid>)>,
+}
+
+impl Repo {
+    /// Remembers how the repository is, before somebody else works in this worktree.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if its refs cannot be read.
+    pub fn guard(&self) -> Result<Guarded, Error> {
+        Ok(Guarded { files: self.believed(), refs: self.refs("refs/")?.into_iter().collect() })
+    }
+
+    /// Returns what is no longer as it was, but for `own`, the branch that may move.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if its refs cannot be read.
+    pub fn tampered(&self, before: &Guarded, own: &str) -> Result<Tampered, Error> {
+        let now = self.believed();
+        let all = before.files.keys().chain(now.keys().filter(|path| !before.files.contains_key(*path)));
+        let files = all.filter(|path| before.files.get(*path) != now.get(*path)).cloned().collect();
+        let is_watched =
+            |name: &str| name != own && (name.starts_with("refs/heads/") || name.starts_with("refs/tags/"));
+        let now: BTreeMap<String, Oid> = self.refs("refs/")?.into_iter().collect();
+        let names = before.refs.keys().chain(now.keys().filter(|name| !before.refs.contains_key(*name)));
+        let refs = names
+            .filter(|name| is_watched(name) && before.refs.get(*name) != now.get(*name))
+            .map(|name| (name.clone(), before.refs.get(name).copied(), now.get(name).copied()))
+            .collect();
+        Ok(Tampered { files, refs })
+    }
+
+    /// Puts files back as they were; what lies there now is kept below `keep`.
+    ///
+    /// # Errors
+    ///
+    /// Any error of the file system; then some of them are still as they were found.
+    pub fn put_back(&self, before: &Guarded, tampered: &Tampered, keep: &Path) -> io::Result<()> {
+        for (idx, path) in tampered.files.iter().enumerate() {
+            let kept = keep.join(format!("{idx}-{}", path.file_name().unwrap_or_default().to_string_lossy()));
+            match fs::symlink_metadata(path) {
+                Err(_) => (),
+                Ok(meta) if meta.is_file() => {
+                    files::make_private_dir(keep)?;
+                    fs::copy(path, kept)?;
+                    fs::remove_file(path)?;
+                }
+                Ok(meta) if meta.is_dir() => {
+                    files::make_private_dir(keep)?;
+                    fs::rename(path, kept)?;
+                }
+                Ok(_) => fs::remove_file(path)?,
+            }
+            let Some(was) = before.files.get(path) else { continue };
+            if let Some(dir) = path.parent() {
+                fs::create_dir_all(dir)?;
+            }
+            match &was.link {
+                Some(target) => files::write_new_link(path, target.as_os_str().as_encoded_bytes())?,
+                None => {
+                    files::write_new_file(path, &was.bytes, was.mode & 0o111 != 0)?;
+                    set_mode(path, was.mode)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn believed(&self) -> BTreeMap<PathBuf, Kept> {
+        let mut found = BTreeMap::new();
+        for name in BELIEVED {
+            collect(&self.common_dir().join(name), &mut found);
+        }
+        if self.git_dir() != self.common_dir() {
+            for name in BELIEVED_OF_WORKTREE {
+                collect(&self.git_dir().join(name), &mut found);
+            }
+        }
+        if let Some(link) = self.work_dir().map(|dir| dir.join(".git")).filter(|link| link.is_file()) {
+            collect(&link, &mut found);
+        }
+        found
+    }
+
+    /// Returns what is not committed in the other worktrees, with a mark of each file that tells whether
+    /// it was written since. One that cannot be looked at has nothing.
+    pub fn elsewhere(&self) -> BTreeMap<PathBuf, (u64, u128)> {
+        let mut marks = BTreeMap::new();
+        let others = self.worktrees().into_iter().map(|(dir, _)| dir).chain(self.main_work_dir());
+        let own = self.work_dir().and_then(|dir| fs::canonicalize(dir).ok());
+        for dir in others.filter(|dir| fs::canonicalize(dir).ok() != own) {
+            let args = ["status", "--porcelain", "-z", "--untracked-files=all", "--no-renames"];
+            let said = Self::at(&dir).and_then(|other| other.git_output(&args).ok()).unwrap_or_default();
+            for entry in said.split(|byte| *byte == 0).filter(|entry| entry.len() > 3) {
+                let path = dir.join(String::from_utf8_lossy(&entry[3..]).as_ref());
+                let meta = fs::symlink_metadata(&path).ok();
+                let written = meta.as_ref().and_then(|meta| meta.modified().ok());
+                let since = written.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+                let len = meta.map_or(u64::MAX, |meta| meta.len());
+                marks.insert(path, (len, since.map_or(0, |since| since.as_nanos())));
+            }
+        }
+        marks
+    }
+}
+
+fn collect(path: &Path, found: &mut BTreeMap<PathBuf, Kept>) {
+    if found.len() >= MAX_FILES {
+        return;
+    }
+    let Ok(meta) = fs::symlink_metadata(path) else { return };
+    if meta.is_dir() {
+        let entries = fs::read_dir(path).into_iter().flatten().flatten();
+        entries.for_each(|entry| collect(&entry.path(), found));
+        return;
+    }
+    if meta.is_symlink() {
+        let link = fs::read_link(path).ok();
+        found.insert(path.to_owned(), Kept { bytes: Vec::new(), mode: 0, link });
+        return;
+    }
+    if let Ok(Bounded::Bytes(bytes)) = files::read_bounded(path, MAX_BYTES) {
+        found.insert(path.to_owned(), Kept { bytes, mode: mode_of(&meta), link: None });
+    }
+}
+
+#[cfg(unix)]
+fn mode_of(meta: &fs::Metadata) -> u32 {
+    std::os::unix::fs::PermissionsExt::mode(&meta.permissions()) & 0o777
+}
+
+#[cfg(not(unix))]
+fn mode_of(_: &fs::Metadata) -> u32 {
+    0o644
+}
+
+#[cfg(unix)]
+fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
+    fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode))
+}
+
+#[cfg(not(unix))]
+fn set_mode(_: &Path, _: u32) -> io::Result<()> {
+    Ok(())
+}

@@ -1,0 +1,322 @@
+//! `run`: an engine does a step in the worktree of its protocol, and we commit what it did.
+//!
+//! Order: what the worktree holds is kept; the step is running; the engine runs; what it touched outside
+//! its branch is put back; the commit by plumbing, on the branch by compare-and-swap; the events. Killed
+//! anywhere, `resume` goes on: a run whose process is gone is recorded as killed, its work lies in the
+//! worktree, its conversation is known.
+
+mod after;
+mod fix;
+mod prompt;
+mod work;
+
+use std::time::Duration;
+
+pub use self::fix::{Fix, Fixed, fix};
+
+use super::ask::{self, Ask, Asked, Prompt, Session, Told, Wish};
+use super::context::Context;
+use super::error::Error;
+use super::initialised;
+use super::policy::{self, Decided};
+use super::qa::Judged;
+use super::resolve::{self, Target};
+use super::streams::Streams;
+use super::workplace::Workplace;
+use crate::domain::decide;
+use crate::domain::id::{Name, Oid, StepId, Ulid};
+use crate::domain::run as runs;
+use crate::domain::run::{RunKind, RunStatus};
+use crate::domain::spec::QaPolicy;
+use crate::domain::state::{Protocol, Step};
+use crate::domain::status::StepStatus;
+use crate::engine::Access;
+use crate::platform::lock::{self, Lock};
+
+/// What to run.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    pub name: Option<String>,
+    pub step: Option<String>,
+    pub engine: Option<String>,
+    pub model: Option<String>,
+    /// Take what is not committed yet for a part of the step.
+    pub include_dirty: bool,
+    /// Run QA afterwards, whatever the step's policy says; `None` for what the policy says.
+    pub qa: Option<bool>,
+}
+
+/// What would be run.
+pub struct Preview {
+    pub name: Name,
+    pub step: StepId,
+    pub engine: String,
+    pub model: Option<String>,
+    /// Engines to fall back on.
+    pub fallbacks: Vec<String>,
+    pub prompt: Prompt,
+    pub estimate: u64,
+    pub session: Option<String>,
+}
+
+/// What came of it.
+pub struct Ran {
+    pub name: Name,
+    pub step: StepId,
+    pub run: Ulid,
+    pub engine: String,
+    pub model: Option<String>,
+    pub status: RunStatus,
+    pub message: String,
+    pub usage: runs::Usage,
+    pub took: Duration,
+    /// The commit with what the run changed; `None` if it changed nothing, or is not to be committed.
+    pub commit: Option<Oid>,
+    /// Commits that the engine made itself.
+    pub own_commits: Vec<Oid>,
+    pub changed: Vec<String>,
+    /// What somebody should look at, one line each.
+    pub notices: Vec<String>,
+    /// The ref that keeps what lay in the worktree before, if that was not committed.
+    pub snapshot: Option<String>,
+    pub protocol: Protocol,
+    pub judged: Option<Box<Judged>>,
+    pub decided: Vec<Decided>,
+}
+
+/// Everything that is known before the engine is asked.
+struct Plan {
+    name: Name,
+    step: Step,
+    protocol: Protocol,
+    place: Workplace,
+    wish: Wish,
+    prompt: Prompt,
+    /// Why the project's own prompt is not used.
+    notice: Option<String>,
+    session: Option<Session>,
+}
+
+/// Shows what [`run`] would ask, of whom, and what that may cost. Records nothing.
+///
+/// # Errors
+///
+/// As [`run`].
+pub fn preview(ctx: &Context, request: &Request) -> Result<Preview, Error> {
+    let plan = prepare(ctx, request)?;
+    let queue = ask::choose(ctx, RunKind::Step, &plan.wish)?;
+    let estimate = runs::estimate_tokens(&plan.prompt.text);
+    let mut names = queue.iter().map(|chosen| chosen.name.clone());
+    Ok(Preview {
+        engine: names.next().unwrap_or_default(),
+        fallbacks: names.collect(),
+        model: queue.first().and_then(|chosen| chosen.model.clone()),
+        name: plan.name,
+        step: plan.step.id,
+        prompt: plan.prompt,
+        estimate,
+        session: plan.session.map(|session| session.id),
+    })
+}
+
+/// Runs a step with an engine, commits what it did, and records both. When this returns, the run, the
+/// commit and what follows from them are in the local refs; nothing is pushed.
+///
+/// # Errors
+///
+/// [`Error`] if nothing was run: people do the step, its state does not allow it, the worktree holds
+/// what is not committed, another run goes on there, nobody agreed to the engine, a budget is used up.
+pub fn run(ctx: &Context, request: &Request, tell: &mut dyn FnMut(Told<'_>)) -> Result<Ran, Error> {
+    let plan = prepare(ctx, request)?;
+    drop(ask::choose(ctx, RunKind::Step, &plan.wish)?);
+    let _one = only_one(ctx, &plan.name)?;
+    let before = work::Before::of(&plan.place, &plan.name, &plan.step.id)?;
+    let goes_on = plan.session.is_some() || was_cut_off(&plan.protocol, &plan.step);
+    if !before.dirty.is_empty() && !request.include_dirty && !goes_on {
+        return Err(dirty(&before.dirty, &plan));
+    }
+    let snapshot = before.keep(&plan.place, &plan.name)?;
+    begin(ctx, &plan)?;
+
+    let mut notices: Vec<String> = plan.notice.iter().cloned().collect();
+    let mut did = work::Did::default();
+    let asked = {
+        let mut inspect = |outcome: &mut crate::engine::Outcome| {
+            did = before.inspect(&plan.place, outcome, &mut notices);
+            did.changed.clone()
+        };
+        let ask = Ask {
+            kind: RunKind::Step,
+            of: Some((&plan.name, Some(&plan.step.id))),
+            prompt: &plan.prompt,
+            schema: None,
+            access: Access::Write,
+            dir: &plan.place.dir,
+            wish: &plan.wish,
+            session: plan.session.clone(),
+        };
+        match ask::inspected(ctx, &ask, &mut inspect, tell) {
+            Ok(asked) => asked,
+            Err(err) => return Err(after::held(ctx, &plan.name, err)),
+        }
+    };
+    finish(ctx, request, plan, asked, did, notices, snapshot, tell)
+}
+
+#[expect(clippy::too_many_arguments, reason = "everything that the run brought")]
+fn finish(
+    ctx: &Context,
+    request: &Request,
+    plan: Plan,
+    asked: Asked,
+    did: work::Did,
+    mut notices: Vec<String>,
+    snapshot: Option<String>,
+    tell: &mut dyn FnMut(Told<'_>),
+) -> Result<Ran, Error> {
+    let succeeded = asked.outcome.status == RunStatus::Succeeded;
+    let commit = if succeeded && did.tree.is_some() {
+        Some(work::commit(ctx, &plan.place, &plan.name, &plan.step, &asked, &did)?)
+    } else {
+        None
+    };
+    if !succeeded && did.tree.is_some() {
+        notices
+            .push(format!("what the run changed lies in {} and is not committed", plan.place.dir.display()));
+    }
+    let did_something = commit.is_some() || !did.own_commits.is_empty();
+    let (protocol, occasion) =
+        after::record(ctx, &plan.name, &plan.step.id, &asked, succeeded && did_something)?;
+    let mut decided = Vec::new();
+    if let Some(occasion) = occasion {
+        decided = policy::after(ctx, &plan.name, &plan.step.id, occasion)?;
+    }
+    let mut ran = Ran {
+        run: asked.run,
+        engine: asked.engine,
+        model: asked.model,
+        status: asked.outcome.status,
+        message: asked.outcome.text,
+        usage: asked.outcome.usage,
+        took: asked.took,
+        commit,
+        own_commits: did.own_commits,
+        changed: did.changed,
+        notices,
+        snapshot,
+        protocol,
+        judged: None,
+        decided,
+        name: plan.name,
+        step: plan.step.id,
+    };
+    after::judge(ctx, request, &mut ran, tell)?;
+    Ok(ran)
+}
+
+fn prepare(ctx: &Context, request: &Request) -> Result<Plan, Error> {
+    initialised(ctx)?;
+    super::plan::recover(ctx)?;
+    let wanted = request.name.as_deref();
+    let Target { name, root: None } = resolve::protocol(&Streams::for_target(ctx, wanted)?, wanted)? else {
+        return Err(Error::state("protocol.twin", "this protocol shares its name with another one", ""));
+    };
+    ask::settle_dead(ctx, &name)?;
+    let streams = Streams::for_target(ctx, Some(name.as_str()))?;
+    let protocol = streams.look(&name)?.folded.protocol.ok_or_else(|| super::act::unknown(&name))?;
+    let id = resolve::step(&protocol, request.step.as_deref())?;
+    let Some(step) = protocol.step(&id).cloned() else {
+        return Err(Error::Unknown { what: "step", text: id.to_string(), near: Vec::new() });
+    };
+    decide::may_run(&protocol, &step)?;
+    let more = step.more.as_deref();
+    let wish = Wish {
+        engine: request.engine.clone(),
+        model: request.model.clone(),
+        planned_engine: more.and_then(|more| more.engine.clone()),
+        planned_model: more.and_then(|more| more.model.clone()),
+        planned_timeout_seconds: more.and_then(|more| more.timeout_seconds),
+    };
+    let place = Workplace::find(ctx, &protocol)?;
+    let session = session_of(&protocol, &step);
+    let (prompt, notice) = prompt::of(ctx, &place, &protocol, &step, session.is_some())?;
+    Ok(Plan { name, step, protocol, place, wish, prompt, notice, session })
+}
+
+/// Whether an engine does a step, and nobody has to by hand.
+pub fn is_for_engine(ctx: &Context, request: &Request, step: &Step) -> bool {
+    let more = step.more.as_deref();
+    let wish = Wish {
+        engine: request.engine.clone(),
+        planned_engine: more.and_then(|more| more.engine.clone()),
+        ..Wish::default()
+    };
+    ask::is_set(ctx, RunKind::Step, &wish)
+}
+
+/// Returns the conversation that the last run of this attempt left unfinished, through no fault of the
+/// step.
+fn session_of(protocol: &Protocol, step: &Step) -> Option<Session> {
+    let last = protocol.runs_of(&step.id).filter(|run| run.started.kind == RunKind::Step).last()?;
+    let finished = last.finished.as_ref()?;
+    let is_open = ask::is_no_fault_of_the_step(finished.status) || finished.status == RunStatus::Timeout;
+    let id = finished.session.clone().filter(|_| is_open && last.attempt == Some(step.attempt))?;
+    Some(Session { engine: last.started.engine.clone(), id, used: finished.usage })
+}
+
+/// Whether what lies in the worktree may be the work of a run of this step that was cut off.
+fn was_cut_off(protocol: &Protocol, step: &Step) -> bool {
+    let last = protocol.runs_of(&step.id).filter(|run| run.started.kind == RunKind::Step).last();
+    let finished = last.and_then(|run| run.finished.as_ref());
+    finished.is_some_and(|finished| finished.status != RunStatus::Succeeded)
+}
+
+/// Makes the step running.
+fn begin(ctx: &Context, plan: &Plan) -> Result<(), Error> {
+    if plan.step.recorded == StepStatus::Running {
+        return Ok(());
+    }
+    let streams = Streams::for_target(ctx, Some(plan.name.as_str()))?;
+    let appended = streams.append(&plan.name, &mut |ledger, _| {
+        let recorded = ledger.protocol().and_then(|it| it.step(&plan.step.id)).map(|step| step.recorded);
+        match recorded {
+            Some(StepStatus::Failed) => decide::retry(ledger, &plan.step.id)?,
+            _ => decide::start(ledger, &plan.step.id)?,
+        }
+        Ok(())
+    })?;
+    super::after_write(ctx, &appended);
+    Ok(())
+}
+
+/// Keeps others from running something in the worktree of the protocol.
+pub(super) fn only_one(ctx: &Context, name: &Name) -> Result<Lock, Error> {
+    let path = ctx.repo.state_dir().join("locks").join(format!("run-{name}"));
+    Lock::acquire(&path, Duration::ZERO).map_err(|err| match err {
+        lock::Error::Busy { .. } => Error::state(
+            "run.busy",
+            format!("a run of {name} goes on already"),
+            format!("git godzilla runs {name}"),
+        ),
+        err => err.into(),
+    })
+}
+
+fn dirty(paths: &[String], plan: &Plan) -> Error {
+    let some: Vec<&str> = paths.iter().take(5).map(String::as_str).collect();
+    let more = if paths.len() > 5 { format!(" and {} more", paths.len() - 5) } else { String::new() };
+    let (dir, step) = (plan.place.dir.display(), &plan.step.id);
+    Error::state(
+        "worktree.dirty",
+        format!("{dir} holds what is not committed: {}{more}", some.join(", ")),
+        format!(
+            "commit it, or let it be a part of the step: git godzilla run {step} -p {} --include-dirty",
+            plan.name
+        ),
+    )
+}
+
+/// Whether QA follows a run by itself.
+fn qa_follows(request: &Request, policy: QaPolicy) -> bool {
+    request.qa.unwrap_or(policy == QaPolicy::Light)
+}

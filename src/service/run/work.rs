@@ -1,0 +1,276 @@
+//! What a run finds in the worktree, what it leaves there, and the commit of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use super::super::ask::Asked;
+use crate::domain::id::{Name, Oid, StepId};
+use crate::domain::message;
+use crate::domain::run::RunStatus;
+use crate::domain::state::Step;
+use crate::domain::text;
+use crate::engine::Outcome;
+use crate::platform::git::{Guarded, NewCommit, Repo};
+use crate::platform::{clock, fail};
+use crate::service::context::Context;
+use crate::service::error::Error;
+use crate::service::workplace::Workplace;
+use crate::store::stream;
+
+/// How many paths are named in one line.
+const MAX_NAMED: usize = 10;
+
+/// More commits than this are none of one run.
+const MAX_COMMITS: usize = 1000;
+
+/// The worktree before a run.
+pub(super) struct Before {
+    head: Oid,
+    /// What lies there, if that is something else than what is committed.
+    tree: Option<Oid>,
+    /// Paths that are not committed.
+    pub(super) dirty: Vec<String>,
+    branch: String,
+    guarded: Guarded,
+    elsewhere: BTreeMap<PathBuf, (u64, u128)>,
+}
+
+/// What a run did.
+#[derive(Debug, Default)]
+pub(super) struct Did {
+    /// What lies in the worktree, if that is not committed.
+    pub(super) tree: Option<Oid>,
+    /// The newest commit of the branch.
+    head: Option<Oid>,
+    /// Paths that are others than before, within the worktree.
+    pub(super) changed: Vec<String>,
+    /// Commits that the engine made itself.
+    pub(super) own_commits: Vec<Oid>,
+}
+
+impl Before {
+    pub(super) fn of(place: &Workplace, _name: &Name, _step: &StepId) -> Result<Self, Error> {
+        let committed = place.repo.tree_of(place.head)?;
+        let lies = place.repo.work_as_tree(committed)?;
+        let dirty = if lies == committed { Vec::new() } else { named(&place.repo, committed, lies)? };
+        let branch = place.repo.head()?.branch().map(|name| format!("refs/heads/{name}")).unwrap_or_default();
+        Ok(Self {
+            head: place.head,
+            tree: Some(lies).filter(|lies| *lies != committed),
+            dirty,
+            branch,
+            guarded: place.repo.guard()?,
+            elsewhere: place.repo.elsewhere(),
+        })
+    }
+
+    /// Keeps what is not committed under a ref of this clone. Returns its name.
+    pub(super) fn keep(&self, place: &Workplace, name: &Name) -> Result<Option<String>, Error> {
+        let Some(tree) = self.tree else { return Ok(None) };
+        let Some(who) = place.repo.committer() else { return Err(stream::Error::NoIdentity.into()) };
+        let commit = place.repo.write_commit(&NewCommit {
+            tree,
+            parents: vec![self.head],
+            message: format!("snapshot of {name} before a run\n"),
+            author: &who,
+            committer: &who,
+            for_people: false,
+        })?;
+        let snapshot = format!("refs/godzilla-local/snapshots/{name}/{}", clock::new_id());
+        place.repo.git_output(&[
+            "update-ref",
+            "-m",
+            "git-godzilla: before a run",
+            &snapshot,
+            &commit.to_string(),
+        ])?;
+        Ok(Some(snapshot))
+    }
+
+    /// Looks at what a run did, and puts back what is none of its business. One that went there did not
+    /// succeed, whatever it says.
+    pub(super) fn inspect(&self, place: &Workplace, outcome: &mut Outcome, notices: &mut Vec<String>) -> Did {
+        match place.repo.tampered(&self.guarded, &self.branch) {
+            Ok(tampered) => {
+                if !tampered.files.is_empty() {
+                    let keep = place.repo.state_dir().join("tampered").join(clock::new_id().to_string());
+                    let names: Vec<String> = tampered
+                        .files
+                        .iter()
+                        .map(|path| path.strip_prefix(place.repo.common_dir()).unwrap_or(path))
+                        .map(|path| text::one_line(&path.to_string_lossy()))
+                        .collect();
+                    let put = place.repo.put_back(&self.guarded, &tampered, &keep);
+                    let how = match put {
+                        Ok(()) => format!("put back; what it wrote is kept in {}", keep.display()),
+                        Err(err) => format!("and could not be put back: {err}"),
+                    };
+                    refuse(
+                        outcome,
+                        notices,
+                        format!("the run changed {} in the git directory: {how}", some(&names)),
+                    );
+                }
+                for (name, before, now) in tampered.refs {
+                    let shown =
+                        |oid: Option<Oid>| oid.map_or_else(|| "nothing".to_owned(), |oid| oid.short());
+                    let back = before.map_or_else(
+                        || format!("git update-ref -d {name}"),
+                        |before| format!("git update-ref {name} {before}"),
+                    );
+                    notices.push(format!(
+                        "{name} moved meanwhile, from {} to {}; to take that back: {back}",
+                        shown(before),
+                        shown(now)
+                    ));
+                }
+            }
+            Err(err) => {
+                let why = format!("nobody knows what the run changed in the git directory: {err}");
+                refuse(outcome, notices, why);
+            }
+        }
+        let elsewhere = changed_elsewhere(&self.elsewhere, &place.repo.elsewhere());
+        if !elsewhere.is_empty() {
+            notices.push(format!(
+                "changed outside its worktree meanwhile, by it or by somebody else: {}",
+                some(&elsewhere)
+            ));
+        }
+        match self.did(place) {
+            Ok(did) => {
+                if let Some(head) = did.head.filter(|head| !place.repo.is_ancestor(self.head, *head)) {
+                    let back = format!("git -C '{}' reset --hard {}", place.dir.display(), self.head);
+                    let what =
+                        format!("the run took the branch from {} to {}", self.head.short(), head.short());
+                    refuse(
+                        outcome,
+                        notices,
+                        format!("{what}, away from commits that it had; to take that back: {back}"),
+                    );
+                }
+                did
+            }
+            Err(err) => {
+                refuse(outcome, notices, format!("nobody knows what the run changed: {err}"));
+                Did::default()
+            }
+        }
+    }
+
+    fn did(&self, place: &Workplace) -> Result<Did, Error> {
+        let repo = Repo::at(&place.dir).ok_or_else(|| {
+            Error::state("worktree.damaged", "the worktree is no worktree any more", "git worktree repair")
+        })?;
+        let head = repo.find_ref(&self.branch)?.unwrap_or(self.head);
+        let committed = repo.tree_of(head)?;
+        let lies = repo.work_as_tree(committed)?;
+        let before = match self.tree {
+            Some(tree) => tree,
+            None => repo.tree_of(self.head)?,
+        };
+        let own_commits = if head == self.head {
+            Vec::new()
+        } else {
+            repo.commits_between(&[head], &[self.head], &BTreeSet::new(), MAX_COMMITS)?
+        };
+        Ok(Did {
+            tree: Some(lies).filter(|lies| *lies != committed),
+            head: Some(head),
+            changed: named(&repo, before, lies)?,
+            own_commits,
+        })
+    }
+}
+
+/// Makes of a success none, and says why.
+fn refuse(outcome: &mut Outcome, notices: &mut Vec<String>, why: String) {
+    if outcome.status == RunStatus::Succeeded {
+        outcome.status = RunStatus::Denied;
+        outcome.text.clone_from(&why);
+    }
+    notices.push(why);
+}
+
+/// Commits what a run left in the worktree, on the branch. Nobody's hooks run: what lies there was written
+/// by an engine.
+pub(super) fn commit(
+    ctx: &Context,
+    place: &Workplace,
+    name: &Name,
+    step: &Step,
+    asked: &Asked,
+    did: &Did,
+) -> Result<Oid, Error> {
+    commit_as(ctx, place, name, step, asked, did, &step.title, true)
+}
+
+/// As [`commit`], with another title; `ends` says that the work on the step is done with it.
+#[expect(clippy::too_many_arguments, reason = "what a commit says and what it is of")]
+pub(super) fn commit_as(
+    ctx: &Context,
+    place: &Workplace,
+    name: &Name,
+    step: &Step,
+    asked: &Asked,
+    did: &Did,
+    title: &str,
+    ends: bool,
+) -> Result<Oid, Error> {
+    let (Some(tree), Some(head)) = (did.tree, did.head) else {
+        return Err(Error::state("run.nothing", "the run left nothing to commit", ""));
+    };
+    let Some(who) = ctx.repo.committer() else { return Err(stream::Error::NoIdentity.into()) };
+    let author = ctx.repo.author().unwrap_or_else(|| who.clone());
+    let title = text::clip(&text::one_line(title), 100);
+    let subject = if ctx.settings.commit_tag {
+        format!("{title} {}", message::tag(name.number(), step.id.number()))
+    } else {
+        title
+    };
+    let by = asked.model.as_ref().map_or_else(String::new, |model| format!(" ({})", text::one_line(model)));
+    let status = if ends { format!("{}: done\n", message::STATUS_KEY) } else { String::new() };
+    let message = format!(
+        "{subject}\n\nRun {} by {}{by}.\n\n{}: {name}/{}\n{status}",
+        asked.run,
+        asked.engine,
+        message::STEP_KEY,
+        step.id,
+    );
+    let commit = place.repo.write_commit(&NewCommit {
+        tree,
+        parents: vec![head],
+        message,
+        author: &author,
+        committer: &who,
+        for_people: true,
+    })?;
+    fail::point("run.commit");
+    let why = format!("git-godzilla: run {}", asked.run);
+    place.repo.git_output(&["update-ref", "-m", &why, "HEAD", &commit.to_string(), &head.to_string()])?;
+    fail::point("run.branch");
+    place.repo.index_as_committed()?;
+    Ok(commit)
+}
+
+fn named(repo: &Repo, from: Oid, to: Oid) -> Result<Vec<String>, Error> {
+    let paths = repo.paths_changed(from, to)?;
+    Ok(paths.iter().map(|path| text::one_line(&String::from_utf8_lossy(path))).collect())
+}
+
+fn changed_elsewhere(
+    before: &BTreeMap<PathBuf, (u64, u128)>,
+    now: &BTreeMap<PathBuf, (u64, u128)>,
+) -> Vec<String> {
+    let all = before.keys().chain(now.keys().filter(|path| !before.contains_key(*path)));
+    let changed = all.filter(|path| before.get(*path) != now.get(*path));
+    changed.map(|path| text::one_line(&path.to_string_lossy())).collect()
+}
+
+fn some(names: &[String]) -> String {
+    let mut shown = names.iter().take(MAX_NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    if names.len() > MAX_NAMED {
+        shown.push_str(&format!(" and {} more", names.len() - MAX_NAMED));
+    }
+    shown
+}

@@ -1,0 +1,140 @@
+//! Engines that do what they must not.
+
+use std::fs;
+
+use serde_json::Value;
+
+use super::{engine, json};
+use crate::support::World;
+
+fn findings(ran: &Value) -> String {
+    ran["notices"].as_array().unwrap().iter().map(|it| it.as_str().unwrap()).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn hooks_configuration_and_consent_are_put_back() {
+    let world = World::new();
+    let (a, work) = engine(
+        &world,
+        r#"common=$(git rev-parse --path-format=absolute --git-common-dir)
+rm -rf "$common/hooks"
+git config core.fsmonitor 'touch /tmp/owned'
+echo '{"v":1,"gates":[],"terms":[]}' >"$common/godzilla/trust.json"
+echo form >form.html
+echo "$DONE""#,
+    );
+    let hooks = || {
+        let mut names: Vec<_> =
+            fs::read_dir(a.path.join(".git/hooks")).unwrap().map(|it| it.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    let (before, config) = (hooks(), a.read(".git/config"));
+    let ran = work.godzilla(&["run", "--json"]);
+    assert_eq!(ran.code, Some(6), "{ran}");
+    let ran = json(&ran);
+    assert_eq!((&ran["result"], &ran["commit"]), (&"denied".into(), &Value::Null), "{ran}");
+    assert!(findings(&ran).contains("hooks/") && findings(&ran).contains("put back"), "{ran}");
+    assert_eq!(hooks(), before);
+    assert_eq!(a.read(".git/config"), config);
+    assert!(!a.path.join(".git/godzilla/trust.json").exists());
+    // What it did lies there, for a person to look at.
+    assert_eq!(work.read("form.html"), "form\n");
+    assert_eq!(work.json(&["show"])["steps"][1]["status"], "failed");
+}
+
+#[test]
+fn commits_that_it_takes_the_branch_away_from_are_not_lost() {
+    let world = World::new();
+    let (_, work) = engine(&world, r#"git reset --quiet --hard HEAD~1; echo form >form.html; echo "$DONE""#);
+    work.commit("mine", "feat: mine");
+    let before = work.git(&["rev-parse", "HEAD"]).trim().to_owned();
+    let ran = json(&work.godzilla(&["run", "--json"]));
+    assert_eq!((&ran["result"], &ran["commit"]), (&"denied".into(), &Value::Null), "{ran}");
+    let remedy = format!("reset --hard {before}");
+    assert!(findings(&ran).contains(&remedy), "{ran}");
+    work.git(&["reset", "--quiet", "--hard", &before]);
+    assert_eq!(work.read("mine"), "feat: mine\n");
+}
+
+#[test]
+fn what_it_writes_elsewhere_is_told() {
+    let world = World::new();
+    let (a, work) =
+        engine(&world, r#"echo x >../../elsewhere.txt; git branch sly; echo form >form.html; echo "$DONE""#);
+    let ran = json(&work.godzilla(&["run", "--json"]));
+    assert!(findings(&ran).contains("elsewhere.txt"), "{ran}");
+    assert!(findings(&ran).contains("git update-ref -d refs/heads/sly"), "{ran}");
+    assert!(a.path.join("elsewhere.txt").exists(), "it is told and not touched: it may be a person's");
+}
+
+#[test]
+fn keys_are_stored_nowhere() {
+    let world = World::new();
+    let (a, work) = engine(
+        &world,
+        r#"echo "the key is $SECRET_API_KEY"; echo form >form.html
+echo "{\"v\":1,\"status\":\"succeeded\",\"message\":\"used $SECRET_API_KEY\"}""#,
+    );
+    a.git(&["config", "godzilla.engines.sh.keyEnv", "SECRET_API_KEY"]);
+    let key = ["kq7", "Zz81mR", "xwP0", "tY"].concat();
+    let ran = crate::support::run(
+        work.command(crate::support::BIN).args(["run", "--json"]).env("SECRET_API_KEY", &key),
+    );
+    assert_eq!(ran.code, Some(0), "{ran}");
+    let log = work.godzilla_ok(&["logs"]);
+    assert!(log.contains("the key is [redacted"), "{log}");
+    let events = work.godzilla_ok(&["log", "--all", "--json"]);
+    assert!(events.contains("run.finished") && !events.contains(&key), "{events}");
+    let found = crate::support::run(a.command("grep").args(["-rl", &key, ".git"]));
+    assert_eq!(found.stdout, "", "{found}");
+}
+
+#[test]
+fn a_daemon_ends_with_the_run() {
+    let world = World::new();
+    let (a, work) = engine(
+        &world,
+        r#"setsid sh -c 'echo $$ >"$1"; while :; do sleep 1000; done' daemon "$0.pid" >/dev/null 2>&1 &
+while test ! -s "$0.pid"; do :; done
+echo form >form.html
+echo "$DONE""#,
+    );
+    let ran = work.godzilla(&["run"]);
+    assert_eq!(ran.code, Some(0), "{ran}");
+    let pid = a.read("../sh-engine.pid");
+    let alive = crate::support::run(a.command("kill").args(["-0", pid.trim()]));
+    assert_ne!(alive.code, Some(0), "the daemon goes on");
+}
+
+#[test]
+fn saying_done_proves_nothing() {
+    let world = World::new();
+    let a = world.clone("a");
+    a.commit_gate("test.sh", "#!/bin/sh\ntest -f form.html\n");
+    let work = a.plan("Add a login", &["The form"]);
+    a.godzilla_ok(&["trust", "-p", "1", "--yes"]);
+    super::set(&a, "sh", r#"echo x >other.txt; echo "$DONE""#);
+    let ran = json(&work.godzilla(&["run", "--engine", "sh", "--qa", "--json"]));
+    assert_eq!((&ran["result"], &ran["verdict"]), (&"succeeded".into(), &"fail".into()), "{ran}");
+    assert_eq!(ran["status"], "failed");
+}
+
+#[test]
+fn what_it_says_in_any_form_ends_somehow() {
+    for (script, result, status) in [
+        (r#"echo x >x; exit 3"#, "crashed", "failed"),
+        (r#"echo "no answer at all""#, "crashed", "failed"),
+        (r#"echo '{"v":1,"status":"magnificent"}'"#, "crashed", "failed"),
+        (r#"echo '{"v":1,"status":"refused","message":"no"}'"#, "refused", "failed"),
+        (r#"echo '{"v":1,"status":"context-too-long"}'"#, "context-too-long", "failed"),
+        (r#"echo '{"v":1,"status":"auth","message":"log in"}'"#, "auth", "running"),
+        (r#"head -c 3000000 /dev/zero | tr '\0' a; echo; echo x >x; echo "$DONE""#, "succeeded", "completed"),
+        ("printf '\\377\\376\\n'; echo x >x; echo \"$DONE\"", "succeeded", "completed"),
+    ] {
+        let world = World::new();
+        let (_, work) = engine(&world, script);
+        let ran = json(&work.godzilla(&["run", "--json"]));
+        assert_eq!((&ran["result"], &ran["status"]), (&result.into(), &status.into()), "{script}: {ran}");
+    }
+}

@@ -1,0 +1,69 @@
+//! Whose engines run.
+
+use super::{engine, json};
+use crate::support::{Place, World};
+
+/// A repository whose `godzilla.toml` names an engine and who does what.
+fn hostile(world: &World) -> (Place<'_>, Place<'_>) {
+    let a = world.clone("a");
+    a.write_executable(
+        "tools/engine.sh",
+        "#!/bin/sh\ntouch \"$0.started\"\necho x >x\necho '{\"v\":1,\"status\":\"succeeded\"}'\n",
+    );
+    a.write(
+        "godzilla.toml",
+        "[engines.sly]\nargv = [\"tools/engine.sh\"]\n[phases]\nexec = \"sly\"\nplanning = \"outline\"\n",
+    );
+    a.git(&["add", "--all"]);
+    a.git(&["commit", "--quiet", "-m", "ci: an engine"]);
+    a.git(&["push", "--quiet", "origin", "HEAD"]);
+    a.plan("Add a login", &["The form", "The API"]);
+    let work = world.place(&format!("a/worktrees/{}", super::NAME));
+    (a, work)
+}
+
+#[test]
+fn an_engine_of_the_repository_runs_only_with_consent_to_its_bytes() {
+    let world = World::new();
+    let (_, work) = hostile(&world);
+    for args in [&["run"][..], &["next"], &["resume"], &["run", "--dry-run"], &["run", "--engine", "sly"]] {
+        let ran = work.godzilla(args);
+        assert_eq!(ran.code, Some(5), "{args:?}: {ran}");
+        assert!(ran.stderr.contains("git godzilla trust"), "{ran}");
+    }
+    assert!(!work.path.join("tools/engine.sh.started").exists());
+    let shown = work.godzilla_ok(&["trust", "--show"]);
+    assert!(shown.contains("tools/engine.sh") && shown.contains("phases.exec = sly"), "{shown}");
+    work.godzilla_ok(&["trust", "--yes"]);
+    assert_eq!(work.json(&["trust"])["trusted"], true);
+    assert_eq!(json(&work.godzilla(&["run", "--json"]))["result"], "succeeded");
+
+    // Another byte asks again, and shows what is new.
+    work.write_executable("tools/engine.sh", "#!/bin/sh\necho other\n");
+    work.git(&["commit", "--quiet", "-am", "feat: other"]);
+    let ran = work.godzilla(&["run"]);
+    assert_eq!(ran.code, Some(5), "{ran}");
+    assert!(ran.stderr.contains("not what was agreed to"), "{ran}");
+    let shown = work.godzilla(&["trust"]);
+    assert!(
+        shown.stdout.contains("- file tools/engine.sh") && shown.stdout.contains("+ file tools/engine.sh"),
+        "{shown}"
+    );
+    work.godzilla_ok(&["trust", "--revoke"]);
+    assert_eq!(work.godzilla(&["run"]).code, Some(5));
+}
+
+#[test]
+fn a_plan_names_no_engine_that_this_clone_does_not_know() {
+    let world = World::new();
+    let (a, work) = engine(&world, r#"echo form >form.html; echo "$DONE""#);
+    let file = format!(".protocols/{}/01-the-form.md", super::NAME);
+    let text = work.read(&file).replacen("\n---", "\nengine: claude\n---", 1);
+    work.write(&file, &text);
+    work.git(&["commit", "--quiet", "-am", "docs: by another"]);
+    let ran = work.godzilla(&["run"]);
+    assert_eq!(ran.code, Some(5), "{ran}");
+    assert!(ran.stderr.contains("claude") && ran.stderr.contains("not set up"), "{ran}");
+    a.git(&["config", "--unset", "godzilla.phases.exec"]);
+    assert_eq!(json(&work.godzilla(&["run", "--engine", "sh", "--json"]))["engine"], "sh");
+}
