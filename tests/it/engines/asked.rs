@@ -56,7 +56,7 @@ fn a_model_behind_http_plans_and_what_it_used_is_recorded() {
             run(a.command(BIN).env("NEAR_KEY", KEY).args(["plan", "Add a login", "--no-decompose"]));
         assert_eq!(planned.code, Some(0), "{api}: {planned}");
         assert!(!format!("{planned}").contains(KEY), "{planned}");
-        let runs = a.json(&["runs", "-p", "1"]);
+        let runs = a.json(&["runs", "1"]);
         let usage =
             json!({"input_tokens": 1200, "cached_tokens": 400, "output_tokens": 80, "cost_micros": null});
         assert_eq!(runs["runs"][0]["usage"], usage, "{api}: {runs:#}");
