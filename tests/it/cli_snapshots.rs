@@ -614,6 +614,7 @@ fn help_of_all_and_of_one() {
       sync         Share state with a remote: fetch, take over, push
       hooks        Install, remove or inspect the hooks that advance steps on commit and push
       notes        Notes on the commits of protocols, for `git log --notes=godzilla`
+      engines      Show who can plan, do and check steps
       config       Show the settings that are in effect
       doctor       Find what is wrong in this clone, and mend what is safe to mend
       demo         Play the whole life of a protocol in a scratch area

@@ -8,6 +8,7 @@ pub(super) mod completions;
 pub(super) mod config;
 pub(super) mod demo;
 pub(super) mod doctor;
+pub(super) mod engines;
 pub(super) mod explain;
 mod home;
 pub(super) mod hooks;

@@ -244,6 +244,17 @@ pub(super) static ROWS: &[Row] = &[
         runs: &[run(&["post-commit"], ANYWHERE), run(&["no-such-hook"], ANYWHERE)],
     },
     writes("notes rebuild", &["notes.v1"], &[run(&[], OF_ANY), run(&["more"], MISTYPED)]),
+    reads("engines list", &["engines.v1"], &[run(&[], OF_ANY), run(&["more"], MISTYPED)]),
+    reads(
+        "engines check",
+        &["engines.v1"],
+        &[
+            run(&[], OF_ANY),
+            run(&["human"], OF_ANY),
+            run(&["command"], [A(1), A(1), A(1), E(4)]),
+            run(&["nobody"], UNKNOWN),
+        ],
+    ),
     reads(
         "config show",
         &["config.v1"],
