@@ -118,6 +118,7 @@ impl From<Error> for CliError {
             }
             Error::Usage { hint, .. } => Self { hint, ..Self::new(Exit::Usage, "usage", message) },
             Error::State { code, hint, .. } => Self { hint, ..Self::new(Exit::Refused, code, message) },
+            Error::Engine { code, hint, .. } => Self { hint, ..Self::new(Exit::Program, code, message) },
             Error::Name(err) => err.into(),
             Error::Stream(stream::Error::Signing(err)) | Error::Signing(err) => of_signing(err, message),
             Error::Stream(err) => of_stream(&err, message),

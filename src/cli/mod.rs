@@ -18,8 +18,8 @@ use clap::ValueHint::DirPath;
 use clap::{CommandFactory as _, ValueEnum as _};
 
 use self::commands::{
-    act, budget, ci_report, completions, config, demo, doctor, explain, hooks, init, list, log, man, notes,
-    overlaps, plan, qa, ready, run, runs, show, spec, status, sync, trust, undo, verify,
+    act, budget, ci_report, completions, config, demo, doctor, engines, explain, hooks, init, list, log, man,
+    notes, overlaps, plan, prompt, qa, ready, run, runs, show, spec, status, sync, trust, undo, verify,
 };
 use self::error::CliError;
 use self::ui::{Color, Ui};
@@ -71,6 +71,7 @@ struct Global {
 enum Command {
     Init(init::Args),
     Plan(plan::Args),
+    Prompt(prompt::Args),
     List(list::Args),
     Status(status::Args),
     Show(show::Args),
@@ -107,6 +108,7 @@ enum Command {
     Hooks(hooks::Args),
     Hook(hooks::HookArgs),
     Notes(notes::Args),
+    Engines(engines::Args),
     Config(config::Args),
     Doctor(doctor::Args),
     Demo(demo::Args),
@@ -279,7 +281,8 @@ fn dispatch(ui: &mut Ui, command: Command) -> Result<ExitCode, CliError> {
     }
     match command {
         Command::Init(args) => init::run(ui, &args),
-        Command::Plan(args) => plan::run(ui, args),
+        Command::Plan(args) => plan::run(ui, &args),
+        Command::Prompt(args) => prompt::run(ui, &args),
         Command::List(args) => list::run(ui, &args),
         Command::Status(args) => status::run(ui, &args),
         Command::Show(args) => show::run(ui, &args),
@@ -316,6 +319,7 @@ fn dispatch(ui: &mut Ui, command: Command) -> Result<ExitCode, CliError> {
         Command::Hooks(args) => hooks::run(ui, &args),
         Command::Hook(args) => Ok(crate::hooks::run(&args.name, &args.args)),
         Command::Notes(args) => notes::run(ui, &args),
+        Command::Engines(args) => engines::run(ui, &args),
         Command::Config(args) => config::run(ui, &args),
         Command::Doctor(args) => doctor::run(ui, &args),
         Command::Demo(args) => demo::run(ui, args),

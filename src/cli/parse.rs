@@ -7,8 +7,8 @@ use std::mem::ManuallyDrop;
 use clap::{Args as _, Command as Definition, CommandFactory as _, FromArgMatches as _};
 
 use super::commands::{
-    act, budget, ci_report, completions, config, demo, doctor, explain, hooks, init, list, log, man, notes,
-    overlaps, plan, qa, ready, run, runs, show, spec, status, sync, trust, undo, verify,
+    act, budget, ci_report, completions, config, demo, doctor, engines, explain, hooks, init, list, log, man,
+    notes, overlaps, plan, prompt, qa, ready, run, runs, show, spec, status, sync, trust, undo, verify,
 };
 use super::{Cli, Global};
 
@@ -41,6 +41,7 @@ fn set_up(name: &str) -> Option<(&'static str, SetUp)> {
     let all: &[(&'static str, SetUp)] = &[
         ("init", init::Args::augment_args),
         ("plan", plan::Args::augment_args),
+        ("prompt", prompt::Args::augment_args),
         ("list", list::Args::augment_args),
         ("status", status::Args::augment_args),
         ("show", show::Args::augment_args),
@@ -77,6 +78,7 @@ fn set_up(name: &str) -> Option<(&'static str, SetUp)> {
         ("hooks", hooks::Args::augment_args),
         ("hook", hooks::HookArgs::augment_args),
         ("notes", notes::Args::augment_args),
+        ("engines", engines::Args::augment_args),
         ("config", config::Args::augment_args),
         ("doctor", doctor::Args::augment_args),
         ("demo", demo::Args::augment_args),

@@ -29,7 +29,7 @@ status! {
 }
 
 /// A plan, as far as rules read it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Spec {
     pub title: String,
     pub description: String,

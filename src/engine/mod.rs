@@ -5,9 +5,14 @@
 //! all have in common (limits, logs, what changed, budgets, records) is not in here.
 
 pub mod answer;
+pub mod claude;
+mod cli;
+pub mod codex;
 pub mod command;
 pub mod environment;
+pub mod gemini;
 pub mod http;
+pub mod opencode;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -211,6 +216,10 @@ pub const WITHOUT_MODEL: &[&str] = &["human", "outline"];
 /// Returns the engine of a kind; `None` for a kind that is none of [`KINDS`].
 pub fn of_kind(kind: &str, setup: Setup) -> Option<Box<dyn Engine>> {
     Some(match kind {
+        "codex" => Box::new(codex::Codex::of(setup)),
+        "claude" => Box::new(claude::Claude::of(setup)),
+        "opencode" => Box::new(opencode::Opencode::of(setup)),
+        "gemini" => Box::new(gemini::Gemini::of(setup)),
         "http" => Box::new(http::Http::of(setup)),
         "command" => Box::new(command::Program::of(setup)),
         _ => return None,

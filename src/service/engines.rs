@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::context::Context;
 use super::error::Error;
+use super::settings::Entry;
 use super::settings::engines::{EngineSettings, Engines};
 use crate::domain::run::RunKind;
 use crate::engine::{self, Capabilities, Check, KINDS, Setup, WITHOUT_MODEL};
@@ -25,6 +26,9 @@ pub struct Listed {
     pub capabilities: Option<Capabilities>,
     /// The phases that it is set for, with the fallbacks of their engines.
     pub used_by: Vec<&'static str>,
+    /// The places that say something about it, as `config show --origin` names them; empty for what is
+    /// built in and left as it is.
+    pub set_in: Vec<String>,
     /// Whether a person has still to agree to what `godzilla.toml` says of it.
     pub needs_consent: bool,
 }
@@ -79,7 +83,29 @@ pub fn list(ctx: &Context) -> Vec<Listed> {
     let built_in = WITHOUT_MODEL.iter().chain(KINDS).copied();
     let set = engines.named.keys().map(String::as_str);
     let more = set.filter(|name| !KINDS.contains(name) && !WITHOUT_MODEL.contains(name));
-    built_in.chain(more).map(|name| listed(engines, name)).collect()
+    let listed = |name| Listed { set_in: set_in(&ctx.settings.entries, name), ..listed(engines, name) };
+    built_in.chain(more).map(listed).collect()
+}
+
+impl Listed {
+    /// Whether this release knows what kind of engine it is.
+    pub fn is_known(&self) -> bool {
+        let kind = self.kind.as_str();
+        KINDS.contains(&kind) || WITHOUT_MODEL.contains(&kind)
+    }
+}
+
+/// Returns where something is set about an engine.
+fn set_in(entries: &[Entry], name: &str) -> Vec<String> {
+    let mut places: Vec<String> = Vec::new();
+    for entry in entries.iter().filter(|entry| entry.typed.is_some()) {
+        let of = entry.key.strip_prefix("engines.").and_then(|rest| rest.rsplit_once('.'));
+        let place = entry.origin.to_string();
+        if of.is_some_and(|(of, _)| of == name) && !places.contains(&place) {
+            places.push(place);
+        }
+    }
+    places
 }
 
 /// Looks whether engines could run: the one of this name, or else all that are set for a phase or set up.
@@ -128,6 +154,7 @@ fn listed(engines: &Engines, name: &str) -> Listed {
         model: settings.as_ref().and_then(|settings| settings.model.clone()),
         capabilities: engine::of_kind(&kind, Setup::default()).map(|engine| engine.capabilities()),
         used_by: used_by(engines, name),
+        set_in: Vec::new(),
         needs_consent: settings.as_ref().is_some_and(needs_consent),
         settings,
         kind,

@@ -41,6 +41,9 @@ pub enum Error {
     /// The repository is not in a state for it.
     #[error("{message}")]
     State { code: &'static str, message: String, hint: Option<String> },
+    /// An engine is not there, or could not do what it was asked.
+    #[error("{message}")]
+    Engine { code: &'static str, message: String, hint: Option<String> },
     /// Somebody stopped it, as with Ctrl-C.
     #[error("stopped before the end; nothing was recorded")]
     Interrupted,

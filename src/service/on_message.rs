@@ -7,9 +7,11 @@ use super::context::Context;
 use super::error::Error;
 use super::observe::{self, Scope};
 use super::on_commit::HookBranch;
-use crate::domain::id::{Oid, StepId};
+use crate::domain::id::{Name, Oid, StepId};
 use crate::domain::ledger::Ledger;
 use crate::domain::message::{self, Comment, Decoration, Rules};
+use crate::domain::spec::Spec;
+use crate::domain::spec::contract::Problem;
 use crate::domain::state::{Protocol, Step};
 use crate::domain::status::{ProtocolStatus, StepStatus};
 use crate::platform::{env, fs, process};
@@ -126,7 +128,26 @@ pub fn check(ctx: &Context, branch: &HookBranch, file: &Path) -> Result<Vec<Find
         })
         .collect();
     findings.extend(state);
+    // Where nothing is refused, post-commit says it once the commit is there.
+    if ctx.settings.commit_strict && !is_over {
+        findings.extend(plan_findings(ctx, &branch.name)?);
+    }
     Ok(findings)
+}
+
+/// What is wrong with the plan's files that are about to be committed.
+fn plan_findings(ctx: &Context, name: &Name) -> Result<Vec<Finding>, Error> {
+    let files = super::spec::files_staged(&ctx.repo, name)?;
+    if files.texts.is_empty() && files.problems.is_empty() {
+        return Ok(Vec::new());
+    }
+    let problems = files.spec(&Spec::default()).err().unwrap_or_default();
+    let finding = |problem: &Problem| Finding {
+        code: "plan.broken",
+        message: format!("{}/{problem}", super::spec::folder(name)),
+        remedy: "mend it and stage it".to_owned(),
+    };
+    Ok(problems.iter().take(3).map(finding).collect())
 }
 
 fn tag_of(protocol: &Protocol) -> String {

@@ -4,23 +4,26 @@
 //! goes. A plan that was interrupted before its stream exists is rolled back by the next command,
 //! one interrupted after is completed.
 
+mod design;
 mod files;
 mod intent;
 pub mod worktree;
 
 use std::path::PathBuf;
 
+pub(super) use design::check_schema;
 pub use intent::{interrupted, recover};
 
 use self::intent::Intent;
 use super::context::Context;
 use super::error::Error;
 use super::streams::Streams;
+use crate::domain::drafted::Drafted;
 use crate::domain::event::{Body, Cause, CommitSeen, Created, Draft, Evidence, StepChange, Via};
-use crate::domain::id::{MAX_NAME_LEN, Name, Oid};
+use crate::domain::id::{Digest, MAX_NAME_LEN, Name, Oid};
 use crate::domain::ledger::Ledger;
-use crate::domain::outline::{Outline, OutlineStep};
-use crate::domain::spec::{Planner, QaPolicy, Spec, SpecStep, StepKind};
+use crate::domain::outline::Outline;
+use crate::domain::spec::{Planner, QaPolicy, Spec, SpecStep};
 use crate::domain::status::StepMove;
 use crate::domain::{message, text};
 use crate::platform::fail;
@@ -44,6 +47,10 @@ pub struct Request {
     pub base: Option<String>,
     pub qa: Option<QaPolicy>,
     pub dry_run: bool,
+    /// What an engine planned, in place of the outline.
+    pub drafted: Option<Drafted>,
+    /// What the runs that planned it did and used; recorded with the plan.
+    pub facts: Vec<Draft>,
 }
 
 /// What was planned.
@@ -56,6 +63,7 @@ pub struct Planned {
     pub base_commit: Oid,
     pub commit: Option<Oid>,
     pub steps: Vec<SpecStep>,
+    pub planner: Planner,
     pub title: String,
     /// Whether the policy comes from the presence of gates in the base.
     pub qa_by_default: bool,
@@ -79,33 +87,14 @@ pub fn plan(ctx: &Context, request: &Request) -> Result<Planned, Error> {
     let mut number_lock = Lock::acquire(&lock_path, ctx.limit)?;
     let recovered = if request.dry_run { Vec::new() } else { intent::recover_locked(ctx)? };
     let slug = slug_of(request)?;
-    if let Some(done) =
-        recovered.into_iter().find(|done| done.title == request.title && done.name.slug() == slug)
-    {
+    if let Some(done) = recovered.into_iter().find(|done| done.is_of(request, &slug)) {
         return Ok(done);
     }
 
     let streams = Streams::for_new(ctx)?;
     let (base, base_commit) = find_base(ctx, &streams, request.base.as_deref())?;
     let name = Name::new(next_number(ctx, &streams)?, &slug)?;
-    let has_gates = match super::gates::at(repo, base_commit, &ctx.settings) {
-        Ok(gates) => gates.is_some_and(|(_, gates)| !gates.is_empty()),
-        // What cannot be run safely is not as good as nothing.
-        Err(Error::State { .. }) => true,
-        Err(err) => return Err(err),
-    };
-    let default_qa =
-        ctx.settings.qa_policy.unwrap_or(if has_gates { QaPolicy::Full } else { QaPolicy::Skip });
-    let qa = request.qa.unwrap_or(default_qa);
-    let steps = steps_of(&request.outline, &request.title, qa)?;
-    let spec = Spec {
-        title: request.title.clone(),
-        description: request.description.clone(),
-        planner: Planner::outline(),
-        required_ci: ctx.settings.ci_required.clone(),
-        push_gate: ctx.settings.qa_when == super::settings::QaWhen::Push,
-        steps: steps.clone(),
-    };
+    let spec = design::spec_of(ctx, request, base_commit)?;
     let (digest, spec_text) = spec::encode(&spec);
     check_schema(&spec_text)?;
     let worktree = worktree::root(ctx)?.map(|root| root.join(name.as_str()));
@@ -116,7 +105,8 @@ pub fn plan(ctx: &Context, request: &Request) -> Result<Planned, Error> {
         base: base.clone(),
         base_commit,
         commit: None,
-        steps,
+        steps: spec.steps.clone(),
+        planner: spec.planner.clone(),
         title: request.title.clone(),
         qa_by_default: request.qa.is_none() && ctx.settings.qa_policy.is_none(),
         recovered: false,
@@ -126,7 +116,7 @@ pub fn plan(ctx: &Context, request: &Request) -> Result<Planned, Error> {
         return Ok(planned);
     }
 
-    let seen = commit_plan(ctx, &name, (&base, base_commit), &spec, &request.outline)?;
+    let seen = commit_plan(ctx, &name, (&base, base_commit), &spec, request)?;
     let commit = seen.commit;
     planned.commit = Some(commit);
 
@@ -162,7 +152,10 @@ pub fn plan(ctx: &Context, request: &Request) -> Result<Planned, Error> {
         }
         content.specs.insert(digest, spec_text.clone());
         ledger.add_spec(digest, spec.clone());
-        record(ledger, created.clone(), digest, seen.clone(), at_ms);
+        record(ledger, created.clone(), (digest, spec.planner.clone()), seen.clone(), at_ms);
+        for fact in &request.facts {
+            ledger.push(fact.clone());
+        }
         Ok(())
     };
     let appended = match streams.append(&name, decide) {
@@ -182,19 +175,35 @@ pub fn plan(ctx: &Context, request: &Request) -> Result<Planned, Error> {
     Ok(planned)
 }
 
+impl Planned {
+    fn is_of(&self, request: &Request, slug: &str) -> bool {
+        self.title == request.title && self.name.slug() == slug
+    }
+}
+
+/// Completes plans that were interrupted, and returns this one if it was one of them.
+///
+/// # Errors
+///
+/// As [`recover`], and if nothing can name the protocol.
+pub fn begun(ctx: &Context, request: &Request) -> Result<Option<Planned>, Error> {
+    let slug = slug_of(request)?;
+    Ok(recover(ctx)?.into_iter().find(|done| done.is_of(request, &slug)))
+}
+
 /// Commits the plan's files on top of the base; no ref names the commit yet.
 fn commit_plan(
     ctx: &Context,
     name: &Name,
     (base, base_commit): (&str, Oid),
     spec: &Spec,
-    outline: &Outline,
+    request: &Request,
 ) -> Result<CommitSeen, Error> {
     let repo = &ctx.repo;
     let Some(who) = repo.committer() else { return Err(stream::Error::NoIdentity.into()) };
     let author = repo.author().unwrap_or_else(|| who.clone());
     let mut tree = repo.tree_of(base_commit)?;
-    for (path, text) in files::write(name, base, spec, outline) {
+    for (path, text) in files::write(name, base, spec, request) {
         let blob = crate::platform::git::TreeEntry::blob("", repo.write_blob(text.as_bytes())?);
         tree = repo.tree_with(Some(tree), &path, Some(blob))?;
     }
@@ -229,14 +238,14 @@ fn commit_plan(
 fn record(
     ledger: &mut Ledger<'_>,
     created: Created,
-    spec: crate::domain::id::Digest,
+    (spec, planner): (Digest, Planner),
     seen: CommitSeen,
     at_ms: u64,
 ) {
     let (commit, step) = (seen.commit, seen.step.clone());
     let content_tree = Some(seen.content_tree);
     ledger.push(Draft::new(Body::Created(created)));
-    let planned = Body::Planned { spec, plan_commit: Some(commit), planner: Planner::outline() };
+    let planned = Body::Planned { spec, plan_commit: Some(commit), planner };
     ledger.push(Draft { from: Some("pending".to_owned()), ..Draft::new(planned) });
     let cause = Cause::commit(commit);
     ledger.push(Draft::new(Body::CommitSeen(seen)).caused_by(cause.clone(), at_ms));
@@ -272,7 +281,11 @@ fn slug_of(request: &Request) -> Result<String, Error> {
 }
 
 /// Returns the base branch's name and the commit to begin at: the remote's, where there is one.
-fn find_base(ctx: &Context, streams: &Streams<'_>, wanted: Option<&str>) -> Result<(String, Oid), Error> {
+pub(super) fn find_base(
+    ctx: &Context,
+    streams: &Streams<'_>,
+    wanted: Option<&str>,
+) -> Result<(String, Oid), Error> {
     let repo = &ctx.repo;
     let configured = wanted.map(str::to_owned).or_else(|| ctx.settings.base_branch.clone());
     let candidates: Vec<String> = match configured {
@@ -308,113 +321,4 @@ fn next_number(ctx: &Context, streams: &Streams<'_>) -> Result<u64, Error> {
     let unknown = streams.unknown_names();
     let names = taken.iter().chain(&unknown).chain(streams.inventory.streams.keys());
     Ok(names.map(Name::number).max().unwrap_or(0) + 1)
-}
-
-fn steps_of(outline: &Outline, title: &str, qa: QaPolicy) -> Result<Vec<SpecStep>, Error> {
-    let setup = SpecStep {
-        more: None,
-        id: "00-setup".parse()?,
-        title: "Set up".to_owned(),
-        kind: StepKind::Setup,
-        file: "00-setup.md".to_owned(),
-        depends_on: Vec::new(),
-        qa: QaPolicy::Skip,
-    };
-    let only = [OutlineStep { title: title.to_owned(), ..OutlineStep::default() }];
-    let planned = if outline.steps.is_empty() { &only } else { outline.steps.as_slice() };
-    let mut steps = vec![setup];
-    for (idx, step) in planned.iter().enumerate() {
-        let number = u64::try_from(idx + 1).unwrap_or(u64::MAX);
-        let slug = text::slug(&step.title, MAX_SLUG).unwrap_or_else(|| "step".to_owned());
-        let id = crate::domain::id::StepId::new(number, &slug)?;
-        steps.push(SpecStep {
-            more: None,
-            title: step.title.clone(),
-            kind: StepKind::Work,
-            file: format!("{id}.md"),
-            depends_on: steps.last().map(|before| before.id.clone()).into_iter().collect(),
-            qa,
-            id,
-        });
-    }
-    Ok(steps)
-}
-
-/// Checks the spec against the schema that other tools rely on.
-pub(super) fn check_schema(spec: &str) -> Result<(), Error> {
-    let invalid = |message: String| Error::state("spec.invalid", message, "this is a bug: please report it");
-    let spec: serde_json::Value =
-        serde_json::from_str(spec).map_err(|err| invalid(format!("the plan is not JSON: {err}")))?;
-    let validator = validator(jsonschema::Draft::Draft7).map_err(invalid)?;
-    let errors: Vec<String> =
-        validator.iter_errors(&spec).map(|err| format!("{}: {err}", err.instance_path())).collect();
-    if errors.is_empty() {
-        Ok(())
-    } else {
-        Err(invalid(format!("the plan is not valid: {}", errors.join("; "))))
-    }
-}
-
-/// Returns a validator of plans. The schema is of draft 2020-12, but says nothing that draft 7 reads
-/// in another way, and that is set up in half the time.
-fn validator(draft: jsonschema::Draft) -> Result<jsonschema::Validator, String> {
-    let mut schema: serde_json::Value =
-        serde_json::from_str(include_str!("../../schemas/protocol-spec.schema.json"))
-            .map_err(|err| format!("the schema of plans cannot be read: {err}"))?;
-    if let Some(members) = schema.as_object_mut() {
-        members.remove("$schema");
-    }
-    jsonschema::options().with_draft(draft).build(&schema).map_err(|err| err.to_string())
-}
-
-#[cfg(test)]
-mod tests {
-    use jsonschema::Draft;
-    use serde_json::{Value, json};
-
-    use super::*;
-
-    #[test]
-    fn both_drafts_read_the_schema_of_plans_in_one_way() {
-        let steps = steps_of(&Outline::default(), "Add login", QaPolicy::Full).unwrap();
-        let spec = Spec {
-            title: "Add login".to_owned(),
-            description: String::new(),
-            planner: Planner::outline(),
-            required_ci: vec!["test".to_owned()],
-            push_gate: true,
-            steps,
-        };
-        let text = spec::encode(&spec).1;
-        check_schema(&text).unwrap();
-        let whole: Value = serde_json::from_str(&text).unwrap();
-        let [draft_7, newest] = [Draft::Draft7, Draft::Draft202012].map(|draft| validator(draft).unwrap());
-        let agree = |spec: &Value| {
-            let is_valid = newest.is_valid(spec);
-            assert_eq!(draft_7.is_valid(spec), is_valid, "{spec}");
-            is_valid
-        };
-        assert!(agree(&whole));
-        let mut n_refused = 0;
-        for path in pointers(&whole, "") {
-            for wrong in [json!(null), json!(-1), json!("*"), json!([]), json!({"x": 1}), json!([[1]])] {
-                let mut changed = whole.clone();
-                *changed.pointer_mut(&path).unwrap() = wrong;
-                n_refused += usize::from(!agree(&changed));
-            }
-        }
-        assert!(n_refused > 50, "only {n_refused} were refused");
-    }
-
-    /// All places in a value.
-    fn pointers(value: &Value, at: &str) -> Vec<String> {
-        let below: Vec<(String, &Value)> = match value {
-            Value::Object(members) => members.iter().map(|(key, v)| (key.clone(), v)).collect(),
-            Value::Array(items) => items.iter().enumerate().map(|(idx, v)| (idx.to_string(), v)).collect(),
-            _ => Vec::new(),
-        };
-        let mut found = vec![at.to_owned()];
-        found.extend(below.into_iter().flat_map(|(key, v)| pointers(v, &format!("{at}/{key}"))));
-        found
-    }
 }

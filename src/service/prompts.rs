@@ -12,6 +12,8 @@ use super::ask::Prompt;
 use super::context::Context;
 use super::error::Error;
 use super::gates::Folder;
+use super::resolve;
+use super::streams::Streams;
 use super::trust::{Trust, Word};
 use crate::domain::id::{Digest, Oid};
 use crate::domain::prompt::{self, Values};
@@ -197,6 +199,26 @@ pub fn find(ctx: &Context, name: &str, base: Option<Oid>) -> Result<Template, Er
         return Ok(theirs);
     }
     Ok(not_used("nobody has agreed here to these bytes".into()))
+}
+
+/// Returns the base whose prompts count here, its name and its commit: that of the protocol whose branch is
+/// checked out, else the project's; `None` if there is none yet.
+///
+/// # Errors
+///
+/// [`Error`] if refs or the protocol cannot be read.
+pub fn base(ctx: &Context) -> Result<Option<(String, Oid)>, Error> {
+    let streams = Streams::read(ctx)?;
+    if let Some(name) = resolve::current(&streams)?
+        && let Some(protocol) = streams.look(&name)?.folded.protocol
+    {
+        return Ok(Some((protocol.created.base, protocol.created.base_commit)));
+    }
+    match super::plan::find_base(ctx, &streams, None) {
+        Ok(base) => Ok(Some(base)),
+        Err(Error::State { .. }) => Ok(None),
+        Err(err) => Err(err),
+    }
 }
 
 /// Returns all prompts as they would be used.

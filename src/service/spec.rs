@@ -99,6 +99,23 @@ fn files_of(repo: &Repo, folder: Oid) -> Result<Files, git::Error> {
     Ok(files)
 }
 
+/// Returns the files of the plan of `name` in the index that is about to be committed.
+///
+/// # Errors
+///
+/// [`git::Error`] if the index cannot be read.
+pub fn files_staged(repo: &Repo, name: &Name) -> Result<Files, git::Error> {
+    let mut files = Files::default();
+    let at = folder(name) + "/";
+    for (mode, oid, path) in repo.staged_below(&at)? {
+        let Some(file) = path.strip_prefix(&at).filter(|file| is_of_plan(file)) else { continue };
+        let is_file = matches!(mode, 0o100_644 | 0o100_755);
+        let size = if is_file { Some(repo.blob_size(oid)?) } else { None };
+        files.add(file, size, || repo.blob(oid).ok());
+    }
+    Ok(files)
+}
+
 /// Returns the files of the plan of `name` in a worktree. Links are not followed.
 pub fn files_in(worktree: &Path, name: &Name) -> Files {
     let mut files = Files::default();

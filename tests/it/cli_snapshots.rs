@@ -592,8 +592,7 @@ fn help_of_all_and_of_one() {
       ready        List the steps that can be started now
       explain      Say why a protocol stands where it does, and what to do about it
       spec         The plans of protocols, as programs read them
-      overlaps     Show open protocols that are about the same files, or that conflict; exit 1 if any
-                   conflict
+      overlaps     Show open protocols that are about the same files, or conflict
       start        Begin a step
       done         End the work on a step: it needs QA next, or is completed if its plan asks for none
       next         Begin the next step whose turn it is
@@ -615,6 +614,7 @@ fn help_of_all_and_of_one() {
       sync         Share state with a remote: fetch, take over, push
       hooks        Install, remove or inspect the hooks that advance steps on commit and push
       notes        Notes on the commits of protocols, for `git log --notes=godzilla`
+      engines      Show who can plan, do and check steps
       config       Show the settings that are in effect
       doctor       Find what is wrong in this clone, and mend what is safe to mend
       demo         Play the whole life of a protocol in a scratch area

@@ -72,6 +72,10 @@ fn a_commit_that_changes_the_plans_files_changes_the_plan() {
         [("00-setup", "completed"), ("01-one", "completed"), ("03-three", "pending"), ("04-docs", "pending")];
     let got = steps(&home);
     assert_eq!(got.iter().map(|(id, status)| (id.as_str(), status.as_str())).collect::<Vec<_>>(), want);
+    let ready = home.json(&["ready"]);
+    let ready = ready["steps"].as_array().unwrap();
+    assert_eq!((ready.len(), &ready[0]["step"]), (1, &"04-docs".into()), "03-three waits for it");
+    assert_eq!(home.json(&["show", NAME])["current_step"], "04-docs");
     let log = home.godzilla_ok(&["log", NAME]);
     assert!(log.contains("04-docs added; 02-two dropped"), "{log}");
     let [event] = changes(&home).try_into().unwrap();
@@ -266,6 +270,7 @@ fn plans_are_validated_and_audited() {
     let valid = work.json(&["spec", "validate"]);
     assert_valid("spec-validate.v1", &valid);
     assert_eq!((&valid["valid"], &valid["commit"]), (&true.into(), &Value::Null));
+    assert_eq!(valid["changes"], serde_json::json!([]), "what was planned is what its files say");
     let audit = home.json(&["spec", "audit"]);
     assert_valid("spec-audit.v1", &audit);
     assert_eq!(audit["summary"], serde_json::json!({ "protocols": 1, "errors": 0, "warnings": 0 }));
@@ -350,4 +355,58 @@ fn protocols_that_meet_are_told() {
     assert!(three.code == Some(0) && three.stdout.lines().count() == 2, "{three}");
     let done = one.godzilla(&["done"]);
     assert!(done.stderr.contains("conflicts with 0002-add-a-logout-page (src/a.rs)"), "{done}");
+}
+
+#[test]
+fn strict_mode_refuses_a_broken_plan() {
+    let world = World::new();
+    let (home, work) = begin(&world);
+    home.git(&["config", "godzilla.commit.strict", "true"]);
+    let head = work.git(&["rev-parse", "HEAD"]);
+    edit(&work, "02-two", "type: work", "type: wrok");
+    let message = "docs: a slip [protocol-0001/01]";
+    // What is not staged is not about to be committed, and a commit of some paths has its own index.
+    work.write("a.txt", "a\n");
+    work.git(&["add", "a.txt"]);
+    work.git(&["commit", "--quiet", "-m", "feat: a [protocol-0001/01]"]);
+    assert_ne!(work.git(&["rev-parse", "HEAD"]), head);
+    let head = work.git(&["rev-parse", "HEAD"]);
+    for args in
+        [&["commit", "--quiet", "-am", message][..], &["commit", "--quiet", "-m", message, &file("02-two")]]
+    {
+        let shown = work.try_git(args);
+        assert!(shown.code == Some(1) && shown.stderr.contains("02-two.md:4: `type`"), "{shown}");
+        assert_eq!(work.git(&["rev-parse", "HEAD"]), head);
+    }
+    edit(&work, "02-two", "type: wrok", "type: qa");
+    work.git(&["commit", "--quiet", "-am", message]);
+    assert_eq!(changes(&home).len(), 1);
+}
+
+/// The outline planner's own files say what it planned, whatever the titles are.
+#[test]
+fn a_plan_is_what_its_files_say_from_the_first() {
+    let world = World::new();
+    let home = world.clone("a");
+    let titles = [
+        "# \"Quoted\": it's [x] \\ {y}",
+        "  spaces\tand\u{a0}more  ",
+        "\u{1f98e} \u{202e}turned",
+        "true",
+        "'",
+    ];
+    let mut args = vec!["plan", "# A title: with \"all\" `of` it \u{200b}#"];
+    for title in &titles {
+        args.extend(["--step", title]);
+    }
+    home.godzilla_ok(&args);
+    let outline =
+        "# A plan\n\nSummary.\n\n## Steps\n\n- [ ] **One** `two`\n  - [ ] sub\n- [ ] [Three](x.md): #4\n";
+    home.write("plan.md", outline);
+    home.godzilla_ok(&["plan", "--from", "plan.md", "--qa", "light"]);
+    for name in ["1", "2"] {
+        let valid = home.json(&["spec", "validate", name]);
+        assert_eq!((&valid["valid"], &valid["changes"]), (&true.into(), &serde_json::json!([])), "{valid:#}");
+    }
+    assert_eq!(home.godzilla(&["spec", "audit"]).code, Some(0));
 }

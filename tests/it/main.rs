@@ -26,6 +26,7 @@ mod merges;
 mod model;
 mod model_server;
 mod objects;
+mod planning;
 mod qa;
 mod races;
 mod readme;

@@ -12,7 +12,10 @@ use crate::service::overlaps::{self, Kind};
 use crate::service::resolve;
 use crate::service::streams::Streams;
 
-/// Show open protocols that are about the same files, or that conflict; exit 1 if any conflict
+/// Show open protocols that are about the same files, or conflict
+///
+/// The exit code is 1 if any two conflict. Only branches that changed the same file are tried to be
+/// merged, in memory.
 #[derive(clap::Args, Debug)]
 pub(in crate::cli) struct Args {
     /// Only those that meet this protocol

@@ -1,17 +1,23 @@
 //! `git godzilla plan`.
 
+mod by_engine;
+mod shown;
+
 use std::io::Read as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use serde_json::json;
-
+use self::shown::Shown;
 use crate::cli::error::{CliError, Exit};
-use crate::cli::ui::{BOLD, CYAN, Table, Ui, styled};
+use crate::cli::ui::Ui;
 use crate::domain::outline::{self, Outline, OutlineStep};
 use crate::domain::spec::QaPolicy;
 use crate::domain::text;
-use crate::service::plan::{self, Planned, Request};
+use crate::service::ask::Wish;
+use crate::service::context::Context;
+use crate::service::issue::{self, Issue};
+use crate::service::plan::{self, Request};
+use crate::service::planner;
 
 /// The largest plan that is read from a file or standard input.
 const MAX_PLAN_BYTES: u64 = 4 * 1024 * 1024;
@@ -32,6 +38,7 @@ enum Qa {
 /// Takes the next number, commits the plan on a new branch (your own hooks do not run for that
 /// commit), and adds a worktree. Without steps the description is the only one.
 #[derive(clap::Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "they are options of their own")]
 pub(in crate::cli) struct Args {
     /// What is to be done; the first line is the title
     description: Option<String>,
@@ -58,14 +65,42 @@ pub(in crate::cli) struct Args {
     #[arg(long, value_enum, value_name = "POLICY")]
     qa: Option<Qa>,
 
-    /// Only say what would be planned
+    /// Plan the issue of this number; its title and text come from `gh` or `glab`
+    #[arg(long, value_name = "NUMBER", conflicts_with = "from")]
+    issue: Option<u64>,
+
+    /// Who plans: an engine, or `outline` for no model; by default `phases.planning`, else `outline`
+    #[arg(long, value_name = "NAME")]
+    engine: Option<String>,
+
+    /// The engine's model
+    #[arg(long, value_name = "NAME")]
+    model: Option<String>,
+
+    /// Do not ask the engine to say more about each step
+    #[arg(long)]
+    no_decompose: bool,
+
+    /// Do not ask it to say more about simple steps
+    #[arg(long, conflicts_with = "no_decompose")]
+    skip_simple_decompose: bool,
+
+    /// Then let an engine do the first step
+    #[arg(long, conflicts_with_all = ["run_step", "dry_run"])]
+    run: bool,
+
+    /// Then let an engine do this step, named by its number or its id
+    #[arg(long, value_name = "STEP", conflicts_with = "dry_run")]
+    run_step: Option<String>,
+
+    /// Only say what would be planned, and what an engine would be asked
     #[arg(short = 'n', long)]
     dry_run: bool,
 
     /// Commit the plan's files as they are in the worktree, and make what they say the plan
     ///
     /// Also where less is checked than before, which a commit alone does not change.
-    #[arg(long, conflicts_with_all = ["description", "name", "steps", "from", "base", "qa", "dry_run"])]
+    #[arg(long, conflicts_with_all = ["description", "name", "steps", "from", "base", "qa", "dry_run", "issue", "engine", "model", "run", "run_step"])]
     pub(in crate::cli) amend: bool,
 
     /// The protocol to amend; that of the current branch if left out
@@ -73,62 +108,148 @@ pub(in crate::cli) struct Args {
     protocol: Option<String>,
 }
 
-pub(in crate::cli) fn run(ui: &mut Ui, args: Args) -> Result<ExitCode, CliError> {
+/// What the arguments ask for.
+struct Wished {
+    request: Request,
+    /// What the person said, and what comes from elsewhere.
+    said: String,
+    material: Vec<(String, String)>,
+    /// Whether the steps are given, so that nobody has to think of some.
+    has_steps: bool,
+}
+
+pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError> {
     if args.amend {
         let ctx = crate::cli::context(ui)?;
         super::amend::run(ui, &ctx, args.protocol.as_deref())?;
         return Ok(ExitCode::SUCCESS);
     }
-    let request = request(args)?;
+    // What is wrong with the arguments alone is said wherever they are typed.
+    let begun = match args.issue {
+        None => Some(wished(args, None)?),
+        Some(_) => None,
+    };
     // What was interrupted may be this very plan.
     let ctx = crate::cli::context_as_is(ui)?;
-    if !request.dry_run {
+    if !args.dry_run {
         crate::service::initialised(&ctx)?;
     }
-    let planned = plan::plan(&ctx, &request)?;
-    print(ui, &planned, request.dry_run)?;
-    let declares = planned.steps.iter().flat_map(|step| &step.more).any(|more| !more.paths.is_empty());
-    if declares && !request.dry_run {
-        super::overlaps::tell(ui, &ctx, &planned.name);
+    let wished = match (begun, args.issue) {
+        (Some(wished), _) => wished,
+        (None, number) => {
+            let issue = number.map(|number| issue::fetch(&ctx, number)).transpose()?;
+            wished(args, issue)?
+        }
+    };
+    let wish = Wish { engine: args.engine.clone(), model: args.model.clone(), ..Wish::default() };
+    let is_for_engine =
+        planner::engine(&ctx, &wish).is_some() && (args.engine.is_some() || !wished.has_steps);
+    if is_for_engine {
+        return by_engine::run(ui, &ctx, args, wished, wish);
     }
-    Ok(ExitCode::SUCCESS)
+    if args.model.is_some() {
+        return Err(CliError::new(Exit::Usage, "plan.model", "a plan without an engine has no model")
+            .hint("name the engine as well: `--engine codex`"));
+    }
+    without_model(ui, &ctx, args, &wished.request)
 }
 
-fn request(args: Args) -> Result<Request, CliError> {
+/// Plans without a model.
+fn without_model(ui: &mut Ui, ctx: &Context, args: &Args, request: &Request) -> Result<ExitCode, CliError> {
+    let planned = plan::plan(ctx, request)?;
+    let shown = Shown { planned: &planned, preview: None, notices: &[], dry_run: request.dry_run };
+    then(ui, ctx, args, &shown)
+}
+
+/// Shows what was planned, and lets an engine do a step of it if that was asked for.
+fn then(ui: &mut Ui, ctx: &Context, args: &Args, shown: &Shown<'_>) -> Result<ExitCode, CliError> {
+    if !args.run && args.run_step.is_none() {
+        shown::print(ui, shown)?;
+        let declares =
+            shown.planned.steps.iter().flat_map(|step| &step.more).any(|more| !more.paths.is_empty());
+        if declares && !shown.dry_run {
+            super::overlaps::tell(ui, ctx, &shown.planned.name);
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let name = shown.planned.name.to_string();
+    if ui.json {
+        // One command, one document: that of the run.
+        ui.note(format!("planned {name}"));
+    } else {
+        shown::print(ui, shown)?;
+    }
+    let request = crate::service::run::Request {
+        name: Some(name),
+        step: args.run_step.clone(),
+        ..crate::service::run::Request::default()
+    };
+    super::run::perform(ui, ctx, &request)
+}
+
+/// Reads the arguments, and the issue that they name.
+fn wished(args: &Args, issue: Option<Issue>) -> Result<Wished, CliError> {
+    let mut material = Vec::new();
     let mut outline = match &args.from {
-        Some(path) => read_outline(path)?,
+        Some(path) => {
+            let (outline, text) = read_outline(path)?;
+            material.push(("what was written down about it before".to_owned(), text));
+            outline
+        }
         None => Outline::default(),
     };
+    let has_steps = !args.steps.is_empty() || !outline.steps.is_empty();
+    if let Some(issue) = &issue {
+        let whose = match &issue.url {
+            Some(url) => format!("issue {} ({url})", issue.number),
+            None => format!("issue {}", issue.number),
+        };
+        material.push((whose, format!("{}\n\n{}", issue.title, issue.body)));
+        outline = outline::parse(&issue.body).unwrap_or_default();
+        outline.title = Some(issue.title.clone());
+    }
+    let description = args.description.as_deref().map(text::multi_line).filter(|text| !text.is_empty());
+    let mut said = description.clone().unwrap_or_default();
+    if !args.steps.is_empty() {
+        said.push_str("\n\nThe steps that the plan must have, in this order:\n");
+        outline.steps.clear();
+    }
     for step in &args.steps {
         let title = text::clip(&text::one_line(step), 200);
         if title.is_empty() {
             return Err(CliError::new(Exit::Usage, "plan.step", "a step needs a title"));
         }
+        said.extend(["- ", &title, "\n"]);
         outline.steps.push(OutlineStep { title, ..OutlineStep::default() });
     }
-    let description = args.description.map(|text| text::multi_line(&text)).filter(|text| !text.is_empty());
     let first_line = description.as_deref().and_then(|text| text.lines().next()).map(text::one_line);
     let title = first_line.or_else(|| outline.title.clone()).map(|title| text::clip(&title, 120));
     let Some(title) = title.filter(|title| !title.is_empty()) else {
         return Err(CliError::new(Exit::Usage, "plan.description", "say what is to be done")
             .hint("git godzilla plan \"Add a login page\" --step \"The form\" --step \"The API\""));
     };
-    Ok(Request {
-        description: description.unwrap_or_else(|| outline.summary.clone()),
+    let of_issue =
+        issue.map(|issue| issue.url.into_iter().chain([issue.body]).collect::<Vec<_>>().join("\n\n"));
+    let request = Request {
+        description: description.or(of_issue).unwrap_or_else(|| outline.summary.clone()),
         title,
-        slug: args.name,
+        slug: args.name.clone(),
         outline,
-        base: args.base,
+        base: args.base.clone(),
         qa: args.qa.map(|qa| match qa {
             Qa::Skip => QaPolicy::Skip,
             Qa::Light => QaPolicy::Light,
             Qa::Full => QaPolicy::Full,
         }),
         dry_run: args.dry_run,
-    })
+        drafted: None,
+        facts: Vec::new(),
+    };
+    Ok(Wished { request, said, material, has_steps })
 }
 
-fn read_outline(path: &std::path::Path) -> Result<Outline, CliError> {
+/// Returns the plan that a file holds, and its text.
+fn read_outline(path: &std::path::Path) -> Result<(Outline, String), CliError> {
     let failed = |err: std::io::Error| {
         CliError::new(Exit::Unknown, "plan.file", format!("cannot read `{}`: {err}", path.display()))
     };
@@ -151,52 +272,5 @@ fn read_outline(path: &std::path::Path) -> Result<Outline, CliError> {
         return Err(CliError::new(Exit::Usage, "plan.empty", format!("`{}` holds no plan", path.display()))
             .hint("write a `# title` and the steps as a list: `- [ ] a step`"));
     }
-    Ok(outline)
-}
-
-fn print(ui: &mut Ui, planned: &Planned, dry_run: bool) -> Result<(), CliError> {
-    for warning in &planned.warnings {
-        ui.warn(warning);
-    }
-    let worktree = planned.worktree.as_ref().map(|path| path.to_string_lossy().into_owned());
-    if ui.json {
-        let steps: Vec<&str> = planned.steps.iter().map(|step| step.id.as_str()).collect();
-        return ui.json(&json!({
-            "schema": "git-godzilla/plan@1",
-            "name": planned.name.as_str(),
-            "id": planned.root,
-            "number": planned.name.number(),
-            "branch": planned.name.as_str(),
-            "worktree": worktree,
-            "base": planned.base,
-            "base_commit": planned.base_commit.to_string(),
-            "commit": planned.commit.map(|oid| oid.to_string()),
-            "steps": steps,
-        }));
-    }
-    let verb = if dry_run { "would plan" } else { "planned" };
-    ui.line(format!("{verb} {}  {}", styled(BOLD, &planned.name), planned.title))?;
-    if planned.recovered {
-        ui.line("  (it had been begun by a command that was interrupted)")?;
-    }
-    let mut steps = Table::default();
-    for step in &planned.steps {
-        steps.row([(format!("  {}", step.id), CYAN), (step.title.clone(), anstyle::Style::new())]);
-    }
-    for line in steps.lines() {
-        ui.line(line)?;
-    }
-    ui.line(format!("  branch {} from {} at {}", planned.name, planned.base, planned.base_commit.short()))?;
-    if let Some(step) = planned.steps.last().filter(|_| planned.qa_by_default) {
-        let why = match step.qa {
-            QaPolicy::Skip => "the base has no gates, so a step that is done is completed (QA skip)",
-            _ => "the base has gates, so every step needs QA (full)",
-        };
-        ui.line(format!("  {why}"))?;
-    }
-    if let Some(path) = worktree.filter(|_| !dry_run && planned.warnings.is_empty()) {
-        ui.line("  the plan is committed; your own commit hooks did not run for it")?;
-        ui.line(format!("next: {}", styled(CYAN, format!("cd {path}"))))?;
-    }
-    Ok(())
+    Ok((outline, text))
 }

@@ -160,3 +160,61 @@ fn a_check_starts_nothing_and_says_what_is_missing() {
     assert_eq!(check(&["sh"], Some("NOT_SET_ANYWHERE")).login, Login::Missing);
     assert_eq!(check(&["sh"], Some("CARGO_PKG_NAME")).login, Login::Ready);
 }
+
+fn assert_valid(schema: &str, document: &Value) {
+    let validator = jsonschema::validator_for(&serde_json::from_str(schema).unwrap()).unwrap();
+    let errors: Vec<String> = validator.iter_errors(document).map(|err| err.to_string()).collect();
+    assert!(errors.is_empty(), "{errors:?} in {document}");
+}
+
+#[test]
+fn requests_and_results_are_of_their_schemas() {
+    const REQUEST: &str = include_str!("../../../schemas/engine-request.schema.json");
+    const RESULT: &str = include_str!("../../../schemas/engine-result.schema.json");
+
+    let mut asked = request(Path::new("/work"));
+    assert_valid(REQUEST, &request_json(&asked));
+    asked.output_schema = Some(json!({"type": "object"}));
+    (asked.protocol, asked.model) = (None, None);
+    for kind in [RunKind::Plan, RunKind::Decompose, RunKind::Step, RunKind::Review, RunKind::Fix] {
+        asked.kind = kind;
+        assert_valid(REQUEST, &request_json(&asked));
+    }
+
+    let validator = jsonschema::validator_for(&serde_json::from_str(RESULT).unwrap()).unwrap();
+    let is_valid = |status: &str| validator.is_valid(&json!({"v": 1, "status": status}));
+    // Whatever we take, it allows, and nothing else.
+    for status in RunStatus::ALL {
+        assert!(is_valid(status.as_str()), "{status:?}");
+    }
+    assert!(!is_valid("done") && !validator.is_valid(&json!({"v": 2, "status": "succeeded"})));
+    let usage = json!({"input_tokens": 1, "cached_tokens": null, "output_tokens": 2, "cost_micros": 3});
+    assert_valid(RESULT, &json!({"v": 1, "status": "quota", "usage": usage, "json": [1], "files": ["a"]}));
+}
+
+/// Runs the example of the docs around a program.
+fn example(program: &[&str], change: impl FnOnce(&mut Request)) -> Outcome {
+    let dir = tempfile::tempdir().unwrap();
+    let mut request = request(dir.path());
+    change(&mut request);
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/examples/engine.sh");
+    let argv = [&[script], program].concat().into_iter().map(str::to_owned).collect();
+    let setup = Setup { name: "example".to_owned(), argv, ..Setup::default() };
+    Program::of(setup).run(&request, &mut |_| ())
+}
+
+#[test]
+fn the_example_of_the_docs_works() {
+    let outcome = example(&["cat"], |_| ());
+    assert_eq!((outcome.status, outcome.text.as_str()), (RunStatus::Succeeded, "Judge \"it\"\nnow"));
+    let outcome = example(&["printf", "tab\\there \\\\ back\\001slash\\n\\n"], |_| ());
+    assert_eq!((outcome.status, outcome.text.as_str()), (RunStatus::Succeeded, "tab here \\ backslash"));
+    let outcome = example(&["sh", "-c", "tail -n 1"], |request| {
+        request.output_schema = Some(json!({"type": "object"}));
+    });
+    assert_eq!(outcome.json, Some(json!({"type": "object"})));
+    let outcome = example(&["sh", "-c", "echo oh; exit 3"], |_| ());
+    assert_eq!((outcome.status, outcome.text.as_str()), (RunStatus::Crashed, "sh ended with code 3: oh"));
+    assert_eq!(example(&["no-such-program"], |_| ()).status, RunStatus::Unavailable);
+    assert_eq!(example(&[], |_| ()).status, RunStatus::Unavailable);
+}

@@ -14,6 +14,7 @@ use super::as_checked_out::Unlike;
 use super::run::{failed, output};
 use super::{Error, Repo};
 use crate::domain::id::Oid;
+use crate::platform::env;
 use crate::platform::fs::DraftFolder;
 use crate::platform::process::{self, Limits};
 
@@ -209,8 +210,16 @@ impl Repo {
         let path = draft.path().join("index");
         index.set_path(path.clone());
         index.write(gix::index::write::Options::default()).map_err(|err| damaged(&err))?;
-        let git = |args: &[&str]| output(self.closely().env("GIT_INDEX_FILE", &path), args);
-        git(&["add", "--all", "--sparse", "--", "."])?;
+        // What a sparse checkout leaves out is not gone: only the index knows which files these are.
+        let is_sparse = self.config_bool("core.sparseCheckout").unwrap_or(false);
+        if is_sparse {
+            fs::copy(self.git_dir().join("index"), &path).map_err(Error::io("copy the index"))?;
+        }
+        let git = |args: &[&str]| {
+            let mut git = if is_sparse { self.git() } else { self.closely() };
+            output(git.env("GIT_INDEX_FILE", &path), args)
+        };
+        git(&["add", "--all", "--", "."])?;
         let tree = git(&["write-tree"])?;
         let tree = String::from_utf8_lossy(&tree);
         tree.trim().parse().map_err(|_| Error::Damaged("git wrote no tree".to_owned()))
@@ -227,6 +236,28 @@ impl Repo {
         // Without it git would read every file once more at the next look; nothing else hangs on it.
         drop(git(&["update-index", "-q", "--refresh"]));
         Ok(())
+    }
+
+    /// Returns mode, object and path of each file below `folder` in the index that git is about to commit,
+    /// which within a hook may be another one than the repository's.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if the index cannot be read.
+    pub fn staged_below(&self, folder: &str) -> Result<Vec<(u32, Oid, String)>, Error> {
+        let mut git = self.git();
+        if let Some(index) = env::var_os("GIT_INDEX_FILE") {
+            git.env("GIT_INDEX_FILE", index);
+        }
+        let said =
+            output(&mut git, &["ls-files", "--stage", "-z", "--", &format!(":(top,literal){folder}")])?;
+        let read = |line: &str| {
+            let (facts, path) = line.split_once('\t')?;
+            let mut facts = facts.split(' ');
+            let mode = u32::from_str_radix(facts.next()?, 8).ok()?;
+            Some((mode, facts.next()?.parse().ok()?, path.to_owned()))
+        };
+        Ok(String::from_utf8_lossy(&said).split('\0').filter_map(read).collect())
     }
 
     /// Opens the repository whose worktree begins at exactly `dir`.

@@ -102,6 +102,7 @@ pub(super) fn recover_locked(ctx: &Context) -> Result<Vec<Planned>, Error> {
         if let Some(protocol) = protocol.filter(|protocol| protocol.plan_commit == Some(intent.commit)) {
             let path = intent.worktree.as_deref();
             let warnings = super::worktree::add(ctx, &intent.name, path, Wish::Note)?;
+            let spec = protocol.spec.and_then(|digest| view.content.decoded_specs().remove(&digest));
             completed.push(Planned {
                 name: intent.name.clone(),
                 root: Some(protocol.root.to_string()),
@@ -109,7 +110,8 @@ pub(super) fn recover_locked(ctx: &Context) -> Result<Vec<Planned>, Error> {
                 base: protocol.created.base.clone(),
                 base_commit: protocol.created.base_commit,
                 commit: protocol.plan_commit,
-                steps: planned_steps(&view.content, protocol.spec),
+                steps: spec.as_ref().map(|spec| spec.steps.clone()).unwrap_or_default(),
+                planner: spec.map(|spec| spec.planner).unwrap_or_default(),
                 title: intent.title.clone(),
                 qa_by_default: false,
                 recovered: true,
@@ -135,13 +137,6 @@ fn roll_back(ctx: &Context, intent: &Intent) -> Result<(), Error> {
         fail::point("plan.rolled_back");
     }
     Ok(())
-}
-
-fn planned_steps(
-    content: &crate::store::content::Content,
-    spec: Option<crate::domain::id::Digest>,
-) -> Vec<crate::domain::spec::SpecStep> {
-    spec.and_then(|digest| content.decoded_specs().remove(&digest)).map(|spec| spec.steps).unwrap_or_default()
 }
 
 fn read(ctx: &Context) -> Vec<Intent> {

@@ -94,9 +94,9 @@ fn a_server_in_trouble_is_asked_again_and_then_unavailable() {
 fn a_connection_that_is_lost_is_made_again() {
     for fault in [Fault::DropBefore, Fault::DropMid] {
         let lost = Turn::says("half of an answer, and more").fault(fault);
-        ends(RunStatus::Succeeded, &[lost.clone(), Turn::says("whole")], &request())
-            .iter()
-            .for_each(|(outcome, _)| assert_eq!(outcome.text, "whole"));
+        for (outcome, _) in ends(RunStatus::Succeeded, &[lost.clone(), Turn::says("whole")], &request()) {
+            assert_eq!(outcome.text, "whole");
+        }
         ends(RunStatus::Unavailable, &[lost.times(4)], &request());
     }
 }
