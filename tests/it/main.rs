@@ -12,6 +12,7 @@ mod contract;
 mod crash;
 mod demo;
 mod doctor;
+mod engine_story;
 mod engines;
 mod every_command;
 mod first;
