@@ -28,6 +28,7 @@ mod model;
 mod model_server;
 mod objects;
 mod planning;
+mod prompts;
 mod qa;
 mod races;
 mod readme;
