@@ -13,6 +13,7 @@ mod contract;
 mod crash;
 mod demo;
 mod doctor;
+mod engine_story;
 mod engines;
 mod every_command;
 mod first;
