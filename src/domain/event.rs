@@ -96,6 +96,16 @@ impl Cause {
         Self(format!("verdict:{id}"))
     }
 
+    pub fn run(id: Ulid) -> Self {
+        Self(format!("run:{id}"))
+    }
+
+    /// Of several things that one cause makes, that of `name`.
+    #[must_use]
+    pub fn of(self, name: &str) -> Self {
+        Self(format!("{}:{name}", self.0))
+    }
+
     pub fn ci(id: Ulid) -> Self {
         Self(format!("ci:{id}"))
     }

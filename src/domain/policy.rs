@@ -1,5 +1,11 @@
 //! What follows a step by its own policies: going back to an earlier one, or calling another.
 
+mod decide;
+#[cfg(test)]
+mod tests;
+
+pub use decide::{Caps, decide, failure};
+
 use super::id::StepId;
 use super::status::status;
 
@@ -71,7 +77,7 @@ pub struct Triggered {
 pub struct Noted {
     pub policy: String,
     pub occasion: Occasion,
-    /// `condition`, `limit`, `depth`, `missing`, `settled` or `cap`.
+    /// `limit`, `depth`, `missing`, `settled` or `cap`; older releases may also say `condition`.
     pub code: String,
     pub reason: String,
 }

@@ -36,6 +36,11 @@ pub fn sentence(events: &[Event], protocol: Option<&Protocol>) -> String {
         Body::SpecChanged { commit: Some(commit), .. } => format!("the plan changed with {}", commit.short()),
         Body::SpecChanged { commit: None, .. } => "the plan changed".to_owned(),
         Body::GatesAccepted(gates) => format!("gates {} judge from now on", gates.tree.short()),
+        Body::PolicyLooped(looped) => of_step(event, &looped.reason),
+        Body::PolicyTriggered(called) => {
+            format!("call step {}: {}", called.target, called.reason)
+        }
+        Body::PolicyNoted(noted) => of_step(event, &format!("no {}: {}", noted.policy, noted.reason)),
         Body::RunStarted(run) => {
             let of = event.step.as_ref().map(|step| format!(" of step {step}")).unwrap_or_default();
             format!("{} runs{of} ({})", run.engine, run.kind)
@@ -115,6 +120,11 @@ fn with_more(said: String, more: usize) -> String {
     if more > 0 { format!("{said} (and {more} more)") } else { said }
 }
 
+fn of_step(event: &Event, said: &str) -> String {
+    let id = event.step.as_ref().map(|id| format!("step {id}: ")).unwrap_or_default();
+    format!("{id}{said}")
+}
+
 fn verdict_sentence(verdict: &Verdict) -> String {
     let of = verdict.step.as_ref().map(|step| format!(" of step {step}")).unwrap_or_default();
     let dirty = if verdict.dirty { ", with what is not committed" } else { "" };
@@ -130,7 +140,7 @@ fn verdict_sentence(verdict: &Verdict) -> String {
 fn weight(body: &Body) -> u8 {
     match body {
         Body::Created(_) | Body::Undo { .. } => 9,
-        Body::MergeDetected(_) => 8,
+        Body::MergeDetected(_) | Body::PolicyLooped(_) | Body::PolicyTriggered(_) => 8,
         Body::Step(change) => match change.to {
             StepMove::Completed | StepMove::Approved => 7,
             _ => 6,

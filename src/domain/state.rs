@@ -71,6 +71,11 @@ pub struct Step {
     /// Oldest first; rewritten ones replaced, vanished ones left out.
     pub commits: Vec<Oid>,
     pub verdict: Option<ShownVerdict>,
+    /// How often in a row its verdicts have said the same, the last one included; 0 after one that passed.
+    pub same_failures: u64,
+    /// The clock and the id of the event that made it begin again. What was said before is about a step
+    /// that has to be done anew.
+    pub rewound: Option<(u64, Ulid)>,
     pub jobs: Jobs,
     pub ci: JobResult,
 }
@@ -113,6 +118,8 @@ pub struct Loops {
     pub total: u64,
     /// How many calls lie one within the other, for steps that were called.
     pub depths: BTreeMap<StepId, u64>,
+    /// When the first of them was decided; milliseconds since 1970.
+    pub since_ms: Option<u64>,
 }
 
 /// How many events counted, and how many did not.

@@ -72,6 +72,10 @@ impl Claude {
             Access::Read => command.arg("--tools=Read,Grep,Glob"),
             Access::Write => command.args(["--permission-mode=acceptEdits", "--allowedTools=Bash"]),
         };
+        // It is part of the settings that are left out.
+        if let Some(file) = cli::instructions(request, &["CLAUDE.md", "AGENTS.md"]) {
+            command.arg("--append-system-prompt-file").arg(file);
+        }
         if let Some(model) = &request.model {
             command.arg(format!("--model={model}"));
         }

@@ -277,6 +277,46 @@ fn lay_out(request: &Request, prompt: &str) -> io::Result<PathBuf> {
     Ok(input)
 }
 
+/// What a program would obey of a repository, without asking anybody.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Brought {
+    /// Files of settings, in JSON.
+    pub(super) settings: &'static [&'static str],
+    /// The settings that start nothing and lead nowhere.
+    pub(super) harmless: &'static [&'static str],
+    /// Files and folders of which anything is too much.
+    pub(super) paths: &'static [&'static str],
+}
+
+impl Brought {
+    /// Returns why the program may not be run in a worktree; `None` if nothing there leads it.
+    pub(super) fn by(&self, worktree: &Path) -> Option<String> {
+        let why = self.settings.iter().find_map(|file| self.why(worktree, file)).or_else(|| {
+            let is_there = |path: &&&str| worktree.join(path).symlink_metadata().is_ok();
+            self.paths.iter().find(is_there).map(|path| format!("it would obey `{path}` of the repository"))
+        })?;
+        Some(format!("{why}; take that out of the branch, or use another engine"))
+    }
+
+    fn why(&self, worktree: &Path, file: &str) -> Option<String> {
+        let bytes = match fs::read_short(&worktree.join(file)) {
+            Ok(bytes) => bytes?,
+            Err(_) => return Some(format!("`{file}` of the repository cannot be read")),
+        };
+        let Ok(Value::Object(settings)) = serde_json::from_slice(&bytes) else {
+            return Some(format!("`{file}` of the repository is not plain JSON"));
+        };
+        let key = settings.keys().find(|key| !self.harmless.contains(&key.as_str()))?;
+        Some(format!("`{file}` of the repository sets `{}`, which it would obey", text::one_line(key)))
+    }
+}
+
+/// Returns a file of the worktree in which the project says how to work on it, if there is one.
+pub(super) fn instructions(request: &Request, names: &[&str]) -> Option<PathBuf> {
+    let mut files = names.iter().map(|name| request.worktree.join(name));
+    files.find(|file| file.symlink_metadata().is_ok_and(|about| about.is_file()))
+}
+
 /// Returns what to return if a file of the run could not be written.
 pub(super) fn not_laid_out(err: &io::Error) -> Outcome {
     Outcome::without_answer(RunStatus::Crashed, format!("failed to write into the folder of the run: {err}"))

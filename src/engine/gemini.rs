@@ -13,7 +13,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::cli::{self, Failure, Parser, Program, Told};
+use super::cli::{self, Brought, Failure, Parser, Program, Told};
 use super::{Access, Capabilities, Check, Engine, Login, Outcome, Progress, Request, Setup};
 use crate::domain::run::{RunStatus, Usage};
 use crate::platform::{env, fs};
@@ -31,8 +31,12 @@ const KEY: &str = "GEMINI_API_KEY";
 /// Without a name it asks another model first which one to take.
 const DEFAULT_MODEL: &str = "gemini-2.5-pro";
 
-/// Settings of a repository that start nothing and lead nowhere.
-const HARMLESS: &[&str] = &["$schema", "context", "ui", "privacy", "output"];
+/// What it would obey of a repository.
+const BROUGHT: Brought = Brought {
+    settings: &[".gemini/settings.json"],
+    harmless: &["$schema", "context", "ui", "privacy", "output"],
+    paths: &[".gemini/.env", ".gemini/policies", ".gemini/hooks"],
+};
 
 /// What it may do beyond its mode, and what not.
 const POLICY_WRITE: &str = r#"[[rule]]
@@ -166,7 +170,7 @@ impl Engine for Gemini {
         if let Err(outcome) = cli::check_words(request) {
             return outcome;
         }
-        if let Some(why) = brings_settings(&request.worktree) {
+        if let Some(why) = BROUGHT.by(&request.worktree) {
             return Outcome::without_answer(RunStatus::Unavailable, why);
         }
         let session = cli::session(request).filter(|_| self.setup.base_url.is_none());
@@ -177,33 +181,6 @@ impl Engine for Gemini {
         tell(Progress::Notice("the conversation is gone; a new one begins"));
         self.run_once(request, None, tell)
     }
-}
-
-/// Returns why it may not be run in a worktree; `None` if nothing there leads it.
-fn brings_settings(worktree: &Path) -> Option<String> {
-    const FILE: &str = ".gemini/settings.json";
-
-    let advice = "take it out of the branch, or use another engine";
-    match fs::read_short(&worktree.join(FILE)) {
-        Ok(None) => (),
-        Ok(Some(bytes)) => match serde_json::from_slice::<Value>(&bytes) {
-            Ok(Value::Object(settings)) => {
-                if let Some(key) = settings.keys().find(|key| !HARMLESS.contains(&key.as_str())) {
-                    let key = crate::domain::text::one_line(key);
-                    return Some(format!(
-                        "`{FILE}` of the repository sets `{key}`, which it would obey; {advice}"
-                    ));
-                }
-            }
-            _ => return Some(format!("`{FILE}` of the repository is not plain JSON; {advice}")),
-        },
-        Err(_) => return Some(format!("`{FILE}` of the repository cannot be read; {advice}")),
-    }
-    let is_there = |file: &str| worktree.join(file).symlink_metadata().is_ok();
-    [".gemini/.env", ".gemini/policies", ".gemini/hooks"]
-        .into_iter()
-        .find(|file| is_there(file))
-        .map(|file| format!("it would obey `{file}` of the repository; {advice}"))
 }
 
 /// What is remembered from one event to the next.

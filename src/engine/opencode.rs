@@ -2,7 +2,7 @@
 //!
 //! It has no sandbox and no schema, and prints no event at its end. What it may do is set by its
 //! configuration in the environment, which comes after that of the user; that of the repository is left
-//! out. To work, it may edit below the worktree and run any command, since one that cannot run the
+//! out, and where that cannot be, as with plugins, it is not run. To work, it may edit below the worktree and run any command, since one that cannot run the
 //! project's tests cannot know that it is done. What it would have to ask for is denied.
 
 use std::io;
@@ -11,7 +11,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::cli::{self, Failure, Parser, Program, Told};
+use super::cli::{self, Brought, Failure, Parser, Program, Told};
 use super::{Access, Capabilities, Check, Engine, Login, Outcome, Progress, Request, Setup};
 use crate::domain::run::{RunStatus, Usage};
 use crate::platform::env;
@@ -25,6 +25,20 @@ const PROGRAM: Program = Program {
 
 /// The provider of a service that is set by its address alone.
 const CUSTOM: &str = "custom";
+
+/// What it would obey of a repository, although it is told not to.
+const BROUGHT: Brought = Brought {
+    settings: &["opencode.json", "opencode.jsonc", ".opencode/opencode.json", ".opencode/opencode.jsonc"],
+    harmless: &["$schema", "instructions", "theme"],
+    paths: &[
+        ".opencode/plugin",
+        ".opencode/plugins",
+        ".opencode/tool",
+        ".opencode/tools",
+        ".opencode/package.json",
+        ".opencode/node_modules",
+    ],
+};
 
 /// Variables in which its providers look for their keys.
 const KEYS: &[&str] =
@@ -102,6 +116,9 @@ impl Opencode {
                 "edit": may, "bash": may, "webfetch": "deny", "external_directory": "deny", "doom_loop": "deny",
             },
         });
+        if let Some(file) = cli::instructions(request, &["AGENTS.md", "CLAUDE.md"]) {
+            config["instructions"] = json!([file]);
+        }
         if let (Some(url), Some(model)) = (&self.setup.base_url, self.model(request)) {
             let (provider, model) = model.split_once('/').unwrap_or((CUSTOM, &model));
             let mut service = json!({"options": {"baseURL": url}});
@@ -166,6 +183,9 @@ impl Engine for Opencode {
     fn run(&self, request: &Request, tell: &mut dyn FnMut(Progress<'_>)) -> Outcome {
         if let Err(outcome) = cli::check_words(request) {
             return outcome;
+        }
+        if let Some(why) = BROUGHT.by(&request.worktree) {
+            return Outcome::without_answer(RunStatus::Unavailable, why);
         }
         let outcome = self.run_once(request, cli::session(request), tell);
         if !PROGRAM.lost_session(request, &outcome) {

@@ -93,7 +93,7 @@ fn propose_prompts(ctx: &Context, trust: &Trust, name: Option<&str>) -> Result<O
         let protocol = streams.look(&name)?.folded.protocol.ok_or_else(|| super::act::unknown(&name))?;
         (Some(protocol.created.base_commit), Some(name))
     } else {
-        (base_commit(ctx, &streams)?, None)
+        (base_commit(ctx, &streams)?.map(|(_, commit)| commit), None)
     };
     let Some(folder) = base.map(|base| prompts::overrides_at(&ctx.repo, base)).transpose()?.flatten() else {
         return Ok(None);
@@ -151,15 +151,15 @@ fn of_protocol(
 }
 
 fn of_base(ctx: &Context, streams: &Streams<'_>) -> Result<(Folder, Vec<Gate>), Error> {
-    let Some(commit) = base_commit(ctx, streams)? else {
+    let Some((name, commit)) = base_commit(ctx, streams)? else {
         return Err(missing(&ctx.settings.qa_gates, "the base"));
     };
     let settings = Settings::load_at(&ctx.repo, commit);
-    gates::at(&ctx.repo, commit, &settings)?.ok_or_else(|| missing(&settings.qa_gates, "the base"))
+    gates::at(&ctx.repo, commit, &settings)?.ok_or_else(|| missing(&settings.qa_gates, &name))
 }
 
 /// Returns the newest commit of the base that is configured, or of the first that exists.
-fn base_commit(ctx: &Context, streams: &Streams<'_>) -> Result<Option<Oid>, Error> {
+fn base_commit(ctx: &Context, streams: &Streams<'_>) -> Result<Option<(String, Oid)>, Error> {
     let repo = &ctx.repo;
     let home = streams.inventory.home();
     let configured = ctx.settings.base_branch.clone();
@@ -168,7 +168,7 @@ fn base_commit(ctx: &Context, streams: &Streams<'_>) -> Result<Option<Oid>, Erro
         let tips = streams.branches.of_names("", &name, home);
         let local = repo.find_ref(&format!("refs/heads/{name}"))?;
         if let Some(commit) = tips.deciding_base.map(|(_, oid)| oid).or(local) {
-            return Ok(Some(commit));
+            return Ok(Some((name, commit)));
         }
     }
     Ok(None)

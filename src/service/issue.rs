@@ -72,7 +72,7 @@ pub fn fetch(ctx: &Context, number: u64) -> Result<Issue, Error> {
     let said = ask(program, &place, number)?;
     program
         .read(number, &said)
-        .ok_or_else(|| failed(program, format!("it said something else than issue {number}")))
+        .ok_or_else(|| failed(program, &format!("it said something else than issue {number}")))
 }
 
 impl Program {
@@ -143,16 +143,16 @@ fn ask(program: Program, place: &Place, number: u64) -> Result<Vec<u8>, Error> {
             ),
             hint: Some("install it, or read the issue yourself: git godzilla plan --from FILE".to_owned()),
         },
-        err => failed(program, super::error_chain(&err)),
+        err => failed(program, &super::error_chain(&err)),
     })?;
     if output.status.success() && output.stdout.len() <= MAX_ANSWER {
         return Ok(output.stdout);
     }
     let said = String::from_utf8_lossy(&output.stderr);
-    Err(failed(program, text::clip(&text::one_line(&said), 300)))
+    Err(failed(program, &text::clip(&text::one_line(&said), 300)))
 }
 
-fn failed(program: Program, why: String) -> Error {
+fn failed(program: Program, why: &str) -> Error {
     let name = program.name();
     Error::Engine {
         code: "issue.failed",

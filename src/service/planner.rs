@@ -124,7 +124,7 @@ pub fn plan(ctx: &Context, wanted: &Wanted, tell: &mut dyn FnMut(Says<'_>)) -> R
     let question = Question::of(ctx, wanted)?;
     let mut work =
         Work { ctx, wanted, question: &question, facts: Vec::new(), notices: question.notices.clone() };
-    let done = work.to_protocol(tell);
+    let done = work.make(tell);
     let Work { facts, notices, .. } = work;
     match done {
         Ok(planned) if !planned.recovered => {
@@ -194,7 +194,7 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn to_protocol(&mut self, tell: &mut dyn FnMut(Says<'_>)) -> Result<Planned, Error> {
+    fn make(&mut self, tell: &mut dyn FnMut(Says<'_>)) -> Result<Planned, Error> {
         let drafted = self.draft(tell)?;
         let drafted = self.decompose(drafted, tell)?;
         let request = Request {

@@ -12,6 +12,7 @@ use super::ask::Told;
 use super::context::Context;
 use super::error::Error;
 use super::gates::{self, Changed, Gate, Judges};
+use super::policy::{self, Decided};
 use super::resolve::{self, Target};
 use super::review::{self, Reviewed, Unreviewed};
 use super::streams::Streams;
@@ -77,6 +78,8 @@ pub struct Judged {
     pub reviewed: Option<Reviewed>,
     /// What an engine mended before the gates ran for the last time.
     pub mended: Vec<Mended>,
+    /// What followed from it by the policies of the step.
+    pub decided: Vec<Decided>,
 }
 
 impl Judged {
@@ -223,7 +226,8 @@ impl Case {
             verdict.review = reviewed.review.clone().map(Box::new);
             review::report(ctx, &self.place, &self.name, &self.step, &verdict, reviewed);
         }
-        let (protocol, waits_for) = record(ctx, &self.name, &self.step.id, &verdict, reviewed.as_ref())?;
+        let Recorded { protocol, waits_for, decided } =
+            record(ctx, &self.name, &self.step.id, &verdict, reviewed.as_ref())?;
         Ok(Judged {
             name: self.name,
             step: self.step.id,
@@ -236,6 +240,7 @@ impl Case {
             unlike: self.look.unlike,
             rewritten: gates.rewritten,
             waits_for,
+            decided,
             reviewed,
             mended,
         })
@@ -248,7 +253,7 @@ fn record(
     id: &StepId,
     verdict: &Verdict,
     reviewed: Option<&Reviewed>,
-) -> Result<(Protocol, Option<&'static str>), Error> {
+) -> Result<Recorded, Error> {
     let streams = Streams::for_target(ctx, Some(name.as_str()))?;
     let mut waits_for = None;
     let appended = streams.append(name, &mut |ledger, _| {
@@ -272,5 +277,20 @@ fn record(
         Ok(())
     })?;
     super::after_write(ctx, &appended);
-    Ok((appended.protocol.ok_or_else(|| super::act::unknown(name))?, waits_for))
+    let mut protocol = appended.protocol.ok_or_else(|| super::act::unknown(name))?;
+    let mut decided = Vec::new();
+    if let Some(occasion) = policy::occasion_of(&appended.events, id) {
+        decided = policy::after(ctx, name, id, occasion)?;
+    }
+    if let Some(last) = decided.last() {
+        protocol.clone_from(&last.protocol);
+    }
+    Ok(Recorded { protocol, waits_for, decided })
+}
+
+/// What recording a verdict led to.
+struct Recorded {
+    protocol: Protocol,
+    waits_for: Option<&'static str>,
+    decided: Vec<Decided>,
 }

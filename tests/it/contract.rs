@@ -270,6 +270,7 @@ fn plans_are_validated_and_audited() {
     let valid = work.json(&["spec", "validate"]);
     assert_valid("spec-validate.v1", &valid);
     assert_eq!((&valid["valid"], &valid["commit"]), (&true.into(), &Value::Null));
+    assert_eq!(valid["changes"], serde_json::json!([]), "what was planned is what its files say");
     let audit = home.json(&["spec", "audit"]);
     assert_valid("spec-audit.v1", &audit);
     assert_eq!(audit["summary"], serde_json::json!({ "protocols": 1, "errors": 0, "warnings": 0 }));
@@ -380,4 +381,32 @@ fn strict_mode_refuses_a_broken_plan() {
     edit(&work, "02-two", "type: wrok", "type: qa");
     work.git(&["commit", "--quiet", "-am", message]);
     assert_eq!(changes(&home).len(), 1);
+}
+
+/// The outline planner's own files say what it planned, whatever the titles are.
+#[test]
+fn a_plan_is_what_its_files_say_from_the_first() {
+    let world = World::new();
+    let home = world.clone("a");
+    let titles = [
+        "# \"Quoted\": it's [x] \\ {y}",
+        "  spaces\tand\u{a0}more  ",
+        "\u{1f98e} \u{202e}turned",
+        "true",
+        "'",
+    ];
+    let mut args = vec!["plan", "# A title: with \"all\" `of` it \u{200b}#"];
+    for title in &titles {
+        args.extend(["--step", title]);
+    }
+    home.godzilla_ok(&args);
+    let outline =
+        "# A plan\n\nSummary.\n\n## Steps\n\n- [ ] **One** `two`\n  - [ ] sub\n- [ ] [Three](x.md): #4\n";
+    home.write("plan.md", outline);
+    home.godzilla_ok(&["plan", "--from", "plan.md", "--qa", "light"]);
+    for name in ["1", "2"] {
+        let valid = home.json(&["spec", "validate", name]);
+        assert_eq!((&valid["valid"], &valid["changes"]), (&true.into(), &serde_json::json!([])), "{valid:#}");
+    }
+    assert_eq!(home.godzilla(&["spec", "audit"]).code, Some(0));
 }

@@ -125,8 +125,8 @@ fn appending_equals_folding_all() {
     });
 }
 
-/// What a decision moved stays where it is, whatever follows it in the order, unless it is undone
-/// or the protocol reopened.
+/// What a decision moved stays where it is, whatever follows it in the order, unless it is undone, the
+/// protocol reopened, or a policy makes completed steps begin again; those that were given up never do.
 #[test]
 fn no_history_breaks_the_state_machines() {
     check(96, &any::history(), |mut history| {
@@ -141,7 +141,7 @@ fn no_history_breaks_the_state_machines() {
         for n_events in 0..=events.len() {
             let now = fold(&events[..n_events], &specs).protocol;
             if let (Some(before), Some(now)) = (&before, &now) {
-                follows(before, now)?;
+                follows(before, now, n_events.checked_sub(1).map(|idx| &events[idx].body))?;
             }
             before = now.or(before);
         }
@@ -150,8 +150,23 @@ fn no_history_breaks_the_state_machines() {
 }
 
 type Protocol = git_godzilla::domain::state::Protocol;
+type Step = git_godzilla::domain::state::Step;
 
-fn follows(before: &Protocol, now: &Protocol) -> Result<(), TestCaseError> {
+fn follows(before: &Protocol, now: &Protocol, last: Option<&Body>) -> Result<(), TestCaseError> {
+    let looped = match last {
+        Some(Body::PolicyLooped(looped)) => looped.steps.as_slice(),
+        _ => &[],
+    };
+    let begins_again = |before: &Step, now: &Step| {
+        looped.contains(&before.id)
+            && before.recorded == StepStatus::Completed
+            && now.recorded == StepStatus::Pending
+            && now.evidence.is_none()
+            && now.verdict.as_ref().is_none_or(|verdict| verdict.stale)
+    };
+    prop_assert!(now.loops.total >= before.loops.total);
+    prop_assert_eq!(now.loops.total, now.loops.iterations.values().sum::<u64>());
+    prop_assert_eq!(now.loops.since_ms.is_some(), now.loops.total > 0);
     prop_assert_eq!(before.root, now.root);
     prop_assert!(!before.recorded.is_final() || now.recorded == before.recorded);
     prop_assert!(before.merged.is_none() || now.merged == before.merged);
@@ -160,7 +175,9 @@ fn follows(before: &Protocol, now: &Protocol) -> Result<(), TestCaseError> {
             prop_assert_eq!(step.attempt, 0);
             continue;
         };
-        prop_assert!(!step.recorded.is_final() || later.recorded == step.recorded);
+        prop_assert!(
+            !step.recorded.is_final() || later.recorded == step.recorded || begins_again(step, later)
+        );
         prop_assert!(later.attempt >= step.attempt);
     }
     for step in &now.steps {

@@ -38,6 +38,7 @@ enum Qa {
 /// Takes the next number, commits the plan on a new branch (your own hooks do not run for that
 /// commit), and adds a worktree. Without steps the description is the only one.
 #[derive(clap::Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "they are options of their own")]
 pub(in crate::cli) struct Args {
     /// What is to be done; the first line is the title
     description: Option<String>,
@@ -218,7 +219,7 @@ fn wished(args: &Args, issue: Option<Issue>) -> Result<Wished, CliError> {
         if title.is_empty() {
             return Err(CliError::new(Exit::Usage, "plan.step", "a step needs a title"));
         }
-        said.push_str(&format!("- {title}\n"));
+        said.extend(["- ", &title, "\n"]);
         outline.steps.push(OutlineStep { title, ..OutlineStep::default() });
     }
     let first_line = description.as_deref().and_then(|text| text.lines().next()).map(text::one_line);

@@ -212,6 +212,9 @@ pub(super) fn print(ui: &mut Ui, judged: &Judged) -> Result<(), CliError> {
             "written while the gates ran, and as before now; nobody knows what they saw there: {some}"
         ));
     }
+    for decided in &judged.decided {
+        ui.line(format!("  {}", decided.said))?;
+    }
     let Some(stands) = judged.protocol.step(step) else { return Ok(()) };
     let (glyph, style) = status_look(stands.shown.as_str());
     let shown = stands.shown.as_str();

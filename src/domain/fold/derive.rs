@@ -7,9 +7,9 @@ use super::{Outcome, accepted};
 use crate::domain::ci::{JobResult, Jobs};
 use crate::domain::event::{Body, CiReport, Event, MergeDetected};
 use crate::domain::id::{Oid, Ulid};
-use crate::domain::run;
 use crate::domain::state::{Blocked, Protocol, ShownVerdict, Step};
 use crate::domain::status::{ProtocolStatus, StepStatus};
+use crate::domain::{policy, run};
 
 /// A report with the id and the time of its event.
 type Reported<'a> = (&'a CiReport, Ulid, u64);
@@ -105,15 +105,25 @@ fn join_ci(protocol: &mut Protocol, facts: &Facts<'_>) {
 }
 
 fn join_verdicts(protocol: &mut Protocol, facts: &Facts<'_>) {
+    let mut failures: HashMap<&str, Vec<String>> = HashMap::new();
     for (event, verdict) in &facts.verdicts {
         let Some(id) = verdict.step.as_ref().or(event.step.as_ref()) else { continue };
         let commits = &protocol.commits;
         let Some(step) = protocol.steps.iter_mut().find(|step| step.id == *id) else { continue };
         let newest = step.newest().and_then(|oid| commits.get(&oid));
+        if let Some(failure) = policy::failure(verdict) {
+            let last = failures.insert(id.as_str(), failure);
+            let is_same = last.is_some_and(|last| failures.get(id.as_str()) == Some(&last));
+            step.same_failures = if is_same { step.same_failures + 1 } else { 1 };
+        } else if verdict.result == "pass" {
+            failures.remove(id.as_str());
+            step.same_failures = 0;
+        }
+        let is_before = step.rewound.is_some_and(|rewound| (event.clock, event.id) < rewound);
         step.verdict = Some(ShownVerdict {
             id: event.id,
             verdict: (*verdict).clone(),
-            stale: newest.is_none_or(|commit| commit.content_tree != verdict.content_tree),
+            stale: is_before || newest.is_none_or(|commit| commit.content_tree != verdict.content_tree),
             at_ms: event.at_ms,
         });
     }

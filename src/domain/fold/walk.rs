@@ -174,37 +174,64 @@ fn check_from(step: &Step, event: &Event) -> Result<(), Outcome> {
     Ok(())
 }
 
-/// Makes steps begin again. Those that were given up stay so.
+/// Makes steps begin again. Those that were given up stay so, and those that somebody holds are held.
 fn go_back(protocol: &mut Protocol, event: &Event, looped: &Looped) -> Result<(), Outcome> {
     let step = step_of(protocol, event)?;
     check_from(step, event)?;
+    if step.recorded == StepStatus::Cancelled {
+        return Err(rejected(format!("step {} is {}", step.id, step.recorded)));
+    }
     for step in &mut protocol.steps {
         if looped.steps.contains(&step.id) && step.recorded != StepStatus::Cancelled {
-            step.recorded = StepStatus::Pending;
+            begin_again(step, event);
             step.reason = Some(looped.reason.clone());
-            step.evidence = None;
         }
     }
-    let count = protocol.loops.iterations.entry(looped.policy.clone()).or_default();
-    *count += 1;
-    protocol.loops.total += 1;
+    count(protocol, event, &looped.policy);
     Ok(())
 }
 
-/// Makes the step that was called wait for its turn.
+/// Makes the step that was called wait for its turn. One that has begun has its turn.
 fn call(protocol: &mut Protocol, event: &Event, called: &Triggered) -> Result<(), Outcome> {
     let step = step_of(protocol, event)?;
     check_from(step, event)?;
+    let id = step.id.clone();
+    if called.target == id {
+        return Err(rejected(format!("step {id} calls itself")));
+    }
+    let depth = protocol.loops.depths.get(&id).copied().unwrap_or(0).saturating_add(1);
     let Some(target) = protocol.steps.iter_mut().find(|step| step.id == called.target) else {
         return Err(rejected(format!("step {} is not in the plan", called.target)));
     };
     if target.recorded.is_final() {
         return Err(rejected(format!("step {} is {}", called.target, target.recorded)));
     }
-    target.recorded = StepStatus::Pending;
-    protocol.loops.total += 1;
-    protocol.loops.depths.insert(called.target.clone(), called.depth);
+    if target.recorded == StepStatus::Failed {
+        begin_again(target, event);
+    }
+    target.reason = Some(called.reason.clone());
+    protocol.loops.depths.insert(called.target.clone(), depth);
+    count(protocol, event, &called.policy);
     Ok(())
+}
+
+/// Takes a step back to where it has not begun. Its commits stay, and so does the count of its attempts:
+/// what was said about it before does not complete it again.
+fn begin_again(step: &mut Step, event: &Event) {
+    if step.recorded == StepStatus::Blocked {
+        step.before_block = StepStatus::Pending;
+    } else {
+        step.recorded = StepStatus::Pending;
+    }
+    step.evidence = None;
+    step.rewound = Some((event.clock, event.id));
+}
+
+fn count(protocol: &mut Protocol, event: &Event, policy: &str) {
+    let loops = &mut protocol.loops;
+    *loops.iterations.entry(policy.to_owned()).or_default() += 1;
+    loops.total += 1;
+    loops.since_ms.get_or_insert(event.at_ms);
 }
 
 fn move_step(protocol: &mut Protocol, event: &Event, change: &StepChange) -> Result<(), Outcome> {
@@ -275,6 +302,8 @@ fn new_step(id: &StepId) -> Step {
         evidence: None,
         commits: Vec::new(),
         verdict: None,
+        same_failures: 0,
+        rewound: None,
         jobs: Jobs::default(),
         ci: JobResult::None,
     }

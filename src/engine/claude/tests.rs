@@ -46,14 +46,14 @@ fn a_run_that_edits_is_told_and_counted() {
 fn an_answer_of_a_schema_is_taken_from_its_tool() {
     let mut request = request(Access::Read);
     request.output_schema = Some(json!({"type": "object"}));
-    let played = played(&request, include_str!("../../../tests/data/engines/claude/schema.jsonl"), 0);
-    assert_eq!(played.outcome.json, Some(json!({"verdict": "pass"})));
-    assert!(played.told.iter().any(|told| told.contains("after status 529")), "{:?}", played.told);
+    let answered = played(&request, include_str!("../../../tests/data/engines/claude/schema.jsonl"), 0);
+    assert_eq!(answered.outcome.json, Some(json!({"verdict": "pass"})));
+    assert!(answered.told.iter().any(|told| told.contains("after status 529")), "{:?}", answered.told);
     // It gave up, and calls that a success.
     let prose = result(json!({"result": "I cannot say it in JSON."}));
-    assert_eq!(super::tests::played(&request, &prose, 0).outcome.status, RunStatus::Schema);
+    assert_eq!(played(&request, &prose, 0).outcome.status, RunStatus::Schema);
     let gave_up = result(json!({"subtype": "error_max_structured_output_retries", "is_error": true}));
-    assert_eq!(super::tests::played(&request, &gave_up, 1).outcome.status, RunStatus::Schema);
+    assert_eq!(played(&request, &gave_up, 1).outcome.status, RunStatus::Schema);
 }
 
 #[test]
@@ -61,9 +61,7 @@ fn every_failure_has_its_status() {
     let request = request(Access::Write);
     let auth = played(&request, include_str!("../../../tests/data/engines/claude/auth.jsonl"), 1).outcome;
     assert_eq!(auth.status, RunStatus::Auth);
-    assert!(
-        auth.usage.is_unknown() && auth.text.contains("claude auth login") || auth.text.contains("log in")
-    );
+    assert!(auth.usage.is_unknown() && auth.text.contains("; log in"), "{auth:?}");
     let limited = include_str!("../../../tests/data/engines/claude/limited.jsonl");
     assert_eq!(played(&request, limited, 1).outcome.status, RunStatus::RateLimited);
     for (fields, wanted) in [
@@ -81,7 +79,6 @@ fn every_failure_has_its_status() {
     ] {
         for exit in [0, 1] {
             let status = played(&request, &result(fields.clone()), exit).outcome.status;
-            let wanted = if wanted == RunStatus::Crashed { RunStatus::Crashed } else { wanted };
             assert_eq!(status, wanted, "{fields} and exit code {exit}");
         }
     }

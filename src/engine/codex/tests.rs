@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::domain::run::RunStatus;
 use crate::engine::cli::tests::{Played, play, play_hostile, request};
 use crate::platform::supervise::End;
 

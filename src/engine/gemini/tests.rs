@@ -109,7 +109,7 @@ fn it_never_may_everything_and_a_key_goes_where_the_user_says() {
 #[test]
 fn settings_of_a_repository_that_lead_it_keep_it_from_running() {
     let dir = tempfile::tempdir().unwrap();
-    assert_eq!(brings_settings(dir.path()), None);
+    assert_eq!(BROUGHT.by(dir.path()), None);
     std::fs::create_dir(dir.path().join(".gemini")).unwrap();
     let settings = dir.path().join(".gemini/settings.json");
     for (text, wanted) in [
@@ -122,11 +122,11 @@ fn settings_of_a_repository_that_lead_it_keep_it_from_running() {
         ("[]", Some("plain JSON")),
     ] {
         fs::replace_file(&settings, text.as_bytes(), false).unwrap();
-        let why = brings_settings(dir.path());
+        let why = BROUGHT.by(dir.path());
         assert_eq!(why.is_some(), wanted.is_some(), "{text}: {why:?}");
         assert!(why.unwrap_or_default().contains(wanted.unwrap_or_default()), "{text}");
     }
     fs::replace_file(&settings, b"{}", false).unwrap();
     std::fs::create_dir(dir.path().join(".gemini/policies")).unwrap();
-    assert!(brings_settings(dir.path()).unwrap().contains("policies"));
+    assert!(BROUGHT.by(dir.path()).unwrap().contains("policies"));
 }

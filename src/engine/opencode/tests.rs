@@ -2,6 +2,7 @@ use serde_json::json;
 
 use super::*;
 use crate::engine::cli::tests::{Played, play, play_hostile, request};
+use crate::platform::fs;
 use crate::platform::supervise::End;
 
 const EDIT: &str = include_str!("../../../tests/data/engines/opencode/edit.jsonl");
@@ -123,4 +124,20 @@ fn its_configuration_says_what_it_may_and_holds_no_key() {
     let config = engine.config(&request);
     assert_eq!(config["provider"]["anthropic"]["options"]["baseURL"], "http://127.0.0.1:8080/v1");
     assert_eq!(config["provider"]["anthropic"].get("models"), None);
+}
+
+#[test]
+fn code_that_a_repository_brings_keeps_it_from_running() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(dir.path().join(".opencode/agents")).unwrap();
+    assert_eq!(BROUGHT.by(dir.path()), None);
+    fs::replace_file(&dir.path().join("opencode.json"), br#"{"mcp": {}}"#, false).unwrap();
+    assert!(BROUGHT.by(dir.path()).unwrap().contains("`mcp`"));
+    fs::replace_file(&dir.path().join("opencode.json"), br#"{"instructions": ["x"]}"#, false).unwrap();
+    std::fs::create_dir(dir.path().join(".opencode/plugin")).unwrap();
+    let mut request = request(Access::Write);
+    request.worktree = dir.path().to_owned();
+    let outcome = Opencode::of(Setup::default()).run(&request, &mut |progress| panic!("{progress:?}"));
+    assert_eq!(outcome.status, RunStatus::Unavailable);
+    assert!(outcome.text.contains(".opencode/plugin"), "{}", outcome.text);
 }

@@ -43,9 +43,8 @@ impl Work<'_> {
         }
         let plan = drafted.plan.clone();
         let n_steps = drafted.steps.iter().filter(|step| step.kind != StepKind::Setup).count();
-        let mut n = 0;
-        for step in drafted.steps.iter_mut().filter(|step| step.kind != StepKind::Setup) {
-            n += 1;
+        let steps = drafted.steps.iter_mut().filter(|step| step.kind != StepKind::Setup);
+        for (n, step) in (1..).zip(steps) {
             let how_hard = complexity(&step.body);
             if self.wanted.decompose == Decompose::NotSimple && how_hard == Complexity::Low {
                 continue;

@@ -93,7 +93,7 @@ pub struct Caps {
     pub iterations: u64,
     /// How many calls may lie one within the other.
     pub depth: u64,
-    /// From the first run of a protocol's chain to its last.
+    /// How long engines may be at work in a protocol from its first loop or call on, all runs together.
     pub time: Duration,
     pub tokens: Option<u64>,
     /// How often the same failure may come.

@@ -134,3 +134,22 @@ fn without_an_identity_of_the_hook_nothing_is_lost() {
     assert!(life.has_seen(&life.head()));
     life.assert_prompt();
 }
+
+/// The plan that a spooled event names waits with it.
+#[test]
+fn a_spooled_change_of_the_plan_brings_the_plan() {
+    let world = World::new();
+    let life = Life::begin(&world);
+    life.work.commit("a.txt", "feat: a");
+    let lock = life.home.path.join(format!(".git/refs/godzilla/protocols/{}.lock", life.name));
+    fs::write(&lock, "").unwrap();
+    let step = "---\nid: 04-docs\ntitle: The docs\n---\n- [ ] write\n";
+    life.work.write(&format!(".protocols/{}/04-docs.md", life.name), step);
+    assert_eq!(commit(&life, "b.txt").code, Some(0));
+    assert_eq!(n_spooled(&life), 2, "the events, and the plan");
+    fs::remove_file(&lock).unwrap();
+    let shown = life.show();
+    assert_eq!(shown["steps"].as_array().unwrap().last().unwrap()["title"], "The docs");
+    assert_eq!(n_spooled(&life), 0);
+    life.home.godzilla_ok(&["spec", "audit"]);
+}

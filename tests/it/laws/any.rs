@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use git_godzilla::domain::ci::JobResult;
 use git_godzilla::domain::event::{
-    Actor, ActorKind, Body, Cause, CiReport, CommitSeen, Created, Event, MergeDetected, StepChange, Via,
+    Actor, ActorKind, Body, Cause, CiReport, CommitSeen, Created, Event, MergeDetected, StepChange, Verdict,
+    Via,
 };
 use git_godzilla::domain::id::{Digest, Oid, StepId, Ulid};
+use git_godzilla::domain::policy::{Looped, Occasion, Triggered};
 use git_godzilla::domain::spec::{Planner, QaPolicy, Spec, SpecStep, StepKind};
 use git_godzilla::domain::status::{ProtocolMove, StepMove, StepStatus};
 use git_godzilla::store::spec;
@@ -15,6 +17,7 @@ use proptest::sample::select;
 
 const ROOT: Ulid = Ulid(1);
 const WITHOUT_MEANING: [&str; 3] = ["run.started", "policy.changed", "step.teleported"];
+const POLICIES: [&str; 2] = ["again", "next"];
 const STEPS: [&str; 3] = ["01-a", "02-b", "03-c"];
 
 pub(super) fn oid(n: u8) -> Oid {
@@ -135,6 +138,49 @@ fn ci_report() -> impl Strategy<Value = Body> {
     })
 }
 
+fn looped() -> impl Strategy<Value = Body> {
+    let steps = prop::collection::vec(step_id(), 1..4);
+    (select(&POLICIES[..]), step_id(), steps, 1_u64..4).prop_map(|(policy, target, steps, iteration)| {
+        Body::PolicyLooped(Looped {
+            policy: policy.to_owned(),
+            occasion: Occasion::QaFailed,
+            target,
+            steps,
+            iteration,
+            max: Some(3),
+            reason: "QA failed".to_owned(),
+        })
+    })
+}
+
+fn triggered() -> impl Strategy<Value = Body> {
+    (select(&POLICIES[..]), step_id(), 1_u64..9).prop_map(|(policy, target, depth)| {
+        Body::PolicyTriggered(Triggered {
+            policy: policy.to_owned(),
+            occasion: Occasion::QaPassed,
+            target,
+            depth,
+            reason: "QA passed".to_owned(),
+        })
+    })
+}
+
+fn verdict() -> impl Strategy<Value = Body> {
+    (prop::option::of(commit()), 1_u8..4, select(&["pass", "fail", "error"][..])).prop_map(
+        |(commit, tree, result)| {
+            Body::VerdictRecorded(Verdict {
+                step: None,
+                commit,
+                content_tree: oid(tree),
+                dirty: false,
+                result: result.to_owned(),
+                gates: Vec::new(),
+                review: None,
+            })
+        },
+    )
+}
+
 fn body() -> impl Strategy<Value = Body> {
     let merged = MergeDetected {
         rule: "ancestry".to_owned(),
@@ -162,6 +208,9 @@ fn body() -> impl Strategy<Value = Body> {
         1 => Just(planned(plans()[0].0)),
         1 => Just(Body::NoteAdded { text: "a note".to_owned() }),
         1 => select(&WITHOUT_MEANING[..]).prop_map(Body::without_meaning),
+        3 => looped(),
+        2 => triggered(),
+        2 => verdict(),
     ]
 }
 
@@ -178,7 +227,11 @@ pub(super) fn event() -> impl Strategy<Value = Event> {
                 (_, 1) => Some(Ulid(20)),
                 _ => Some(ROOT),
             };
-            let step = matches!(body, Body::Step(_)).then_some(step);
+            let has_step = matches!(
+                body,
+                Body::Step(_) | Body::PolicyLooped(_) | Body::PolicyTriggered(_) | Body::VerdictRecorded(_)
+            );
+            let step = has_step.then_some(step);
             let from = from.map(|status| status.to_string());
             let cause = cause.map(Cause::commit);
             Event { root, step, from, attempt, cause, ..event_of(id, clock, body) }
