@@ -5,11 +5,14 @@ use std::collections::HashMap;
 
 use git_godzilla::ci::{self, Source};
 use git_godzilla::domain::fold::fold;
+use git_godzilla::domain::id::Ulid;
 use git_godzilla::domain::message::{self, Rules};
 use git_godzilla::domain::redact::{Known, Redactor};
+use git_godzilla::domain::review::{MAX_FINDINGS, Opinion, Reviewer, Severity, Word};
 use git_godzilla::domain::{outline, step_file};
 use git_godzilla::hooks::stdin;
 use git_godzilla::platform::git::{Repo, TreeEntry};
+use git_godzilla::service::review;
 use git_godzilla::service::settings::Settings;
 use git_godzilla::store::content::Content;
 use git_godzilla::store::{spec, tip, wire};
@@ -26,6 +29,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("hook_stdin", hook_stdin),
     ("ci_environments", ci_environments),
     ("settings", settings),
+    ("reviews", reviews),
     ("redaction", redaction),
 ];
 
@@ -196,5 +200,27 @@ pub fn redaction(data: &[u8]) {
     // Only a line longer than what is held may be cut elsewhere the second time.
     if text.split(|byte| *byte == b'\n').all(|line| line.len() < 30_000) {
         assert_eq!(String::from_utf8_lossy(&clean(&once, usize::MAX)), String::from_utf8_lossy(&once));
+    }
+}
+
+/// Answers of reviewers, as text and as JSON: nothing passes that does not say so, and nothing of them steers
+/// a terminal or leads out of the repository.
+pub fn reviews(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let by = || Reviewer { run: Ulid::nil(), engine: "fuzz".to_owned(), model: None };
+    let json = serde_json::from_str(&text).map(|answer| review::of_json(&answer)).ok();
+    for opinion in json.into_iter().chain([Opinion::of_text(&text)]) {
+        let judged = opinion.judged(by());
+        let n_blocking = judged.count(Severity::Blocking);
+        if judged.result == "pass" {
+            assert!(opinion.said == Word::Pass && n_blocking == 0 || judged.downgraded.is_some());
+        }
+        assert!(judged.downgraded.is_none() || (opinion.structured && n_blocking > 0));
+        assert!(opinion.findings.len() <= MAX_FINDINGS);
+        for finding in &opinion.findings {
+            assert!(!finding.message.chars().any(|c| c != '\n' && c.is_control()), "{finding:?}");
+            let path = finding.path.as_deref().unwrap_or("x");
+            assert!(!path.starts_with('/') && !path.split('/').any(|part| part == ".."), "{finding:?}");
+        }
     }
 }

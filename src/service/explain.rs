@@ -44,11 +44,9 @@ pub fn explain(repo: &Repo, shown: &Shown, step: Option<&str>) -> Result<Explain
             None => of_protocol(repo, protocol, &name),
         },
     };
-    let problems = step
-        .as_ref()
-        .and_then(|id| protocol.steps.iter().find(|step| step.id.as_str() == id))
-        .map(|step| problems(step, &name))
-        .unwrap_or_default();
+    let is_meant = |of: &&Step| step.as_ref().is_none_or(|id| of.id.as_str() == id);
+    let steps = protocol.steps.iter().filter(|_| !protocol.shown.is_final()).filter(is_meant);
+    let problems = steps.flat_map(|step| problems(step, &name)).collect();
     Ok(Explained { name, step, why, next_command, problems })
 }
 

@@ -105,6 +105,8 @@ pub fn review(
     let settings = subject.judges.settings.clone();
     let of_base = Context { repo, settings, op: ctx.op, actor: ctx.actor, limit: ctx.limit };
     match asked(&of_base, subject, &wish, tell) {
+        // Who is named in the command was mistyped.
+        Err(err @ Error::Unknown { .. }) if request.engine.is_some() => Err(err),
         Err(err) => Ok(Some(Reviewed { unreviewed: Some(kept_back(err)?), ..Reviewed::default() })),
         Ok(_) if process::is_interrupted() => Err(Error::Interrupted),
         Ok(reviewed) => Ok(Some(reviewed)),
@@ -253,6 +255,12 @@ fn kept_back(err: Error) -> Result<Unreviewed, Error> {
         Error::State { code, message, hint } => {
             Ok(Unreviewed { code: code.to_owned(), message, hint, is_policy: false })
         }
+        err @ Error::Unknown { .. } => Ok(Unreviewed {
+            code: "engine.unknown".to_owned(),
+            message: err.to_string(),
+            hint: Some("git godzilla engines list".to_owned()),
+            is_policy: false,
+        }),
         err => Err(err),
     }
 }

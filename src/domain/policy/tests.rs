@@ -65,7 +65,7 @@ fn ledger(policies: Vec<StepPolicy>) -> Ledger<'static> {
         title: "Add login".to_owned(),
         description: String::new(),
         steps: ["00-s", "01-a", "02-b", "03-c", "04-d"].map(step).into(),
-        planner: "outline".to_owned(),
+        planner: crate::domain::spec::Planner::outline(),
         required_ci: Vec::new(),
         push_gate: false,
     };
@@ -84,7 +84,11 @@ fn ledger(policies: Vec<StepPolicy>) -> Ledger<'static> {
         base: "main".to_owned(),
         base_commit: oid,
     };
-    let planned = Body::Planned { spec: Digest([7; 32]), plan_commit: None, planner: "outline".to_owned() };
+    let planned = Body::Planned {
+        spec: Digest([7; 32]),
+        plan_commit: None,
+        planner: crate::domain::spec::Planner::outline(),
+    };
     for body in [Body::Created(created), planned, Body::Protocol { to: ProtocolMove::Started, reason: None }]
     {
         assert_eq!(ledger.push(Draft::new(body)), Outcome::Accepted);

@@ -284,6 +284,7 @@ fn waits(depends_on: &[StepId]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Planner;
     use super::*;
 
     fn plan(files: &[(&str, &str)]) -> BTreeMap<String, String> {
@@ -299,7 +300,7 @@ mod tests {
             title: "Add login".into(),
             description: "text".into(),
             steps: Vec::new(),
-            planner: crate::domain::spec::Planner::outline(),
+            planner: Planner::outline(),
             required_ci: vec!["test".into()],
             push_gate: true,
         }

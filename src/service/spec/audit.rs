@@ -3,8 +3,8 @@
 use super::{Files, files_at, files_in, folder, follow};
 use crate::domain::event::{Body, Draft};
 use crate::domain::id::{Digest, Name, Oid};
-use crate::domain::spec::Spec;
 use crate::domain::spec::contract::Problem;
+use crate::domain::spec::{Planner, Spec};
 use crate::domain::state::Protocol;
 use crate::domain::text::{clip, one_line};
 use crate::service::context::Context;
@@ -139,7 +139,7 @@ fn header(ctx: &Context, protocol: &Protocol) -> Spec {
         title: protocol.created.title.clone(),
         description: protocol.created.description.clone(),
         steps: Vec::new(),
-        planner: crate::domain::spec::Planner::outline(),
+        planner: Planner::outline(),
         required_ci: ctx.settings.ci_required.clone(),
         push_gate: ctx.settings.qa_when == crate::service::settings::QaWhen::Push,
     }

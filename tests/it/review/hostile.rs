@@ -21,7 +21,7 @@ fn a_reviewer_that_changes_something_has_not_reviewed() {
             "HEAD",
             "git -c user.name=x -c user.email=x@y commit --quiet --no-verify --allow-empty -m mine >/dev/null 2>&1",
         ),
-        (".git/config", "git config core.fsmonitor /tmp/evil"),
+        (".git/config", "git config core.fsmonitor /no/such/program"),
     ] {
         let world = World::new();
         let (a, work) = reviewed_by(&world, "full", &format!("{does}\n{}", says("pass", &json!([]))));
@@ -51,6 +51,7 @@ fn the_branch_does_not_choose_its_reviewer() {
     a.write("godzilla.toml", "[phases]\nqa = \"rev\"\n");
     a.git(&["add", "godzilla.toml"]);
     a.git(&["commit", "--quiet", "-m", "who reviews"]);
+    a.git(&["push", "--quiet", "origin", "HEAD:main"]);
     work.git(&["merge", "--quiet", "--no-edit", "main"]);
     for toml in
         ["[phases]\nqa = \"human\"\n", "[phases]\nqa = \"friend\"\n", "[qa]\npolicy = \"skip\"\n", "="]
