@@ -84,7 +84,11 @@ fn ledger(policies: Vec<StepPolicy>) -> Ledger<'static> {
         base: "main".to_owned(),
         base_commit: oid,
     };
-    let planned = Body::Planned { spec: Digest([7; 32]), plan_commit: None, planner: crate::domain::spec::Planner::outline() };
+    let planned = Body::Planned {
+        spec: Digest([7; 32]),
+        plan_commit: None,
+        planner: crate::domain::spec::Planner::outline(),
+    };
     for body in [Body::Created(created), planned, Body::Protocol { to: ProtocolMove::Started, reason: None }]
     {
         assert_eq!(ledger.push(Draft::new(body)), Outcome::Accepted);
