@@ -1,7 +1,7 @@
 #!/bin/sh
 # An engine for git-godzilla around any program that reads a prompt and prints an answer:
 #
-#   git config godzilla.engines.local.argv '["docs/examples/engine.sh", "ollama", "run", "qwen3"]'
+#   for word in "$PWD/engine.sh" ollama run qwen3; do git config --add godzilla.engines.local.argv "$word"; done
 #   git config godzilla.phases.qa local
 #   git godzilla engines check local
 #

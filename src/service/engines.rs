@@ -6,12 +6,11 @@ use super::context::Context;
 use super::error::Error;
 use super::settings::Entry;
 use super::settings::engines::{EngineSettings, Engines};
+use super::terms;
+use super::trust::Trust;
 use crate::domain::run::RunKind;
 use crate::engine::{self, Capabilities, Check, KINDS, Setup, WITHOUT_MODEL};
 use crate::platform::env;
-
-/// Settings by which a repository would decide what runs, where a prompt goes, or what is told on the way.
-const NEED_CONSENT: &[&str] = &["argv", "base_url", "key_env", "kind", "pass_env"];
 
 /// One engine, as the settings have it.
 #[derive(Clone, Debug)]
@@ -29,7 +28,7 @@ pub struct Listed {
     /// The places that say something about it, as `config show --origin` names them; empty for what is
     /// built in and left as it is.
     pub set_in: Vec<String>,
-    /// Whether a person has still to agree to what `godzilla.toml` says of it.
+    /// Whether a person has still to agree to what the repository says of it or brings for it.
     pub needs_consent: bool,
 }
 
@@ -72,18 +71,25 @@ pub fn setup_of(ctx: &Context, name: &str) -> Result<(String, Setup, EngineSetti
     Ok((kind, setup, settings))
 }
 
-/// Whether `godzilla.toml` says something about an engine that a person has to agree to first.
-pub fn needs_consent(settings: &EngineSettings) -> bool {
-    settings.from_repository.iter().any(|key| NEED_CONSENT.contains(&key.as_str()))
-}
-
 /// Returns every engine that is built in or set, the built-in ones first.
-pub fn list(ctx: &Context) -> Vec<Listed> {
+///
+/// # Errors
+///
+/// [`Error`] if a file of the repository that an engine would run, or what was agreed to, cannot be read.
+pub fn list(ctx: &Context) -> Result<Vec<Listed>, Error> {
     let engines = &ctx.settings.engines;
+    let trust = Trust::load(&ctx.repo)?;
     let built_in = WITHOUT_MODEL.iter().chain(KINDS).copied();
     let set = engines.named.keys().map(String::as_str);
     let more = set.filter(|name| !KINDS.contains(name) && !WITHOUT_MODEL.contains(name));
-    let listed = |name| Listed { set_in: set_in(&ctx.settings.entries, name), ..listed(engines, name) };
+    let listed = |name| {
+        let terms = if WITHOUT_MODEL.contains(&name) { None } else { terms::of(ctx, name)? };
+        Ok(Listed {
+            set_in: set_in(&ctx.settings.entries, name),
+            needs_consent: terms.is_some_and(|terms| !trust.is_agreed_to_terms(&terms)),
+            ..listed(engines, name)
+        })
+    };
     built_in.chain(more).map(listed).collect()
 }
 
@@ -113,9 +119,9 @@ fn set_in(entries: &[Entry], name: &str) -> Vec<String> {
 ///
 /// # Errors
 ///
-/// [`Error::Unknown`] if there is no engine of this name.
+/// [`Error::Unknown`] if there is no engine of this name; else as [`list`].
 pub fn check(ctx: &Context, name: Option<&str>) -> Result<Vec<Checked>, Error> {
-    let all = list(ctx);
+    let all = list(ctx)?;
     let chosen: Vec<Listed> = match name {
         Some(name) if all.iter().any(|engine| engine.name == name) => {
             all.into_iter().filter(|engine| engine.name == name).collect()
@@ -155,7 +161,7 @@ fn listed(engines: &Engines, name: &str) -> Listed {
         capabilities: engine::of_kind(&kind, Setup::default()).map(|engine| engine.capabilities()),
         used_by: used_by(engines, name),
         set_in: Vec::new(),
-        needs_consent: settings.as_ref().is_some_and(needs_consent),
+        needs_consent: false,
         settings,
         kind,
     }
@@ -225,18 +231,6 @@ mod tests {
             assert_eq!(listed(&engines, name).kind, kind);
         }
         assert_eq!(listed(&engines, "codex").model.as_deref(), Some("m"));
-    }
-
-    #[test]
-    fn what_a_repository_says_of_programs_and_places_needs_consent() {
-        let engines = engines("[engines.codex]\nmodel = \"m\"\n[engines.mine]\nargv = [\"./run\"]\n");
-        assert!(!needs_consent(&engines.named["codex"]), "a model runs nothing");
-        assert!(needs_consent(&engines.named["mine"]));
-        for key in NEED_CONSENT {
-            let settings =
-                EngineSettings { from_repository: [(*key).to_owned()].into(), ..EngineSettings::default() };
-            assert!(needs_consent(&settings), "{key}");
-        }
     }
 
     #[test]

@@ -143,6 +143,7 @@ pub fn run(ctx: &Context, request: &Request, tell: &mut dyn FnMut(Told<'_>)) -> 
     let asked = {
         let mut inspect = |outcome: &mut crate::engine::Outcome| {
             did = before.inspect(&plan.place, outcome, &mut notices);
+            outputs::check(&plan.place, &plan.name, &plan.step, &did, outcome);
             did.changed.clone()
         };
         let ask = Ask {
@@ -175,7 +176,8 @@ fn finish(
     tell: &mut dyn FnMut(Told<'_>),
 ) -> Result<Ran, Error> {
     let succeeded = asked.outcome.status == RunStatus::Succeeded;
-    let commit = if succeeded && did.tree.is_some() {
+    // Also where the engine committed all of it: our commit says that the step is done.
+    let commit = if succeeded && did.did_something() {
         Some(work::commit(ctx, &plan.place, &plan.name, &plan.step, &asked, &did)?)
     } else {
         None
@@ -184,9 +186,15 @@ fn finish(
         notices
             .push(format!("what the run changed lies in {} and is not committed", plan.place.dir.display()));
     }
-    let did_something = commit.is_some() || !did.own_commits.is_empty();
+    let artifacts = match commit {
+        Some(commit) => {
+            let tree = plan.place.repo.tree_of(commit)?;
+            outputs::artifacts(&plan.place.repo, &plan.name, &plan.step, &asked, tree)?
+        }
+        None => Vec::new(),
+    };
     let (protocol, occasion) =
-        after::record(ctx, &plan.name, &plan.step.id, &asked, succeeded && did_something)?;
+        after::record(ctx, &plan.name, &plan.step.id, &asked, commit.is_some(), artifacts)?;
     let mut decided = Vec::new();
     if let Some(occasion) = occasion {
         decided = policy::after(ctx, &plan.name, &plan.step.id, occasion)?;

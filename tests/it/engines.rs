@@ -1,5 +1,6 @@
 //! Engines that need neither Node nor a network.
 
+mod asked;
 mod http;
 mod http_faults;
 mod shown;

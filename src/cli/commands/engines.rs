@@ -33,7 +33,7 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
     let ctx = crate::cli::context(ui)?;
     match &args.command {
         Command::List => {
-            let all = engines::list(&ctx);
+            let all = engines::list(&ctx)?;
             if ui.json {
                 let all: Vec<Value> = all.iter().map(|engine| engine_json(engine, None)).collect();
                 ui.json(&json!({ "schema": "git-godzilla/engines@1", "engines": all }))?;
@@ -113,7 +113,9 @@ fn check(ui: &mut Ui, all: &[Checked]) -> Result<(), CliError> {
 /// Returns what to do about an engine that could not run, or not well.
 fn hint(checked: &Checked) -> Option<String> {
     if checked.engine.needs_consent {
-        return Some("godzilla.toml sets what it runs or whom it asks: git godzilla trust".to_owned());
+        return Some(
+            "the repository says what it is, and nobody agreed to that here: git godzilla trust".to_owned(),
+        );
     }
     if checked.check.is_none() && !checked.is_usable {
         return Some(format!("this release does not know the kind `{}`", one_line(&checked.engine.kind)));

@@ -2,9 +2,10 @@
 
 use super::{Ran, Request, qa_follows};
 use crate::domain::decide;
+use crate::domain::event::{Body, Draft};
 use crate::domain::id::{Name, Oid, StepId};
 use crate::domain::policy::Occasion;
-use crate::domain::run::RunStatus;
+use crate::domain::run::{Artifact, RunStatus};
 use crate::domain::state::Protocol;
 use crate::domain::status::StepStatus;
 use crate::domain::text;
@@ -23,6 +24,7 @@ pub(super) fn record(
     id: &StepId,
     asked: &Asked,
     did_something: bool,
+    artifacts: Vec<Artifact>,
 ) -> Result<(Protocol, Option<Occasion>), Error> {
     let status = asked.outcome.status;
     let streams = Streams::for_target(ctx, Some(name.as_str()))?;
@@ -33,7 +35,12 @@ pub(super) fn record(
             None => return Err(act::unknown(name)),
         };
         let pushed = |oid: Oid| observe::is_pushed(&ctx.repo, &tips, oid);
-        let recorded = ledger.protocol().and_then(|it| it.step(id)).map(|step| step.recorded);
+        let step = ledger.protocol().and_then(|it| it.step(id));
+        let (recorded, attempt) = (step.map(|step| step.recorded), step.map(|step| step.attempt));
+        for artifact in &artifacts {
+            let body = Body::ArtifactAdded(artifact.clone());
+            ledger.push(Draft { step: Some(id.clone()), attempt, ..Draft::new(body) });
+        }
         if did_something {
             if recorded == Some(StepStatus::Running) {
                 decide::done(ledger, id, false, &pushed)?;

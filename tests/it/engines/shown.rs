@@ -26,7 +26,7 @@ fn named<'d>(document: &'d Value, name: &str) -> &'d Value {
 #[test]
 fn what_is_built_in_and_what_is_set_is_listed() {
     let world = World::new();
-    let place = world.bare_clone_of("a");
+    let place = world.clone("a");
     place.write(
         "godzilla.toml",
         "[phases]\nplanning = \"codex\"\nqa = \"mine\"\n[engines.codex]\nmodel = \"m1\"\nfallbacks = [\"near\"]\n\
@@ -40,7 +40,7 @@ fn what_is_built_in_and_what_is_set_is_listed() {
     assert_eq!(names, built_in.into_iter().chain(["mine", "near"]).map(Some).collect::<Vec<_>>());
 
     let codex = named(&document, "codex");
-    assert_eq!((&codex["model"], &codex["trusted"]), (&"m1".into(), &true.into()));
+    assert_eq!((&codex["model"], &codex["trusted"]), (&"m1".into(), &false.into()));
     assert_eq!(codex["used_by"], serde_json::json!(["planning", "decompose"]));
     assert_eq!(codex["set_in"], serde_json::json!(["godzilla.toml"]));
     let mine = named(&document, "mine");
@@ -53,6 +53,9 @@ fn what_is_built_in_and_what_is_set_is_listed() {
     assert_eq!(near["used_by"], codex["used_by"]);
     assert!(near["set_in"][0].as_str().unwrap().starts_with("git config"));
 
+    place.godzilla_ok(&["trust", "--yes"]);
+    assert_eq!(named(&engines(&place, &["list"], 0), "codex")["trusted"], true);
+    place.write("godzilla.toml", "[engines.mine]\nargv = [\"./walk\"]\n");
     let shown = place.godzilla_ok(&["engines", "list"]);
     assert!(shown.lines().any(|line| line.contains("mine") && line.contains("not agreed to")), "{shown}");
 }
