@@ -274,10 +274,26 @@ fn is_for_people(command: &Command) -> bool {
     )
 }
 
+/// Refuses what decides for a person, where a gate or an engine does it.
+fn not_within() -> Result<(), CliError> {
+    use crate::platform::env::var;
+
+    let (code, message) = if let Some(gate) = var("GODZILLA_GATE") {
+        ("gate.inside", format!("this runs within the gate {gate}, which judges and decides nothing"))
+    } else if let Some(run) = var("GODZILLA_RUN") {
+        (
+            "run.inside",
+            format!("this runs within the run {run} of an engine, which decides nothing for people"),
+        )
+    } else {
+        return Ok(());
+    };
+    Err(CliError::new(error::Exit::Policy, code, message))
+}
+
 fn dispatch(ui: &mut Ui, command: Command) -> Result<ExitCode, CliError> {
-    if let Some(gate) = crate::platform::env::var("GODZILLA_GATE").filter(|_| is_for_people(&command)) {
-        let message = format!("this runs within the gate {gate}, which judges and decides nothing");
-        return Err(CliError::new(error::Exit::Policy, "gate.inside", message));
+    if is_for_people(&command) {
+        not_within()?;
     }
     match command {
         Command::Init(args) => init::run(ui, &args),

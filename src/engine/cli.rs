@@ -124,6 +124,8 @@ impl Program {
         };
         command.current_dir(&request.worktree);
         command.env("TMPDIR", request.scratch.join("tmp"));
+        // Our own commands then know who asks, and decide nothing for people.
+        command.env("GODZILLA_RUN", request.run.to_string());
         let limits = supervise::Limits { time: request.limits.wall, idle: Some(request.limits.idle) };
         let mut ears = Ears::new(request.limits.output_bytes);
         let finished = supervise::run_agent(command, Some(&input), true, limits, |stream, bytes| {

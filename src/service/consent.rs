@@ -63,6 +63,7 @@ impl Proposals {
 ///
 /// [`Error::State`] (`gates.missing`) if there is nothing at all.
 pub fn all(ctx: &Context, name: Option<&str>, of_branch: bool) -> Result<Proposals, Error> {
+    initialised(ctx)?;
     let gates = propose(ctx, name, of_branch);
     if of_branch {
         return Ok(Proposals { folders: vec![gates?], engines: Vec::new() });

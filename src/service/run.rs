@@ -31,7 +31,7 @@ use crate::domain::run::{RunKind, RunStatus};
 use crate::domain::spec::QaPolicy;
 use crate::domain::state::{Protocol, Step};
 use crate::domain::status::StepStatus;
-use crate::engine::Access;
+use crate::engine::{Access, Outcome};
 use crate::platform::lock::{self, Lock};
 
 /// What to run.
@@ -129,9 +129,13 @@ pub fn preview(ctx: &Context, request: &Request) -> Result<Preview, Error> {
 /// what is not committed, another run goes on there, nobody agreed to the engine, a budget is used up.
 pub fn run(ctx: &Context, request: &Request, tell: &mut dyn FnMut(Told<'_>)) -> Result<Ran, Error> {
     let plan = prepare(ctx, request)?;
-    drop(ask::choose(ctx, RunKind::Step, &plan.wish)?);
     let _one = only_one(ctx, &plan.name)?;
-    let before = work::Before::of(&plan.place, &plan.name, &plan.step.id)?;
+    let before = work::Before::of(&plan.place)?;
+    if let Some(asked) = uncommitted(&plan, &before) {
+        let did = before.left_behind();
+        return finish(ctx, request, plan, asked, did, Vec::new(), None, tell);
+    }
+    drop(ask::choose(ctx, RunKind::Step, &plan.wish)?);
     let goes_on = plan.session.is_some() || was_cut_off(&plan.protocol, &plan.step);
     if !before.dirty.is_empty() && !request.include_dirty && !goes_on {
         return Err(dirty(&before.dirty, &plan));
@@ -142,7 +146,7 @@ pub fn run(ctx: &Context, request: &Request, tell: &mut dyn FnMut(Told<'_>)) -> 
     let mut notices: Vec<String> = plan.notice.iter().cloned().collect();
     let mut did = work::Did::default();
     let asked = {
-        let mut inspect = |outcome: &mut crate::engine::Outcome| {
+        let mut inspect = |outcome: &mut Outcome| {
             did = before.inspect(&plan.place, outcome, &mut notices);
             outputs::check(&plan.place, &plan.name, &plan.step, &did, outcome);
             did.changed.clone()
@@ -195,7 +199,7 @@ fn finish(
         None => Vec::new(),
     };
     let (mut protocol, occasion) =
-        after::record(ctx, &plan.name, &plan.step.id, &asked, commit.is_some(), &artifacts)?;
+        after::record(ctx, &plan.name, &plan.step.id, &asked, commit.is_some(), &artifacts, &mut notices)?;
     let mut decided = Vec::new();
     if let Some(occasion) = occasion {
         decided = policy::after(ctx, &plan.name, &plan.step.id, occasion)?;
@@ -281,6 +285,34 @@ fn was_cut_off(protocol: &Protocol, step: &Step) -> bool {
     let last = protocol.runs_of(&step.id).filter(|run| run.started.kind == RunKind::Step).last();
     let finished = last.and_then(|run| run.finished.as_ref());
     finished.is_some_and(|finished| finished.status != RunStatus::Succeeded)
+}
+
+/// Returns the last run of the step if it ended well, and we did not come to commit what it changed: the
+/// process was killed in between.
+fn uncommitted(plan: &Plan, before: &work::Before) -> Option<Asked> {
+    let runs = plan.protocol.runs_of(&plan.step.id).filter(|run| run.started.kind == RunKind::Step);
+    let last = runs.last().filter(|run| run.attempt == Some(plan.step.attempt))?;
+    let finished = last.finished.as_ref().filter(|it| it.status == RunStatus::Succeeded)?;
+    let is_its_work = |path: &String| finished.changed.contains(path);
+    if plan.step.recorded != StepStatus::Running
+        || before.dirty.is_empty()
+        || !before.dirty.iter().all(is_its_work)
+    {
+        return None;
+    }
+    Some(Asked {
+        run: last.started.run,
+        engine: last.started.engine.clone(),
+        model: last.started.model.clone(),
+        outcome: Outcome {
+            usage: finished.usage,
+            session: finished.session.clone(),
+            ..Outcome::without_answer(finished.status, finished.message.clone())
+        },
+        took: Duration::from_millis(finished.duration_ms),
+        log: finished.log.clone(),
+        unrecorded: Vec::new(),
+    })
 }
 
 /// Makes the step running.

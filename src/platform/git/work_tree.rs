@@ -225,17 +225,23 @@ impl Repo {
         tree.trim().parse().map_err(|_| Error::Damaged("git wrote no tree".to_owned()))
     }
 
-    /// Makes the index what the newest commit has, without a look at any file's content.
+    /// Makes the index what `tree` has, without a look at any file's content.
     ///
     /// # Errors
     ///
     /// [`Error`] if somebody holds the index.
-    pub fn index_as_committed(&self) -> Result<(), Error> {
-        let git = |args: &[&str]| output(&mut self.closely(), args);
-        git(&["read-tree", "HEAD"])?;
-        // Without it git would read every file once more at the next look; nothing else hangs on it.
-        drop(git(&["update-index", "-q", "--refresh"]));
-        Ok(())
+    pub fn index_as(&self, tree: Oid) -> Result<(), Error> {
+        // With what is there the files need not be read again, and a sparse checkout stays one.
+        let tree = tree.to_string();
+        let merged = output(&mut self.git(), &["read-tree", "-m", &tree]);
+        merged.or_else(|_| output(&mut self.git(), &["read-tree", "--reset", &tree])).map(drop)
+    }
+
+    /// Lets git know the files again that the index has, so that its next look is a short one.
+    pub fn refresh_index(&self) {
+        if let Err(err) = output(&mut self.closely(), &["update-index", "-q", "--refresh"]) {
+            tracing::debug!(%err, "the index is not refreshed");
+        }
     }
 
     /// Returns mode, object and path of each file below `folder` in the index that git is about to commit,

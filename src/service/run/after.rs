@@ -2,12 +2,13 @@
 
 use super::{Ran, Request, qa_follows};
 use crate::domain::decide;
-use crate::domain::event::{Body, Draft};
-use crate::domain::id::{Name, Oid, StepId};
+use crate::domain::event::{Body, Draft, Event};
+use crate::domain::id::{Name, Oid, StepId, Ulid};
+use crate::domain::ledger::Ledger;
 use crate::domain::policy::Occasion;
 use crate::domain::run::{Artifact, RunStatus};
 use crate::domain::state::Protocol;
-use crate::domain::status::StepStatus;
+use crate::domain::status::{StepMove, StepStatus};
 use crate::domain::text;
 use crate::service::act::{self, Verb};
 use crate::service::ask::{self, Asked, Told};
@@ -25,10 +26,12 @@ pub(super) fn record(
     asked: &Asked,
     did_something: bool,
     artifacts: &[Artifact],
+    notices: &mut Vec<String>,
 ) -> Result<(Protocol, Option<Occasion>), Error> {
     let status = asked.outcome.status;
     let streams = Streams::for_target(ctx, Some(name.as_str()))?;
     let mut occasion = None;
+    let mut forged = Vec::new();
     let appended = streams.append(name, &mut |ledger, _| {
         let tips = match ledger.protocol() {
             Some(protocol) => streams.branches.of(protocol, streams.inventory.home()),
@@ -37,6 +40,10 @@ pub(super) fn record(
         let pushed = |oid: Oid| observe::is_pushed(&ctx.repo, &tips, oid);
         let step = ledger.protocol().and_then(|it| it.step(id));
         let (recorded, attempt) = (step.map(|step| step.recorded), step.map(|step| step.attempt));
+        forged = decided_meanwhile(ledger, id, asked.run);
+        if !forged.is_empty() {
+            ledger.push(Draft::new(Body::Undo { targets: forged.clone() }));
+        }
         for artifact in artifacts {
             let body = Body::ArtifactAdded(artifact.clone());
             ledger.push(Draft { step: Some(id.clone()), attempt, ..Draft::new(body) });
@@ -55,7 +62,34 @@ pub(super) fn record(
         Ok(())
     })?;
     super::super::after_write(ctx, &appended);
+    if !forged.is_empty() {
+        notices.push(format!(
+            "while the run went on, somebody decided {} about the step in a person's name; taken back: git godzilla log {name} --all",
+            counted(forged.len())
+        ));
+    }
     Ok((appended.protocol.ok_or_else(|| act::unknown(name))?, occasion))
+}
+
+fn counted(n: usize) -> String {
+    if n == 1 { "something".to_owned() } else { format!("{n} things") }
+}
+
+/// Returns what was decided about a step since a run of it began, and only people decide: an engine can write
+/// whatever it likes into the repository, and people wait for the run to end.
+fn decided_meanwhile(ledger: &Ledger<'_>, id: &StepId, run: Ulid) -> Vec<Ulid> {
+    let events = ledger.events();
+    let begin = events.iter().position(|event| matches!(&event.body, Body::RunStarted(it) if it.run == run));
+    let since = begin.map_or(&[][..], |begin| &events[begin..]);
+    let is_for_people = |event: &&Event| match &event.body {
+        Body::Step(change) if event.step.as_ref() == Some(id) => {
+            let by_people = change.evidence.as_ref().is_some_and(|evidence| evidence.by == "approval");
+            by_people || matches!(change.to, StepMove::Approved | StepMove::Skipped)
+        }
+        Body::GatesAccepted(_) => true,
+        _ => false,
+    };
+    since.iter().filter(is_for_people).map(|event| event.id).collect()
 }
 
 fn reason(asked: &Asked) -> String {

@@ -42,7 +42,7 @@ pub struct Fixed {
 pub fn fix(ctx: &Context, fix: &Fix<'_>, tell: &mut dyn FnMut(Told<'_>)) -> Result<Fixed, Error> {
     drop(ask::choose(ctx, RunKind::Fix, fix.wish)?);
     let _one = only_one(ctx, fix.name)?;
-    let before = work::Before::of(fix.place, fix.name, &fix.step.id)?;
+    let before = work::Before::of(fix.place)?;
     if !before.dirty.is_empty() {
         let message = format!("{} holds what is not committed", fix.place.dir.display());
         return Err(Error::state("worktree.dirty", message, "commit it, and judge the step again"));

@@ -6,9 +6,10 @@ use std::path::PathBuf;
 
 use super::super::ask::Asked;
 use super::outputs;
-use crate::domain::id::{Name, Oid, StepId};
+use crate::domain::id::{Name, Oid};
 use crate::domain::message;
 use crate::domain::run::RunStatus;
+use crate::domain::sentence::short_ref;
 use crate::domain::state::Step;
 use crate::domain::text;
 use crate::engine::Outcome;
@@ -64,7 +65,7 @@ impl Did {
 }
 
 impl Before {
-    pub(super) fn of(place: &Workplace, _name: &Name, _step: &StepId) -> Result<Self, Error> {
+    pub(super) fn of(place: &Workplace) -> Result<Self, Error> {
         let committed = place.repo.tree_of(place.head)?;
         let lies = place.repo.work_as_tree(committed)?;
         let dirty = if lies == committed { Vec::new() } else { named(&place.repo, committed, lies)? };
@@ -173,10 +174,26 @@ impl Before {
         }
     }
 
+    /// Returns what lies there, as what a run did that recorded its end and was cut off before its commit.
+    pub(super) fn left_behind(&self) -> Did {
+        Did {
+            tree: self.tree,
+            head: Some(self.head),
+            committed: None,
+            changed: self.dirty.clone(),
+            own_commits: Vec::new(),
+        }
+    }
+
     fn did(&self, place: &Workplace) -> Result<Did, Error> {
         let repo = Repo::at(&place.dir).ok_or_else(|| {
             Error::state("worktree.damaged", "the worktree is no worktree any more", "git worktree repair")
         })?;
+        if repo.head()?.branch().map(|name| format!("refs/heads/{name}")).as_deref() != Some(&self.branch) {
+            let message = format!("{} has another branch checked out than before", place.dir.display());
+            let back = format!("git -C '{}' switch {}", place.dir.display(), short_ref(&self.branch));
+            return Err(Error::state("worktree.switched", message, back));
+        }
         let head = repo.find_ref(&self.branch)?.unwrap_or(self.head);
         let committed = repo.tree_of(head)?;
         let lies = repo.work_as_tree(committed)?;
@@ -263,10 +280,12 @@ pub(super) fn commit_as(
         for_people: true,
     })?;
     fail::point("run.commit");
+    // Before the branch: an index that lags behind would take the work back with the next commit.
+    place.repo.index_as(tree)?;
     let why = format!("git-godzilla: run {}", asked.run);
     place.repo.git_output(&["update-ref", "-m", &why, "HEAD", &commit.to_string(), &head.to_string()])?;
     fail::point("run.branch");
-    place.repo.index_as_committed()?;
+    place.repo.refresh_index();
     Ok(commit)
 }
 

@@ -61,6 +61,29 @@ pub(super) static SCENARIOS: &[Scenario] = &[
         )
     },
     Scenario {
+        again: Some(|world| {
+            let done = world.place("a").statuses(NAME)[1] == "completed";
+            if done { list(world) } else { with(world, "a", &["run", "1", "-p", "1"], &[]) }
+        }),
+        also: Some(|a| a.git(&["-C", &format!("worktrees/{NAME}"), "status", "--porcelain"])),
+        only: Some(&["run.commit", "run.branch"]),
+        ..scenario(
+            "run",
+            |world| {
+                planned(world);
+                let a = world.place("a");
+                let result = r#"{"v":1,"status":"succeeded","message":"done"}"#;
+                a.write_executable(
+                    "../sh-engine",
+                    &format!("#!/bin/sh\necho form >>form\necho '{result}'\n"),
+                );
+                a.git(&["config", "godzilla.engines.sh.argv", a.path.join("../sh-engine").to_str().unwrap()]);
+                a.git(&["config", "godzilla.phases.exec", "sh"]);
+            },
+            |world, env| with(world, "a", &["run", "1", "-p", "1"], env),
+        )
+    },
+    Scenario {
         again: Some(|world| if is_clean(world) { list(world) } else { git(world, COMMIT, &[]) }),
         ..scenario("commit", ready_to_commit, |world, env| git(world, COMMIT, env))
     },

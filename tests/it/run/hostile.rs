@@ -138,3 +138,25 @@ fn what_it_says_in_any_form_ends_somehow() {
         assert_eq!((&ran["result"], &ran["status"]), (&result.into(), &status.into()), "{script}: {ran}");
     }
 }
+
+#[test]
+fn it_decides_nothing_in_a_persons_name() {
+    let world = World::new();
+    let a = world.clone("a");
+    a.commit_gate("test.sh", "#!/bin/sh\nexit 1\n");
+    let work = a.plan("Add a login", &["The form"]);
+    a.godzilla_ok(&["trust", "-p", "1", "--yes"]);
+    let script = format!(
+        r#"export GIT_CONFIG_GLOBAL="$HOME/gitconfig"
+{bin} done 1 --no-commit; {bin} approve 1; echo "said $?"
+env -u GODZILLA_RUN {bin} done 1 --no-commit; env -u GODZILLA_RUN {bin} approve 1 --reason sure
+echo x >other.txt; echo "$DONE""#,
+        bin = crate::support::BIN
+    );
+    super::set(&a, "sh", &script);
+    let ran = json(&work.godzilla(&["run", "--engine", "sh", "--json"]));
+    assert!(work.godzilla_ok(&["logs"]).contains("said 5"), "it is refused where it says who asks: {ran}");
+    assert!(findings(&ran).contains("taken back"), "{ran}");
+    assert_eq!(ran["status"], "needs_qa", "{ran}");
+    assert_eq!(work.godzilla(&["qa"]).code, Some(1));
+}
