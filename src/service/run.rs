@@ -7,6 +7,7 @@
 
 mod after;
 mod fix;
+mod outputs;
 mod prompt;
 mod work;
 
