@@ -194,11 +194,14 @@ fn finish(
         }
         None => Vec::new(),
     };
-    let (protocol, occasion) =
-        after::record(ctx, &plan.name, &plan.step.id, &asked, commit.is_some(), artifacts)?;
+    let (mut protocol, occasion) =
+        after::record(ctx, &plan.name, &plan.step.id, &asked, commit.is_some(), &artifacts)?;
     let mut decided = Vec::new();
     if let Some(occasion) = occasion {
         decided = policy::after(ctx, &plan.name, &plan.step.id, occasion)?;
+        if let Some(last) = decided.last() {
+            protocol = last.protocol.clone();
+        }
     }
     let mut ran = Ran {
         run: asked.run,
@@ -219,7 +222,7 @@ fn finish(
         name: plan.name,
         step: plan.step.id,
     };
-    after::judge(ctx, request, &mut ran, tell)?;
+    after::judge(ctx, request, &mut ran, tell);
     Ok(ran)
 }
 
@@ -307,7 +310,7 @@ pub(super) fn only_one(ctx: &Context, name: &Name) -> Result<Lock, Error> {
             format!("a run of {name} goes on already"),
             format!("git godzilla runs {name}"),
         ),
-        err => err.into(),
+        err @ lock::Error::Io { .. } => err.into(),
     })
 }
 

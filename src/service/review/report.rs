@@ -1,7 +1,6 @@
 //! `quality-report.md`: what gates and reviewer said, for people.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
 
 use super::Reviewed;
 use crate::domain::event::Verdict;

@@ -24,7 +24,7 @@ pub(super) fn record(
     id: &StepId,
     asked: &Asked,
     did_something: bool,
-    artifacts: Vec<Artifact>,
+    artifacts: &[Artifact],
 ) -> Result<(Protocol, Option<Occasion>), Error> {
     let status = asked.outcome.status;
     let streams = Streams::for_target(ctx, Some(name.as_str()))?;
@@ -37,7 +37,7 @@ pub(super) fn record(
         let pushed = |oid: Oid| observe::is_pushed(&ctx.repo, &tips, oid);
         let step = ledger.protocol().and_then(|it| it.step(id));
         let (recorded, attempt) = (step.map(|step| step.recorded), step.map(|step| step.attempt));
-        for artifact in &artifacts {
+        for artifact in artifacts {
             let body = Body::ArtifactAdded(artifact.clone());
             ledger.push(Draft { step: Some(id.clone()), attempt, ..Draft::new(body) });
         }
@@ -81,14 +81,9 @@ pub(super) fn held(ctx: &Context, name: &Name, err: Error) -> Error {
 }
 
 /// Runs QA where it follows by itself.
-pub(super) fn judge(
-    ctx: &Context,
-    request: &Request,
-    ran: &mut Ran,
-    tell: &mut dyn FnMut(Told<'_>),
-) -> Result<(), Error> {
+pub(super) fn judge(ctx: &Context, request: &Request, ran: &mut Ran, tell: &mut dyn FnMut(Told<'_>)) {
     let step = ran.protocol.step(&ran.step).filter(|step| step.recorded == StepStatus::NeedsQa);
-    let Some(step) = step.filter(|step| qa_follows(request, step.qa)) else { return Ok(()) };
+    let Some(step) = step.filter(|step| qa_follows(request, step.qa)) else { return };
     let asked = qa::Request {
         name: Some(ran.name.to_string()),
         step: Some(step.id.to_string()),
@@ -107,5 +102,4 @@ pub(super) fn judge(
         // The run is done and recorded; what keeps QA from running is said beside it.
         Err(err) => ran.notices.push(format!("QA did not run: {}", super::super::error_chain(&err))),
     }
-    Ok(())
 }

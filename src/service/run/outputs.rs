@@ -55,7 +55,8 @@ pub(super) fn keep_words(
         return Err(Error::state("run.outputs", format!("{} is no folder", folder.display()), ""));
     }
     let file = format!("{}.md", step.id);
-    fs::replace_file(&folder.join(&file), words.as_bytes(), false).map_err(Error::io("write what was said"))?;
+    fs::replace_file(&folder.join(&file), words.as_bytes(), false)
+        .map_err(Error::io("write what was said"))?;
     let blob = TreeEntry::blob("", place.repo.write_blob(words.as_bytes())?);
     let path = format!(".protocols/{name}/outputs/{file}");
     Ok(place.repo.tree_with(Some(tree), &path, Some(blob))?)

@@ -1,6 +1,7 @@
 //! What a run finds in the worktree, what it leaves there, and the commit of it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use super::super::ask::Asked;
@@ -286,7 +287,8 @@ fn changed_elsewhere(
 fn some(names: &[String]) -> String {
     let mut shown = names.iter().take(MAX_NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
     if names.len() > MAX_NAMED {
-        shown.push_str(&format!(" and {} more", names.len() - MAX_NAMED));
+        // Writing to a `String` cannot fail.
+        write!(shown, " and {} more", names.len() - MAX_NAMED).ok();
     }
     shown
 }

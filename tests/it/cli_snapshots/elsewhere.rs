@@ -78,6 +78,7 @@ fn completions_and_manual() {
     let installed = a.godzilla_ok(&["man", "--install"]);
     assert_snapshot!(installed.lines().next().unwrap(), @"46 pages written to [HOME]/.local/share/man/man1");
     assert_snapshot!(installed.lines().next().unwrap(), @"43 pages written to [HOME]/.local/share/man/man1");
+    assert_snapshot!(installed.lines().next().unwrap(), @"49 pages written to [HOME]/.local/share/man/man1");
     assert_snapshot!(a.godzilla(&["man", "nothing"]), @r"
     --- stderr ---
     error: there is no command `nothing`
