@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::engine_story::{self, Beat, KEY, KEY_ENV, NAME, beats, told, used};
-use crate::support::model_server::{ModelServer, Scenario, Turn};
+use crate::support::model_server::{Fault, ModelServer, Scenario, Turn};
 use crate::support::{BIN, Place, World, run};
 
 /// A program, and what its model calls the tools that it has.
@@ -235,7 +235,9 @@ fn no_process_of_an_engine_is_left_however_it_ends() {
             let world = World::new();
             // Known among all processes by the length of its sleep.
             let length = format!("97.{}", std::process::id());
-            let script = vec![agent.shell(&format!("sleep {length}")), Turn::says("done")];
+            // Some go on while a command runs, to a model that says nothing then.
+            let script =
+                vec![agent.shell(&format!("sleep {length}")), Turn::says("done").fault(Fault::HangBefore)];
             let server = ModelServer::start(script);
             let (a, work) = step_of(&world, agent, program, &server.url());
             if matches!(ended, Ended::ByTime) {
