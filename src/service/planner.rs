@@ -25,10 +25,12 @@ use crate::domain::decide::Refusal;
 use crate::domain::drafted::{Drafted, ungrounded};
 use crate::domain::id::{Digest, Oid};
 use crate::domain::prompt::{Values, fenced};
+use crate::domain::redact::Known;
 use crate::domain::run::{RunKind, RunStatus, estimate_tokens};
 use crate::domain::spec::{Planner, QaPolicy};
 use crate::domain::text;
 use crate::engine::{Access, WITHOUT_MODEL};
+use crate::platform::env;
 use crate::platform::process::is_interrupted;
 
 /// How often an engine is asked for one plan.
@@ -125,8 +127,14 @@ pub fn plan(ctx: &Context, wanted: &Wanted, tell: &mut dyn FnMut(Says<'_>)) -> R
         return Ok(Made { planned, engine: String::new(), notices: Vec::new() });
     }
     let question = Question::of(ctx, wanted)?;
-    let mut work =
-        Work { ctx, wanted, question: &question, facts: Vec::new(), notices: question.notices.clone() };
+    let mut work = Work {
+        ctx,
+        wanted,
+        question: &question,
+        facts: Vec::new(),
+        known: Known::new(env::secrets()),
+        notices: question.notices.clone(),
+    };
     let done = work.make(tell);
     let Work { facts, notices, .. } = work;
     match done {
@@ -191,6 +199,8 @@ struct Work<'a> {
     ctx: &'a Context,
     wanted: &'a Wanted,
     question: &'a Question,
+    /// Secrets of this environment, which are in nothing that is committed.
+    known: Known,
     /// Of all runs so far.
     facts: Vec<crate::domain::event::Draft>,
     notices: Vec<String>,
@@ -227,7 +237,8 @@ impl Work<'_> {
             let expected = session.as_ref().map(|session| session.engine.clone());
             let asked = self.ask(RunKind::Plan, &prompt, session, tell)?;
             let planner = Planner { name: asked.engine.clone(), prompt_hash: Some(hash) };
-            problems = match answer::read(&asked.outcome, planner).and_then(|drafted| self.grounded(drafted))
+            problems = match answer::read(&asked.outcome, planner, &self.known)
+                .and_then(|drafted| self.grounded(drafted))
             {
                 Ok(drafted) => return Ok(drafted),
                 Err(problems) => problems,

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::domain::drafted::{Answer, Drafted};
+use crate::domain::redact::{self, Known};
 use crate::domain::spec::Planner;
 use crate::domain::text;
 use crate::engine::Outcome;
@@ -45,7 +46,7 @@ fn thin(schema: &mut Value) {
 /// # Errors
 ///
 /// What is wrong with it, one line each, for whoever is asked again.
-pub(super) fn read(outcome: &Outcome, planner: Planner) -> Result<Drafted, Vec<String>> {
+pub(super) fn read(outcome: &Outcome, planner: Planner, known: &Known) -> Result<Drafted, Vec<String>> {
     let Some(json) = &outcome.json else {
         let said = text::clip(&text::one_line(&outcome.text), 300);
         return Err(vec![format!("the answer is no JSON object: {said}")]);
@@ -54,7 +55,7 @@ pub(super) fn read(outcome: &Outcome, planner: Planner) -> Result<Drafted, Vec<S
     if !mistakes.is_empty() {
         return Err(mistakes);
     }
-    of_json(json).check(planner)
+    of_json(json, known).check(planner)
 }
 
 fn mistakes(json: &Value) -> Result<Vec<String>, Vec<String>> {
@@ -75,9 +76,9 @@ fn mistakes(json: &Value) -> Result<Vec<String>, Vec<String>> {
     Ok(validator.iter_errors(json).take(MAX_MISTAKES).map(line).collect())
 }
 
-/// Takes what is there; the schema has been checked.
-fn of_json(json: &Value) -> Answer {
-    let text = |value: &Value, key: &str| value[key].as_str().unwrap_or_default().to_owned();
+/// Takes what is there, without secrets: it will be committed. The schema has been checked.
+fn of_json(json: &Value, known: &Known) -> Answer {
+    let text = |value: &Value, key: &str| redact::clean(value[key].as_str().unwrap_or_default(), known);
     let files = json["step_files"].as_array().into_iter().flatten();
     Answer {
         plan_md: text(json, "plan_md"),
@@ -96,7 +97,7 @@ mod tests {
 
     fn read_json(json: Option<Value>) -> Result<Drafted, Vec<String>> {
         let outcome = Outcome { json, ..Outcome::without_answer(RunStatus::Succeeded, "Sure, here it is") };
-        read(&outcome, Planner::outline())
+        read(&outcome, Planner::outline(), &Known::new(["hunter2-hunter2"]))
     }
 
     fn answer() -> Value {
@@ -111,6 +112,10 @@ mod tests {
     #[test]
     fn a_good_answer_is_read() {
         assert_eq!(read_json(Some(answer())).unwrap().steps.len(), 2);
+        let mut telling = answer();
+        telling["context_md"] = json!("The key is hunter2-hunter2.");
+        let context = read_json(Some(telling)).unwrap().context;
+        assert!(context.starts_with("The key is") && !context.contains("hunter2"), "{context}");
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! Saying more about the steps of a plan, before it is committed.
 
-use super::{Says, Work, as_engine_error};
+use super::{Says, Work};
 use crate::domain::decompose::{Complexity, complexity, taken};
 use crate::domain::drafted::{Drafted, DraftedStep};
 use crate::domain::prompt::Values;
+use crate::domain::redact;
 use crate::domain::run::{RunKind, RunStatus};
 use crate::domain::spec::StepKind;
 use crate::domain::step_file;
@@ -107,11 +108,11 @@ impl Work<'_> {
         if let Some(notice) = rendered.notice.filter(|notice| !self.notices.contains(notice)) {
             self.notices.push(notice);
         }
-        let asked = self.ask(RunKind::Decompose, &rendered.prompt, None, tell).map_err(as_engine_error)?;
+        let asked = self.ask(RunKind::Decompose, &rendered.prompt, None, tell)?;
         if asked.outcome.status != RunStatus::Succeeded {
             return Ok(Passed::AsItWas(format!("the engine ended with {}", asked.outcome.status)));
         }
-        Ok(match taken(step, &sent, &asked.outcome.text) {
+        Ok(match taken(step, &sent, &redact::clean(&asked.outcome.text, &self.known)) {
             Ok(more) => Passed::More(more),
             Err(why) => Passed::AsItWas(why),
         })
