@@ -130,7 +130,7 @@ impl Engine for Claude {
     }
 
     fn run(&self, request: &Request, tell: &mut dyn FnMut(Progress<'_>)) -> Outcome {
-        if let Err(outcome) = cli::check_words(request) {
+        if let Some(outcome) = cli::without_words(request) {
             return outcome;
         }
         let outcome = self.run_once(request, cli::session(request), tell);
@@ -185,7 +185,8 @@ fn system(event: &Value, told: &mut Told, tell: &mut dyn FnMut(Progress<'_>)) {
     match cli::text_at(event, "/subtype").unwrap_or_default() {
         "init" => told.begin(cli::text_at(event, "/session_id"), tell),
         "api_retry" => {
-            let number = |field: &str| event[field].as_u64().map(|n| n.to_string()).unwrap_or("?".to_owned());
+            let number =
+                |field: &str| event[field].as_u64().map_or_else(|| "?".to_owned(), |n| n.to_string());
             let (attempt, of) = (number("attempt"), number("max_retries"));
             let notice = format!("tries again ({attempt} of {of}) after status {}", number("error_status"));
             cli::tell_notice(tell, &notice);

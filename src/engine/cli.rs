@@ -187,19 +187,14 @@ pub(super) fn is_word(word: &str) -> bool {
     word.len() <= MAX_WORD && word.starts_with(|c: char| c.is_ascii_alphanumeric()) && word.chars().all(fits)
 }
 
-/// Checks what goes into arguments.
-///
-/// # Errors
-///
-/// What to return if a name is none.
-pub(super) fn check_words(request: &Request) -> Result<(), Outcome> {
-    for (what, word) in [("model", &request.model), ("effort", &request.effort)] {
-        if let Some(word) = word.as_deref().filter(|word| !is_word(word)) {
-            let text = format!("`{}` is no name of a {what}", text::one_line(word));
-            return Err(Outcome::without_answer(RunStatus::Unavailable, text));
-        }
-    }
-    Ok(())
+/// Returns what to return instead of running if a name that would go into arguments is none.
+pub(super) fn without_words(request: &Request) -> Option<Outcome> {
+    let words = [("model", &request.model), ("effort", &request.effort)];
+    words.into_iter().find_map(|(what, word)| {
+        let word = word.as_deref().filter(|word| !is_word(word))?;
+        let text = format!("`{}` is no name of a {what}", text::one_line(word));
+        Some(Outcome::without_answer(RunStatus::Unavailable, text))
+    })
 }
 
 /// Returns the conversation to go on with; one whose name could be taken for something else is none.

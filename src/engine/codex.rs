@@ -1,4 +1,4 @@
-//! The Codex CLI of OpenAI: `codex exec`.
+//! The Codex CLI: `codex exec`.
 //!
 //! It works in a sandbox of its own in which only the worktree can be written to, `.git` not, and there is
 //! no network; commands run in there without asking, so that an agent can run the project's tests. It
@@ -138,7 +138,7 @@ impl Engine for Codex {
     }
 
     fn run(&self, request: &Request, tell: &mut dyn FnMut(Progress<'_>)) -> Outcome {
-        if let Err(outcome) = cli::check_words(request) {
+        if let Some(outcome) = cli::without_words(request) {
             return outcome;
         }
         let outcome = self.run_once(request, cli::session(request), tell);

@@ -167,7 +167,7 @@ impl Engine for Gemini {
     }
 
     fn run(&self, request: &Request, tell: &mut dyn FnMut(Progress<'_>)) -> Outcome {
-        if let Err(outcome) = cli::check_words(request) {
+        if let Some(outcome) = cli::without_words(request) {
             return outcome;
         }
         if let Some(why) = BROUGHT.by(&request.worktree) {

@@ -34,6 +34,7 @@ mod prompts;
 mod qa;
 mod races;
 mod readme;
+mod real_engines;
 mod refs;
 mod refusals;
 mod review;

@@ -11,7 +11,7 @@ fn played(request: &Request, out: &str, exit: i32) -> Played {
     play(request, &mut Events::default(), out.as_bytes(), "", End::Exit(exit))
 }
 
-fn result(fields: Value) -> String {
+fn result(fields: &Value) -> String {
     let mut result = json!({"type": "result", "subtype": "success", "is_error": false, "result": "done"});
     for (name, value) in fields.as_object().unwrap() {
         result[name] = value.clone();
@@ -50,9 +50,9 @@ fn an_answer_of_a_schema_is_taken_from_its_tool() {
     assert_eq!(answered.outcome.json, Some(json!({"verdict": "pass"})));
     assert!(answered.told.iter().any(|told| told.contains("after status 529")), "{:?}", answered.told);
     // It gave up, and calls that a success.
-    let prose = result(json!({"result": "I cannot say it in JSON."}));
+    let prose = result(&json!({"result": "I cannot say it in JSON."}));
     assert_eq!(played(&request, &prose, 0).outcome.status, RunStatus::Schema);
-    let gave_up = result(json!({"subtype": "error_max_structured_output_retries", "is_error": true}));
+    let gave_up = result(&json!({"subtype": "error_max_structured_output_retries", "is_error": true}));
     assert_eq!(played(&request, &gave_up, 1).outcome.status, RunStatus::Schema);
 }
 
@@ -78,7 +78,7 @@ fn every_failure_has_its_status() {
         (json!({"is_error": null}), RunStatus::Crashed),
     ] {
         for exit in [0, 1] {
-            let status = played(&request, &result(fields.clone()), exit).outcome.status;
+            let status = played(&request, &result(&fields), exit).outcome.status;
             assert_eq!(status, wanted, "{fields} and exit code {exit}");
         }
     }
@@ -90,7 +90,7 @@ fn the_time_at_which_a_limit_ends_is_taken_from_its_event() {
     let event =
         json!({"type": "rate_limit_event", "rate_limit_info": {"status": "rejected", "resetsAt": soon}});
     let failed =
-        result(json!({"is_error": true, "api_error_status": 429, "result": "You've hit your limit"}));
+        result(&json!({"is_error": true, "api_error_status": 429, "result": "You've hit your limit"}));
     let outcome = played(&request(Access::Write), &format!("{event}\n{failed}"), 1).outcome;
     assert_eq!((outcome.status, outcome.until_ms), (RunStatus::RateLimited, Some(soon * 1000)));
 }
@@ -119,11 +119,11 @@ fn what_a_run_used_is_taken_by_model_and_else_unknown() {
     let zero = json!({"input_tokens": 0, "cache_read_input_tokens": 0, "output_tokens": 0});
     let used = json!({"inputTokens": 7, "outputTokens": 2, "cacheReadInputTokens": 3, "cacheCreationInputTokens": 1});
     let fields = json!({"usage": zero, "modelUsage": {"a": used, "b": used}, "total_cost_usd": 0.5});
-    let by_model = played(&request, &result(fields), 0);
+    let by_model = played(&request, &result(&fields), 0);
     assert_eq!(by_model.tokens(), [Some(22), Some(6), Some(4)]);
     assert_eq!(by_model.outcome.usage.cost_micros, Some(500_000));
     for fields in [json!({}), json!({"usage": zero, "modelUsage": {}, "total_cost_usd": 0})] {
-        assert!(played(&request, &result(fields), 0).outcome.usage.is_unknown());
+        assert!(played(&request, &result(&fields), 0).outcome.usage.is_unknown());
     }
 }
 
