@@ -8,6 +8,8 @@ use git_godzilla::domain::ledger::{Author, Ledger};
 use git_godzilla::domain::redact::{self, Known};
 use git_godzilla::domain::spec::Specs;
 use git_godzilla::platform::clock;
+use git_godzilla::platform::git::{Identity, NewCommit, Repo, TreeEntry};
+use git_godzilla::service::snapshot::Snapshot;
 use git_godzilla::store::content::{Content, Line};
 use git_godzilla::store::wire;
 
@@ -103,4 +105,37 @@ fn redact_lines(bencher: divan::Bencher<'_, '_>, n_lines: usize) {
         .repeat(n_lines);
     let known = Known::new(["correct-horse-battery"]);
     bencher.counter(divan::counter::BytesCount::of_str(&text)).bench(|| redact::clean(&text, &known));
+}
+
+/// What a prompt says of a repository, with 50 files a folder.
+#[divan::bench(args = [1_000, 10_000])]
+fn snapshot_of_a_repository(bencher: divan::Bencher<'_, '_>, n_files: usize) {
+    const IN_A_FOLDER: usize = 50;
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    gix::init(dir.path()).expect("a repository");
+    let repo = Repo::discover(dir.path()).expect("a repository");
+    let blob = repo.write_blob(b"fn main() {}\n").expect("it can be written");
+    let file = |idx: usize| TreeEntry::blob(format!("f{idx:02}.rs"), blob);
+    let folders: Vec<TreeEntry> = (0..n_files / IN_A_FOLDER)
+        .map(|idx| {
+            // Folders of equal content would be one object.
+            let mut entries: Vec<TreeEntry> = (1..IN_A_FOLDER).map(file).collect();
+            entries.push(TreeEntry::blob(format!("main{idx:04}.rs"), blob));
+            TreeEntry::tree(format!("d{idx:04}"), repo.write_tree(&entries).expect("it can be written"))
+        })
+        .collect();
+    let who = Identity { name: "bench".into(), email: "bench".into() };
+    let commit = repo
+        .write_commit(&NewCommit {
+            tree: repo.write_tree(&folders).expect("it can be written"),
+            parents: Vec::new(),
+            message: "bench\n".into(),
+            author: &who,
+            committer: &who,
+            for_people: false,
+        })
+        .expect("it can be written");
+    bencher
+        .with_inputs(|| Repo::discover(dir.path()).expect("a repository"))
+        .bench_local_values(|repo| Snapshot::of(&repo, commit).expect("it can be read").to_text().len());
 }

@@ -5,8 +5,7 @@ use std::fmt::Write as _;
 use super::ui::{BOLD, CYAN, DIM, Ui, YELLOW, moment, styled};
 use crate::domain::run::{Spent, Usage};
 use crate::domain::text;
-use crate::engine::Progress;
-use crate::service::ask::Told;
+use crate::service::ask::{Progress, Told};
 
 /// The longest line of an engine that is shown.
 const MAX_LINE: usize = 200;
@@ -87,11 +86,11 @@ pub(super) fn used(usage: Usage) -> String {
     if usage.is_unknown() {
         return "usage unknown".to_owned();
     }
+    // Writing to a `String` cannot fail.
     let mut said = String::new();
     if let Some(input) = usage.input_tokens {
-        said.push_str(&format!("{} tokens in", grouped(input)));
+        write!(said, "{} tokens in", grouped(input)).ok();
         if let Some(cached) = usage.cached_tokens.filter(|cached| *cached > 0) {
-            // Writing to a `String` cannot fail.
             write!(said, " ({} cached)", grouped(cached)).ok();
         }
     }

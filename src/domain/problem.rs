@@ -150,9 +150,9 @@ mod tests {
         problems.into_iter().map(|problem| (problem.code, problem.severity)).collect()
     }
 
-    fn review(said: Word, findings: Vec<Finding>) -> Option<Review> {
+    fn review(said: Word, findings: Vec<Finding>) -> Review {
         let by = Reviewer { run: Ulid(1), engine: "mock".to_owned(), model: None };
-        Some(Opinion::structured(said, "", findings, &[]).judged(by))
+        Opinion::structured(said, "", findings, &[]).judged(by)
     }
 
     #[test]
@@ -170,7 +170,10 @@ mod tests {
         );
         assert_eq!(codes("no_gate", Vec::new(), None), [("gate.none", blocking)]);
         assert_eq!(codes("error", vec![gate("test", Some(0), "aa")], None), [("qa.error", blocking)]);
-        assert_eq!(codes("pass", vec![gate("test", Some(0), "aa")], review(Word::Pass, Vec::new())), []);
+        assert_eq!(
+            codes("pass", vec![gate("test", Some(0), "aa")], Some(review(Word::Pass, Vec::new()))),
+            []
+        );
     }
 
     #[test]
@@ -183,15 +186,24 @@ mod tests {
         outside.push(found(Severity::Warning, "src/a.rs"));
         outside.push(found(Severity::Blocking, "src/a.rs"));
         assert_eq!(
-            codes("fail", Vec::new(), review(Word::Fail, outside)),
+            codes("fail", Vec::new(), Some(review(Word::Fail, outside))),
             [("review.blocking", blocking), ("review.blocking", blocking), ("review.warning", warning)]
         );
-        assert_eq!(codes("pass", Vec::new(), review(Word::Fail, both())), [("review.warning", warning)]);
         assert_eq!(
-            codes("fail", Vec::new(), review(Word::None, Vec::new())),
+            codes("pass", Vec::new(), Some(review(Word::Fail, both()))),
+            [("review.warning", warning)]
+        );
+        assert_eq!(
+            codes("fail", Vec::new(), Some(review(Word::None, Vec::new()))),
             [("review.no_verdict", blocking)]
         );
-        assert_eq!(codes("fail", Vec::new(), review(Word::Fail, Vec::new())), [("review.failed", blocking)]);
-        assert_eq!(codes("error", Vec::new(), review(Word::None, Vec::new())), [("review.error", blocking)]);
+        assert_eq!(
+            codes("fail", Vec::new(), Some(review(Word::Fail, Vec::new()))),
+            [("review.failed", blocking)]
+        );
+        assert_eq!(
+            codes("error", Vec::new(), Some(review(Word::None, Vec::new()))),
+            [("review.error", blocking)]
+        );
     }
 }

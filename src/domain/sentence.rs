@@ -36,11 +36,7 @@ pub fn sentence(events: &[Event], protocol: Option<&Protocol>) -> String {
         Body::SpecChanged { commit: Some(commit), .. } => format!("the plan changed with {}", commit.short()),
         Body::SpecChanged { commit: None, .. } => "the plan changed".to_owned(),
         Body::GatesAccepted(gates) => format!("gates {} judge from now on", gates.tree.short()),
-        Body::PolicyLooped(looped) => of_step(event, &looped.reason),
-        Body::PolicyTriggered(called) => {
-            format!("call step {}: {}", called.target, called.reason)
-        }
-        Body::PolicyNoted(noted) => of_step(event, &format!("no {}: {}", noted.policy, noted.reason)),
+        Body::PolicyLooped(_) | Body::PolicyTriggered(_) | Body::PolicyNoted(_) => followed(event),
         Body::RunStarted(run) => {
             let of = event.step.as_ref().map(|step| format!(" of step {step}")).unwrap_or_default();
             format!("{} runs{of} ({})", run.engine, run.kind)
@@ -120,9 +116,16 @@ fn with_more(said: String, more: usize) -> String {
     if more > 0 { format!("{said} (and {more} more)") } else { said }
 }
 
-fn of_step(event: &Event, said: &str) -> String {
-    let id = event.step.as_ref().map(|id| format!("step {id}: ")).unwrap_or_default();
-    format!("{id}{said}")
+/// Returns in full what a policy decided, or why it decided nothing; empty for any other event.
+pub fn followed(event: &Event) -> String {
+    let of = event.step.as_ref().map(|id| format!("step {id}: ")).unwrap_or_default();
+    let said = match &event.body {
+        Body::PolicyLooped(looped) => format!("{of}{}", looped.reason),
+        Body::PolicyTriggered(called) => format!("call step {}: {}", called.target, called.reason),
+        Body::PolicyNoted(noted) => format!("{of}no {}: {}", noted.policy, noted.reason),
+        _ => String::new(),
+    };
+    text::one_line(&said)
 }
 
 fn verdict_sentence(verdict: &Verdict) -> String {

@@ -29,7 +29,8 @@ use crate::domain::event::Draft;
 use crate::domain::id::{Digest, Name, StepId, Ulid};
 use crate::domain::redact::Known;
 use crate::domain::run::{RunKind, RunStarted, RunStatus, Usage, estimate_tokens};
-use crate::engine::{Access, Limits, Outcome, Progress, Request};
+pub use crate::engine::Progress;
+use crate::engine::{Access, Limits, Outcome, Request};
 use crate::platform::{clock, env, fs, process};
 
 /// How long a run may take if nothing says so.

@@ -255,9 +255,11 @@ fn sentence(over: &Over) -> String {
 /// Returns the command that lets the run go on.
 fn how_to_raise(over: &Over) -> String {
     const MICROS_PER_CENT: u64 = 10_000;
-    let needed = over.used.saturating_add(over.estimate).max(over.limit.saturating_mul(2));
+    // With room for a prompt that is longer the next time.
+    let room = over.estimate.saturating_mul(2);
+    let needed = over.used.saturating_add(room).max(over.limit.saturating_mul(2));
     let value = match over.unit {
-        Unit::Tokens => needed,
+        Unit::Tokens => needed.checked_next_multiple_of(1000).unwrap_or(needed),
         Unit::Cost => needed.div_ceil(MICROS_PER_CENT),
     };
     let mut key = String::new();

@@ -14,11 +14,14 @@ use sha2::{Digest as _, Sha256};
 
 pub use self::decompose::Decompose;
 use super::ask::{self, Ask, Asked, Prompt, Session, Told, Wish};
+use super::budget;
 use super::context::Context;
 use super::error::Error;
 use super::plan::{self, Planned, Request};
 use super::prompts;
+use super::settings::engines::BudgetMode;
 use super::snapshot::Snapshot;
+use crate::domain::decide::Refusal;
 use crate::domain::drafted::{Drafted, ungrounded};
 use crate::domain::id::{Digest, Oid};
 use crate::domain::prompt::{Values, fenced};
@@ -259,6 +262,7 @@ impl Work<'_> {
         session: Option<Session>,
         tell: &mut dyn FnMut(Says<'_>),
     ) -> Result<Asked, Error> {
+        self.check_budget(prompt, tell)?;
         let ask = Ask {
             kind,
             of: None,
@@ -280,6 +284,30 @@ impl Work<'_> {
                 let message = format!("{engine} gave no answer, but ended with {status}: {said}");
                 Err(Error::Engine { code: "engine.failed", message, hint: Some(INSTEAD.to_owned()) })
             }
+        }
+    }
+}
+
+impl Work<'_> {
+    /// What was used so far is recorded nowhere yet, so nobody else counts it.
+    fn check_budget(&self, prompt: &Prompt, tell: &mut dyn FnMut(Says<'_>)) -> Result<(), Error> {
+        let used = facts::tokens(&self.facts);
+        if used == 0 {
+            return Ok(());
+        }
+        let wanted = used.saturating_add(estimate_tokens(&prompt.text));
+        if let Some(warning) = budget::check(self.ctx, None, wanted)?.warning {
+            tell(Says::Told(Told::Warns(&warning)));
+        }
+        let set = self.ctx.settings.engines.budget;
+        match set.protocol.tokens {
+            Some(limit) if wanted > limit && set.mode == BudgetMode::Strict => {
+                let message =
+                    format!("planning has used {used} of the {limit} tokens that a protocol may use");
+                let hint = format!("git config godzilla.budget.protocolTokens {}", wanted.saturating_mul(2));
+                Err(Refusal::policy("budget.protocol", message, hint).into())
+            }
+            _ => Ok(()),
         }
     }
 }

@@ -68,7 +68,7 @@ pub fn after(ctx: &Context, name: &Name, step: &StepId, occasion: Occasion) -> R
             _ => return None,
         };
         let (what, policy, protocol) = (what.to_owned(), policy.clone(), protocol.clone());
-        Some(Decided { said: sentence::line(event), what, policy, target, protocol })
+        Some(Decided { said: sentence::followed(event), what, policy, target, protocol })
     });
     Ok(decided.collect())
 }

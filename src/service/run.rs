@@ -7,6 +7,7 @@
 
 mod after;
 mod fix;
+mod outputs;
 mod prompt;
 mod work;
 
@@ -143,6 +144,7 @@ pub fn run(ctx: &Context, request: &Request, tell: &mut dyn FnMut(Told<'_>)) -> 
     let asked = {
         let mut inspect = |outcome: &mut crate::engine::Outcome| {
             did = before.inspect(&plan.place, outcome, &mut notices);
+            outputs::check(&plan.place, &plan.name, &plan.step, &did, outcome);
             did.changed.clone()
         };
         let ask = Ask {
@@ -175,7 +177,8 @@ fn finish(
     tell: &mut dyn FnMut(Told<'_>),
 ) -> Result<Ran, Error> {
     let succeeded = asked.outcome.status == RunStatus::Succeeded;
-    let commit = if succeeded && did.tree.is_some() {
+    // Also where the engine committed all of it: our commit says that the step is done.
+    let commit = if succeeded && did.did_something() {
         Some(work::commit(ctx, &plan.place, &plan.name, &plan.step, &asked, &did)?)
     } else {
         None
@@ -184,12 +187,21 @@ fn finish(
         notices
             .push(format!("what the run changed lies in {} and is not committed", plan.place.dir.display()));
     }
-    let did_something = commit.is_some() || !did.own_commits.is_empty();
-    let (protocol, occasion) =
-        after::record(ctx, &plan.name, &plan.step.id, &asked, succeeded && did_something)?;
+    let artifacts = match commit {
+        Some(commit) => {
+            let tree = plan.place.repo.tree_of(commit)?;
+            outputs::artifacts(&plan.place.repo, &plan.name, &plan.step, &asked, tree)?
+        }
+        None => Vec::new(),
+    };
+    let (mut protocol, occasion) =
+        after::record(ctx, &plan.name, &plan.step.id, &asked, commit.is_some(), &artifacts)?;
     let mut decided = Vec::new();
     if let Some(occasion) = occasion {
         decided = policy::after(ctx, &plan.name, &plan.step.id, occasion)?;
+        if let Some(last) = decided.last() {
+            protocol = last.protocol.clone();
+        }
     }
     let mut ran = Ran {
         run: asked.run,
@@ -210,7 +222,7 @@ fn finish(
         name: plan.name,
         step: plan.step.id,
     };
-    after::judge(ctx, request, &mut ran, tell)?;
+    after::judge(ctx, request, &mut ran, tell);
     Ok(ran)
 }
 
@@ -298,7 +310,7 @@ pub(super) fn only_one(ctx: &Context, name: &Name) -> Result<Lock, Error> {
             format!("a run of {name} goes on already"),
             format!("git godzilla runs {name}"),
         ),
-        err => err.into(),
+        err @ lock::Error::Io { .. } => err.into(),
     })
 }
 

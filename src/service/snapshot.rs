@@ -73,7 +73,7 @@ impl Snapshot {
         let walk = Walk::through(repo, tree)?;
         let mut snapshot =
             Self { files: walk.files, partial: walk.partial, top: walk.top, ..Self::default() };
-        for (path, _) in &walk.known {
+        for path in walk.known.keys() {
             if let Some(kind) = Kind::of(path) {
                 let paths = snapshot.named.entry(kind).or_default();
                 if paths.len() < kind.limit() {

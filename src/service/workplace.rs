@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use super::context::Context;
 use super::error::Error;
-use crate::domain::id::Oid;
+use crate::domain::id::{Name, Oid};
 use crate::domain::state::Protocol;
+use crate::platform::fs;
 use crate::platform::git::Repo;
 
 /// The worktree that has the branch of a protocol checked out.
@@ -46,5 +47,22 @@ impl Workplace {
             return Err(Error::state("branch.unborn", format!("the branch {branch} has no commit"), ""));
         };
         Ok(Self { repo, dir, head })
+    }
+
+    /// Returns the folder of a protocol in the worktree, if no link leads out of it on the way.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::State`] if something else lies in its place.
+    pub fn folder_of(&self, name: &Name) -> Result<PathBuf, Error> {
+        let mut dir = self.dir.clone();
+        for part in [".protocols", name.as_str()] {
+            dir.push(part);
+            if !fs::is_real_dir(&dir) {
+                let message = format!("{} is no folder", dir.display());
+                return Err(Error::state("protocol.folder", message, ""));
+            }
+        }
+        Ok(dir)
     }
 }

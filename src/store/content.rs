@@ -144,6 +144,12 @@ impl Content {
             .collect()
     }
 
+    /// Returns the plans that `other` does not hold.
+    pub fn specs_beyond(&self, other: &Self) -> Vec<(Digest, &String)> {
+        let is_new = |(digest, _): &(&Digest, &String)| !other.specs.contains_key(*digest);
+        self.specs.iter().filter(is_new).map(|(digest, text)| (*digest, text)).collect()
+    }
+
     /// Whether this tool may add to it: neither the format nor a critical event asks for a newer one.
     pub fn may_be_written(&self) -> bool {
         self.format.min_write <= FORMAT.format

@@ -13,7 +13,7 @@ use super::content::{Content, Line, sha256};
 use super::inventory::Tips;
 use super::{refs, spool, tip, wire};
 use crate::domain::event::Event;
-use crate::domain::id::{Digest, Name, Oid, Ulid};
+use crate::domain::id::{Name, Oid, Ulid};
 use crate::domain::ledger::{Author, Ledger};
 use crate::domain::state::Protocol;
 use crate::platform::git::{self, Identity, Move, MoveError, NewCommit, Repo, Signer, SigningError};
@@ -301,13 +301,7 @@ pub fn spool_instead<E>(
         name: name.to_string(),
         source: git::Error::Io { action: "spool events".to_owned(), source },
     };
-    let is_new = |digest: &Digest| !view.content.specs.contains_key(digest);
-    let specs: Vec<(Digest, &String)> = content
-        .specs
-        .iter()
-        .filter(|(digest, _)| is_new(digest))
-        .map(|(digest, text)| (*digest, text))
-        .collect();
+    let specs = content.specs_beyond(&view.content);
     spool::put(repo, name, writer.author.op, &lines, &specs).map_err(write_failed)?;
     Ok(lines.len())
 }

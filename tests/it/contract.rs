@@ -410,3 +410,34 @@ fn a_plan_is_what_its_files_say_from_the_first() {
     }
     assert_eq!(home.godzilla(&["spec", "audit"]).code, Some(0));
 }
+
+/// So does what is taken of the plan of an engine, which does not choose who works.
+#[test]
+fn a_plan_of_an_engine_is_what_its_files_say() {
+    use crate::planning::{plan, planner, step_file, succeeded};
+
+    let world = World::new();
+    let mut answer = plan();
+    let more = "depends_on: [00-setup]\nengine: sly\ntimeout: 60\nqa: light\ngates: [a.sh]\noutputs: [report=qa/x.md]\n\
+                loop: [on=qa_failed, max=2, skip=01-form]\ntrigger: [target=01-form]\npaths: [\"src/**\", README]\n";
+    answer["step_files"][2]["content"] = step_file("02-api", "The \\\"API\\\": new", more).into();
+    let a = planner(&world, &[succeeded(&answer)]);
+    let planned = a.godzilla(&["plan", "Add a login", "--no-decompose"]);
+    assert_eq!(planned.code, Some(0), "{planned}");
+    let valid = a.json(&["spec", "validate", "1"]);
+    assert_eq!((&valid["valid"], &valid["changes"]), (&true.into(), &serde_json::json!([])), "{valid:#}");
+    let spec = a.json(&["spec", "show", "1"]);
+    let step = &spec["spec"]["steps"][2];
+    assert_eq!((&step["paths"], &step["engine"]), (&serde_json::json!(["src/**", "README"]), &Value::Null));
+    assert_eq!(spec["spec"]["planner"].as_str().or(spec["spec"]["planner"]["name"].as_str()), Some("sh"));
+    assert_eq!(a.godzilla(&["spec", "audit"]).code, Some(0));
+    // The plan goes on as it began, whoever made it.
+    let path = a.json(&["show", "1"])["worktree"].as_str().unwrap().into();
+    let work = Place { world: &world, path };
+    work.write(".protocols/0001-add-a-login/03-docs.md", &step_file("03-docs", "The docs", ""));
+    work.git(&["add", "--all"]);
+    let shown = work.try_git(&["commit", "--quiet", "-m", "docs: more"]);
+    assert_eq!(said(&shown), ["the plan changed: 03-docs added"]);
+    let spec = a.json(&["spec", "show", "1"]);
+    assert_eq!(spec["spec"]["planner"].as_str().or(spec["spec"]["planner"]["name"].as_str()), Some("sh"));
+}

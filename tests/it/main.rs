@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "a test says what it skips and which git it runs")]
 #![expect(clippy::disallowed_methods, reason = "a test starts processes and writes files of its own")]
 
+mod budget;
 mod ci_delivery;
 mod cli_snapshots;
 mod compat;
@@ -12,6 +13,7 @@ mod contract;
 mod crash;
 mod demo;
 mod doctor;
+mod engine_story;
 mod engines;
 mod every_command;
 mod first;
@@ -27,6 +29,8 @@ mod model;
 mod model_server;
 mod objects;
 mod planning;
+mod policies;
+mod prompts;
 mod qa;
 mod races;
 mod readme;

@@ -106,6 +106,8 @@ fn an_engine_plans_and_the_plan_is_a_protocol_as_any_other() {
     work.tick(NAME, "01-form");
     work.commit("form.html", "feat(login): the form");
     assert_eq!(a.json(&["show", "1"])["steps"][1]["status"], "completed");
+    let events = a.godzilla_ok(&["log", "1", "--json"]);
+    assert!(!events.contains("spec.changed"), "the files say what the plan says: {events}");
 }
 
 #[test]

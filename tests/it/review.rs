@@ -135,6 +135,7 @@ fn what_a_reviewer_finds_holds_the_step() {
         a.godzilla_ok(&["explain", "1"])
             .contains("[blocking: review.blocking] form.html:3: the key is in it")
     );
+    assert!(a.godzilla_ok(&["show", "1"]).contains("blocking form.html:3: the key is in it"));
     let log = a.godzilla_ok(&["log", "1"]);
     assert!(log.contains("QA of step 01-the-form: fail (review)"), "{log}");
 }

@@ -13,6 +13,9 @@ use crate::service::list::{self, Shown};
 use crate::service::streams::Streams;
 use crate::service::{explain, resolve};
 
+/// How many findings of a review are shown.
+const MAX_FOUND: usize = 10;
+
 /// Show one protocol: its steps, commits, CI and what to do next
 #[derive(clap::Args, Debug)]
 pub(in crate::cli) struct Args {
@@ -85,6 +88,11 @@ pub(super) fn print(ui: &mut Ui, ctx: &Context, shown: &Shown) -> Result<(), Cli
         let explained = explain::explain(&ctx.repo, shown, None)?;
         ui.line("")?;
         ui.line(explained.why)?;
+        // What gates found is said by `qa`; findings of a review are what somebody has to mend.
+        let found = explained.problems.iter().filter(|problem| problem.code.starts_with("review."));
+        for problem in found.take(MAX_FOUND) {
+            ui.line(format!("  {} {}", styled(DIM, problem.severity), problem.message))?;
+        }
         if let Some(next) = explained.next_command {
             ui.line(format!("next: {}", styled(CYAN, next)))?;
         }

@@ -36,7 +36,7 @@ pub(super) fn find(text: &[u8]) -> Vec<Found> {
         if found.last().is_some_and(|last| at < last.at.end) {
             continue;
         }
-        let Some(says) = name_before(text, at).and_then(|name| what_it_says(name, text[at])) else {
+        let Some(says) = name_before(text, at).and_then(|name| what_it_says(name, sign_at(text, at))) else {
             continue;
         };
         let Some(value) = value_after(text, at, says) else { continue };
@@ -57,6 +57,11 @@ pub(super) fn find(text: &[u8]) -> Vec<Found> {
         }
     }
     found
+}
+
+/// Returns the sign at `at`; `>` for an arrow, which stands in programs.
+fn sign_at(text: &[u8], at: usize) -> u8 {
+    if text.get(at + 1) == Some(&b'>') { b'>' } else { text[at] }
 }
 
 /// Returns the name that ends before the sign at `at`, without its quotes.

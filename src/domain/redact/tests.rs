@@ -151,8 +151,9 @@ fn our_own_sources_are_innocent() {
                 let text = std::fs::read_to_string(&path).unwrap();
                 let out = cleaned(&text);
                 let pairs = text.lines().zip(out.lines()).filter(|(before, after)| before != after);
-                // Tests have addresses with passwords.
-                let pairs = pairs.filter(|(before, _)| !before.contains("://"));
+                // Tests have addresses with passwords, and what looks like a key.
+                let is_meant = |line: &str| line.contains("://") || line.contains("PRIVATE KEY");
+                let pairs = pairs.filter(|(before, _)| !is_meant(before));
                 wrong.extend(pairs.map(|(before, _)| format!("{}: {before}", path.display())));
             }
         }

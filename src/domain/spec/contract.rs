@@ -196,21 +196,12 @@ impl Spec {
                 step.qa = floor;
                 kept.push(format!("{id} keeps QA {floor}"));
             }
-            let old_gates = old.and_then(|old| old.more.as_deref()).and_then(|more| more.qa_gates.as_ref());
-            let gates = step.more.as_deref().and_then(|more| more.qa_gates.as_ref());
-            let Some(gates) = gates else { continue };
-            let needed: Option<Vec<String>> = match old_gates {
-                Some(old) if old.iter().all(|gate| gates.contains(gate)) => continue,
-                Some(old) => {
-                    let more = gates.iter().filter(|gate| !old.contains(gate));
-                    Some(old.iter().chain(more).cloned().collect())
-                }
-                None => None,
-            };
-            let mut more = step.more.take().map_or_else(StepMore::default, |more| *more);
-            more.qa_gates = needed;
-            step.more = more.into_step();
-            kept.push(format!("{id} keeps its gates"));
+            if step.keep_gates(old) {
+                kept.push(format!("{id} keeps its gates"));
+            }
+            if step.keep_reviewer(old) {
+                kept.push(format!("{id} keeps its reviewer"));
+            }
         }
         (self, kept)
     }
@@ -251,6 +242,43 @@ impl Spec {
 }
 
 impl SpecStep {
+    /// Makes at least the gates of `before` judge it, and tells whether they did not.
+    fn keep_gates(&mut self, before: Option<&Self>) -> bool {
+        let old = before.and_then(|old| old.more.as_deref()).and_then(|more| more.qa_gates.as_ref());
+        let Some(gates) = self.more.as_deref().and_then(|more| more.qa_gates.as_ref()) else { return false };
+        let needed: Option<Vec<String>> = match old {
+            Some(old) if old.iter().all(|gate| gates.contains(gate)) => return false,
+            Some(old) => {
+                let more = gates.iter().filter(|gate| !old.contains(gate));
+                Some(old.iter().chain(more).cloned().collect())
+            }
+            None => None,
+        };
+        self.tell_more(|more| more.qa_gates = needed);
+        true
+    }
+
+    /// Makes the reviewer of `before` review it, for a new step whoever is configured, and tells whether
+    /// another one did.
+    fn keep_reviewer(&mut self, before: Option<&Self>) -> bool {
+        let reviewer = |step: &Self| {
+            let more = step.more.as_deref();
+            more.map(|more| (more.qa_engine.clone(), more.qa_model.clone())).unwrap_or_default()
+        };
+        let old = before.map(reviewer).unwrap_or_default();
+        if reviewer(self) == old {
+            return false;
+        }
+        self.tell_more(|more| (more.qa_engine, more.qa_model) = old);
+        true
+    }
+
+    fn tell_more(&mut self, tell: impl FnOnce(&mut StepMore)) {
+        let mut more = self.more.take().map_or_else(StepMore::default, |more| *more);
+        tell(&mut more);
+        self.more = more.into_step();
+    }
+
     fn changes_since(&self, before: &Self, renamed: &BTreeMap<&StepId, &StepId>) -> Vec<String> {
         let mut said = Vec::new();
         let mut differs = |is_other: bool, what: &str| {
@@ -374,7 +402,7 @@ mod tests {
             ("01-a.md", "qa: skip\ngates: []\n"),
             ("02-b.md", "gates: [y, z]\nqa: light\n"),
             ("03-c.md", "type: setup\n"),
-            ("04-d.md", "qa: skip\n"),
+            ("04-d.md", "qa: skip\nqa_engine: friend\nqa_model: small\nengine: codex\n"),
         ]);
         let (kept, said) = after.clone().no_looser_than(&before);
         let qa: Vec<&str> = kept.steps.iter().map(|step| step.qa.as_str()).collect();
@@ -383,7 +411,14 @@ mod tests {
         let gates = kept.steps[2].more.as_ref().unwrap().qa_gates.clone().unwrap();
         assert_eq!(gates, ["x", "y", "z"]);
         assert_eq!(kept.steps[3].kind, StepKind::Work);
-        assert_eq!(said.len(), 7, "{said:?}");
+        let more = kept.steps[4].more.as_ref().unwrap();
+        assert_eq!(
+            (more.qa_engine.as_ref(), more.qa_model.as_ref()),
+            (None, None),
+            "it does not choose its judges"
+        );
+        assert_eq!(more.engine.as_deref(), Some("codex"));
+        assert_eq!(said.len(), 8, "{said:?}");
         assert_eq!(kept.clone().no_looser_than(&kept), (kept.clone(), Vec::new()));
         let light = spec(&[("00-s.md", "type: setup\n"), ("01-a.md", "qa: light\n")]);
         let full = spec(&[("00-s.md", "type: setup\n"), ("01-a.md", "qa: full\n")]);

@@ -98,12 +98,11 @@ impl Repo {
             if let Some(dir) = path.parent() {
                 fs::create_dir_all(dir)?;
             }
-            match &was.link {
-                Some(target) => files::write_new_link(path, target.as_os_str().as_encoded_bytes())?,
-                None => {
-                    files::write_new_file(path, &was.bytes, was.mode & 0o111 != 0)?;
-                    set_mode(path, was.mode)?;
-                }
+            if let Some(target) = &was.link {
+                files::write_new_link(path, target.as_os_str().as_encoded_bytes())?;
+            } else {
+                files::write_new_file(path, &was.bytes, was.mode & 0o111 != 0)?;
+                set_mode(path, was.mode)?;
             }
         }
         Ok(())

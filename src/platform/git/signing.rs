@@ -200,8 +200,8 @@ impl Verifier {
         fs::write_new_file(&file, format!("{}\n", signature.trim_end()).as_bytes(), false)?;
         match format {
             Format::Ssh => self.verify_ssh(bytes, &file),
-            Format::OpenPgp => self.verify_gpg(&self.programs[0], bytes, &file),
-            Format::X509 => self.verify_gpg(&self.programs[1], bytes, &file),
+            Format::OpenPgp => verify_gpg(&self.programs[0], bytes, &file),
+            Format::X509 => verify_gpg(&self.programs[1], bytes, &file),
         }
     }
 
@@ -239,17 +239,17 @@ impl Verifier {
         }
         Ok(Verified::UnknownKey { key })
     }
-
-    fn verify_gpg(&self, program: &str, bytes: &[u8], signature: &Path) -> Result<Verified, Error> {
-        let mut command = process::command(program);
-        command.env("LC_ALL", "C").args(["--status-fd=1", "--verify"]).arg(signature).arg("-");
-        let output = process::run(&mut command, Some(bytes), Limits::default(), |_| ())?;
-        let status = said(&output);
-        Ok(of_gpg_status(&status, output.status.success()).unwrap_or_else(|| bad(&last_words(&output))))
-    }
 }
 
-/// Reads what GnuPG says for programs; `None` if it says nothing that counts.
+fn verify_gpg(program: &str, bytes: &[u8], signature: &Path) -> Result<Verified, Error> {
+    let mut command = process::command(program);
+    command.env("LC_ALL", "C").args(["--status-fd=1", "--verify"]).arg(signature).arg("-");
+    let output = process::run(&mut command, Some(bytes), Limits::default(), |_| ())?;
+    let status = said(&output);
+    Ok(of_gpg_status(&status, output.status.success()).unwrap_or_else(|| bad(&last_words(&output))))
+}
+
+/// Reads what gpg says for programs; `None` if it says nothing that counts.
 fn of_gpg_status(status: &str, is_success: bool) -> Option<Verified> {
     let said = |word: &str| {
         let lines = status.lines().filter_map(|line| line.strip_prefix("[GNUPG:] "));

@@ -94,14 +94,11 @@ fn name_of(ctx: &Context, kind: RunKind, wish: &Wish) -> Result<String, Error> {
                 Refusal::policy("engine.not_here", message, format!("git config {key} {name}")).into()
             );
         }
-        (None, None) => match set.phases.of(kind) {
-            Some(name) => name.to_owned(),
-            None => {
-                let message = format!("no engine is set for this ({})", kind.as_str());
-                let hint = format!("name one with `--engine`, or set it: git config {key} codex");
-                return Err(Error::state("engine.none", message, hint));
-            }
-        },
+        (None, None) => set.phases.of(kind).map(str::to_owned).ok_or_else(|| {
+            let message = format!("no engine is set for this ({})", kind.as_str());
+            let hint = format!("name one with `--engine`, or set it: git config {key} codex");
+            Error::state("engine.none", message, hint)
+        })?,
     };
     if WITHOUT_MODEL.contains(&name.as_str()) {
         let hint = "commit on the protocol's branch, or name an engine with `--engine`";

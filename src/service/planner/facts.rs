@@ -38,6 +38,14 @@ pub(super) fn record_usage(ctx: &Context, facts: &[Draft]) -> Result<(), Error> 
     Ok(())
 }
 
+/// Returns how many tokens the runs of `facts` count for.
+pub(super) fn tokens(facts: &[Draft]) -> u64 {
+    used_by(facts)
+        .iter()
+        .map(|used| used.usage.tokens().unwrap_or(used.estimate))
+        .fold(0, u64::saturating_add)
+}
+
 /// Joins the beginnings of runs with their ends.
 fn used_by(facts: &[Draft]) -> Vec<UsageRecorded> {
     let ends = |run| {

@@ -48,7 +48,8 @@ pub(super) fn mend(
     let Some(wish) = who(case) else { return Ok(None) };
     let failed: Vec<&GateResult> = gates.results.iter().filter(|gate| gate.exit != Some(0)).collect();
     let names = failed.iter().map(|gate| gate.name.as_str()).collect::<Vec<_>>().join(", ");
-    let said = failed.iter().map(|gate| format!("{}:\n{}\n", gate.name, gate.tail)).collect::<String>();
+    let said =
+        failed.iter().map(|gate| format!("{}:\n{}\n", gate.name, gate.tail)).collect::<Vec<_>>().concat();
     let repo = &case.place.repo;
     let path = format!("{}/{}", case.own, case.step.file);
     let step_file = repo.text_at(repo.tree_of(case.place.head)?, &path)?.unwrap_or_default();

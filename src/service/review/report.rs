@@ -1,7 +1,6 @@
 //! `quality-report.md`: what gates and reviewer said, for people.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
 
 use super::Reviewed;
 use crate::domain::event::Verdict;
@@ -55,23 +54,10 @@ pub fn write(
 
 fn put(ctx: &Context, place: &Workplace, name: &Name, text: &str) -> Result<String, Error> {
     let folder = format!(".protocols/{name}");
-    let dir = confined(&place.dir, name)?;
+    let dir = place.folder_of(name)?;
     exclude::add(ctx, EXCLUDED)?;
     fs::replace_file(&dir.join(FILE), text.as_bytes(), false).map_err(Error::io(format!("write {FILE}")))?;
     Ok(format!("{folder}/{FILE}"))
-}
-
-/// Returns the folder of a protocol in its worktree, if no link leads out of it on the way.
-fn confined(root: &Path, name: &Name) -> Result<PathBuf, Error> {
-    let mut dir = root.to_owned();
-    for part in [".protocols", name.as_str()] {
-        dir.push(part);
-        if !fs::is_real_dir(&dir) {
-            let message = format!("{} is no folder", dir.display());
-            return Err(Error::state("report.folder", message, ""));
-        }
-    }
-    Ok(dir)
 }
 
 /// Returns the report. Nothing in it is as a stranger wrote it: what could begin a heading or end a fence is

@@ -2,9 +2,10 @@
 
 use super::{Ran, Request, qa_follows};
 use crate::domain::decide;
+use crate::domain::event::{Body, Draft};
 use crate::domain::id::{Name, Oid, StepId};
 use crate::domain::policy::Occasion;
-use crate::domain::run::RunStatus;
+use crate::domain::run::{Artifact, RunStatus};
 use crate::domain::state::Protocol;
 use crate::domain::status::StepStatus;
 use crate::domain::text;
@@ -23,6 +24,7 @@ pub(super) fn record(
     id: &StepId,
     asked: &Asked,
     did_something: bool,
+    artifacts: &[Artifact],
 ) -> Result<(Protocol, Option<Occasion>), Error> {
     let status = asked.outcome.status;
     let streams = Streams::for_target(ctx, Some(name.as_str()))?;
@@ -33,7 +35,12 @@ pub(super) fn record(
             None => return Err(act::unknown(name)),
         };
         let pushed = |oid: Oid| observe::is_pushed(&ctx.repo, &tips, oid);
-        let recorded = ledger.protocol().and_then(|it| it.step(id)).map(|step| step.recorded);
+        let step = ledger.protocol().and_then(|it| it.step(id));
+        let (recorded, attempt) = (step.map(|step| step.recorded), step.map(|step| step.attempt));
+        for artifact in artifacts {
+            let body = Body::ArtifactAdded(artifact.clone());
+            ledger.push(Draft { step: Some(id.clone()), attempt, ..Draft::new(body) });
+        }
         if did_something {
             if recorded == Some(StepStatus::Running) {
                 decide::done(ledger, id, false, &pushed)?;
@@ -74,14 +81,9 @@ pub(super) fn held(ctx: &Context, name: &Name, err: Error) -> Error {
 }
 
 /// Runs QA where it follows by itself.
-pub(super) fn judge(
-    ctx: &Context,
-    request: &Request,
-    ran: &mut Ran,
-    tell: &mut dyn FnMut(Told<'_>),
-) -> Result<(), Error> {
+pub(super) fn judge(ctx: &Context, request: &Request, ran: &mut Ran, tell: &mut dyn FnMut(Told<'_>)) {
     let step = ran.protocol.step(&ran.step).filter(|step| step.recorded == StepStatus::NeedsQa);
-    let Some(step) = step.filter(|step| qa_follows(request, step.qa)) else { return Ok(()) };
+    let Some(step) = step.filter(|step| qa_follows(request, step.qa)) else { return };
     let asked = qa::Request {
         name: Some(ran.name.to_string()),
         step: Some(step.id.to_string()),
@@ -100,5 +102,4 @@ pub(super) fn judge(
         // The run is done and recorded; what keeps QA from running is said beside it.
         Err(err) => ran.notices.push(format!("QA did not run: {}", super::super::error_chain(&err))),
     }
-    Ok(())
 }

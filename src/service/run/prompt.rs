@@ -55,9 +55,11 @@ pub(super) fn of(
     let mut rendered = prompts::render(ctx, template, Some(base), &values)?;
     if !goes_on && step.attempt > 0 {
         let before = crate::domain::prompt::fenced("what happened before", &history(protocol, step));
-        rendered.prompt.text.push_str(&format!(
-            "\n\n## What happened before\n\nThis step was tried before. Mend what is named here.\n\n{before}\n"
-        ));
+        rendered.prompt.text.push_str(
+            "\n\n## What happened before\n\nThis step was tried before. Mend what is named here.\n\n",
+        );
+        rendered.prompt.text.push_str(&before);
+        rendered.prompt.text.push('\n');
     }
     Ok((rendered.prompt, rendered.notice))
 }

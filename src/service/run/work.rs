@@ -1,9 +1,11 @@
 //! What a run finds in the worktree, what it leaves there, and the commit of it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use super::super::ask::Asked;
+use super::outputs;
 use crate::domain::id::{Name, Oid, StepId};
 use crate::domain::message;
 use crate::domain::run::RunStatus;
@@ -40,12 +42,25 @@ pub(super) struct Before {
 pub(super) struct Did {
     /// What lies in the worktree, if that is not committed.
     pub(super) tree: Option<Oid>,
-    /// The newest commit of the branch.
+    /// The newest commit of the branch, and its tree.
     head: Option<Oid>,
+    committed: Option<Oid>,
     /// Paths that are others than before, within the worktree.
     pub(super) changed: Vec<String>,
     /// Commits that the engine made itself.
     pub(super) own_commits: Vec<Oid>,
+}
+
+impl Did {
+    /// Whether there is something to commit, or was committed.
+    pub(super) fn did_something(&self) -> bool {
+        self.tree.is_some() || !self.own_commits.is_empty()
+    }
+
+    /// Returns what lies in the worktree.
+    pub(super) fn tree_now(&self) -> Option<Oid> {
+        self.tree.or(self.committed)
+    }
 }
 
 impl Before {
@@ -177,6 +192,7 @@ impl Before {
         Ok(Did {
             tree: Some(lies).filter(|lies| *lies != committed),
             head: Some(head),
+            committed: Some(committed),
             changed: named(&repo, before, lies)?,
             own_commits,
         })
@@ -217,9 +233,10 @@ pub(super) fn commit_as(
     title: &str,
     ends: bool,
 ) -> Result<Oid, Error> {
-    let (Some(tree), Some(head)) = (did.tree, did.head) else {
+    let (Some(tree), Some(head)) = (did.tree_now(), did.head) else {
         return Err(Error::state("run.nothing", "the run left nothing to commit", ""));
     };
+    let tree = outputs::keep_words(place, name, step, asked, tree)?;
     let Some(who) = ctx.repo.committer() else { return Err(stream::Error::NoIdentity.into()) };
     let author = ctx.repo.author().unwrap_or_else(|| who.clone());
     let title = text::clip(&text::one_line(title), 100);
@@ -270,7 +287,8 @@ fn changed_elsewhere(
 fn some(names: &[String]) -> String {
     let mut shown = names.iter().take(MAX_NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
     if names.len() > MAX_NAMED {
-        shown.push_str(&format!(" and {} more", names.len() - MAX_NAMED));
+        // Writing to a `String` cannot fail.
+        write!(shown, " and {} more", names.len() - MAX_NAMED).ok();
     }
     shown
 }

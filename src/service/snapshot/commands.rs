@@ -130,7 +130,7 @@ fn is_useful(name: &str) -> bool {
     let is_plain =
         name.len() <= 40 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_:.-".contains(&b));
     let first = name.split([':', '.']).next().unwrap_or(name);
-    is_plain && USEFUL.iter().any(|useful| first == *useful)
+    is_plain && USEFUL.contains(&first)
 }
 
 #[cfg(test)]

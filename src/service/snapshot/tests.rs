@@ -9,14 +9,13 @@ fn repo(files: &[(&[u8], &str)]) -> (tempfile::TempDir, Repo, Oid) {
     let mut tree = None;
     for (path, text) in files {
         let blob = repo.write_blob(text.as_bytes()).unwrap();
-        match std::str::from_utf8(path) {
-            Ok(path) => tree = Some(repo.tree_with(tree, path, Some(TreeEntry::blob("", blob))).unwrap()),
-            Err(_) => {
-                let mut entries = tree.map(|tree| repo.tree(tree).unwrap()).unwrap_or_default();
-                entries.push(TreeEntry::blob(*path, blob));
-                tree = Some(repo.write_tree(&entries).unwrap());
-            }
-        }
+        tree = Some(if let Ok(path) = std::str::from_utf8(path) {
+            repo.tree_with(tree, path, Some(TreeEntry::blob("", blob))).unwrap()
+        } else {
+            let mut entries = tree.map(|tree| repo.tree(tree).unwrap()).unwrap_or_default();
+            entries.push(TreeEntry::blob(*path, blob));
+            repo.write_tree(&entries).unwrap()
+        });
     }
     let who = git::Identity { name: "Ada".to_owned(), email: "ada@example.com".to_owned() };
     let commit = repo

@@ -56,8 +56,8 @@ impl Places {
     }
 }
 
-/// Protocol 1 is worked on, the gate of the base fails 2, 3 is blocked, 4 is paused, 5 waits for QA, and
-/// what was begun of 6 was taken back.
+/// Protocol 1 is worked on, the gate of the base fails 2, 3 is blocked, 4 is paused, 5 waits for QA, an
+/// engine ran for 7, and what was begun of 6 was taken back.
 fn set_up(world: &World) {
     let a = world.clone("a");
     a.commit_gate("test.sh", "#!/bin/sh\necho judging\ntest ! -e broken\n");
@@ -72,6 +72,11 @@ fn set_up(world: &World) {
     a.godzilla_ok(&["start", "1", "-p", "5"]);
     a.godzilla_ok(&["done", "1", "-p", "5", "--no-commit"]);
     a.godzilla_ok(&["trust", "-p", "1", "--yes"]);
+    let result = r#"{"v":1,"status":"succeeded","message":"done"}"#;
+    a.write_executable("../helper", &format!("#!/bin/sh\necho more >>helped\necho '{result}'\n"));
+    a.git(&["config", "godzilla.engines.helper.argv", a.path.join("../helper").to_str().unwrap()]);
+    a.plan("Let it run", &["One", "Two"]);
+    a.godzilla_ok(&["run", "-p", "7", "--engine", "helper"]);
     a.godzilla_ok(&["start", "1", "-p", "6"]);
     a.godzilla_ok(&["undo"]);
     // The fewer files, the sooner it is put back.

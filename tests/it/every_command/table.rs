@@ -206,6 +206,31 @@ pub(super) static ROWS: &[Row] = &[
     writes("undo", UNDO, &[run(&[], THERE), run(&["--dry-run"], THERE), run(&["no-such-one"], DO_UNKNOWN)]),
     writes("redo", UNDO, &[run(&[], THERE), run(&["--dry-run"], THERE), run(&["no-such-one"], DO_UNKNOWN)]),
     writes(
+        "run",
+        &["run.v1", "run-preview.v1"],
+        &[
+            run(&["--engine", "helper"], DO_CURRENT),
+            run(&["--engine", "helper", "--dry-run"], DO_CURRENT),
+            run(&["--engine", "no-such-one"], NO_STEP),
+            run(&[], UNFIT),
+        ],
+    ),
+    reads("runs", &["runs.v1"], &[run(&[], CURRENT), run(&["7"], NAMED), run(&["77"], UNKNOWN)]),
+    reads(
+        "logs",
+        &["logs.v1"],
+        &[
+            run(&["-p", "7"], NAMED),
+            run(&[], [E(4), E(2), E(2), E(4)]),
+            run(&["no-such-one", "-p", "7"], UNKNOWN),
+        ],
+    ),
+    reads(
+        "artifacts",
+        &["artifacts.v1"],
+        &[run(&[], CURRENT), run(&["-p", "7"], NAMED), run(&["no-such-one", "-p", "7"], UNKNOWN)],
+    ),
+    writes(
         "qa",
         &["qa.v1"],
         &[run(&[], DO_CURRENT), run(&["-p", "2"], [A(1), E(3), E(4), E(4)]), run(&["9"], NO_STEP)],

@@ -1,10 +1,14 @@
 //! Engines that fail, and what is left of a plan then.
 
+use std::process::Stdio;
+
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use super::{asked, plan, planner, step_file, succeeded, times};
 use crate::run::set;
-use crate::support::{Place, World};
+use crate::support::terminal::answer_on_terminal;
+use crate::support::{BIN, Place, World, run};
 
 /// Nothing but what was used is left.
 #[track_caller]
@@ -78,6 +82,73 @@ fn an_engine_that_fails_leaves_no_plan_of_its_own_name() {
         assert_nothing_left(&a);
         assert_eq!(used(&a).len(), 1);
     }
+}
+
+#[test]
+fn budgets_hold_before_there_is_a_protocol() {
+    let world = World::new();
+    let a = planner(&world, &[succeeded(&json!({"plan_md": "x"})), succeeded(&plan())]);
+    a.git(&["config", "godzilla.budget.mode", "strict"]);
+    a.git(&["config", "godzilla.budget.projectTokens", "10"]);
+    let shown = a.godzilla(&["plan", "Add a login"]);
+    assert_eq!(shown.code, Some(5), "{shown}");
+    assert!(shown.stderr.contains("budget"), "{shown}");
+    assert_eq!(times(&a), 0);
+
+    // The first question fits; with what it used the second does not.
+    let preview = a.json(&["plan", "Add a login", "--dry-run"]);
+    let limit = preview["prompt"]["estimated_tokens"].as_u64().unwrap() + 600;
+    for key in ["projectTokens", "protocolTokens"] {
+        a.git(&["config", "godzilla.budget.projectTokens", "1000000"]);
+        a.git(&["config", &format!("godzilla.budget.{key}"), &limit.to_string()]);
+        a.write("../sh-engine.n", "0");
+        let shown = a.godzilla(&["plan", "Add a login"]);
+        assert_eq!((shown.code, times(&a)), (Some(5), 1), "{key}: {shown}");
+        assert_nothing_left(&a);
+        if key == "projectTokens" {
+            let used = used(&a);
+            assert_eq!((used.len(), &used[0]["status"]), (1, &"schema".into()), "{used:?}");
+        }
+    }
+}
+
+#[test]
+fn a_plan_that_is_stopped_leaves_nothing() {
+    let world = World::new();
+    let a = planner(&world, &[]);
+    set(&a, "sh", "echo $$ >\"$0.pid\"; while :; do sleep 1000; done");
+    let mut child = a.command(BIN).args(["plan", "Add a login"]).stderr(Stdio::null()).spawn().unwrap();
+    while a.path.join("../sh-engine.pid").metadata().map_or(0, |meta| meta.len()) == 0 {
+        std::thread::yield_now();
+    }
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(6));
+    let pid = a.read("../sh-engine.pid");
+    assert_eq!(run(a.command("kill").args(["-0", pid.trim()])).code, Some(1));
+    assert_nothing_left(&a);
+    assert_eq!(used(&a)[0]["status"], "killed");
+    assert_eq!(a.json(&["plan", "Add a login", "--engine", "outline"])["number"], 1);
+}
+
+#[test]
+fn a_person_is_offered_a_plan_without_a_model_and_a_script_is_not() {
+    let world = World::new();
+    let a = planner(&world, &[]);
+    set(&a, "sh", r#"echo '{"v":1,"status":"unavailable","message":"gone"}'"#);
+    let command = |args: &[&str]| {
+        let mut command = a.command(BIN);
+        command.args(args);
+        command
+    };
+    let shown = answer_on_terminal(command(&["plan", "Add a login"]), "n\n");
+    assert_eq!(shown.code, Some(6), "{shown}");
+    assert!(shown.stdout.contains("Plan without a model instead?"), "{shown}");
+    assert_nothing_left(&a);
+    let shown = answer_on_terminal(command(&["plan", "Add a login"]), "y\n");
+    assert_eq!(shown.code, Some(0), "{shown}");
+    let events = a.godzilla_ok(&["log", "1", "--json"]);
+    assert!(events.contains(r#""planner":{"name":"outline"}"#), "{events}");
+    assert!(!events.contains("run.started"), "no engine has to do with it: {events}");
 }
 
 #[test]
@@ -179,10 +250,10 @@ fn an_issue_is_planned_from_what_its_forge_tells() {
     a.write_executable("../bin/gh", gh);
     a.git(&["config", "remote.origin.url", "https://ada:s3cret@github.com/ada/shop.git"]);
     let with_gh = |args: &[&str]| {
-        let mut command = a.command(crate::support::BIN);
+        let mut command = a.command(BIN);
         let path = std::env::var("PATH").unwrap();
         command.env("PATH", format!("{}:{path}", world.path().join("bin").display())).args(args);
-        crate::support::run(&mut command)
+        run(&mut command)
     };
     let shown = with_gh(&["plan", "--issue", "12", "--no-decompose"]);
     assert_eq!(shown.code, Some(0), "{shown}");

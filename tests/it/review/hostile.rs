@@ -53,6 +53,11 @@ fn the_branch_does_not_choose_its_reviewer() {
     a.git(&["commit", "--quiet", "-m", "who reviews"]);
     a.git(&["push", "--quiet", "origin", "HEAD:main"]);
     work.git(&["merge", "--quiet", "--no-edit", "main"]);
+    // What a repository says about engines needs consent as well.
+    let (shown, answer) = qa(&work, &[]);
+    assert_eq!((shown.code, &answer["result"]), (Some(5), &"error".into()), "{shown}");
+    assert_eq!(answer["review"]["missing"]["code"], "trust.engine", "{shown}");
+    a.godzilla_ok(&["trust", "--yes"]);
     for toml in
         ["[phases]\nqa = \"human\"\n", "[phases]\nqa = \"friend\"\n", "[qa]\npolicy = \"skip\"\n", "="]
     {
