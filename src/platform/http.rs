@@ -63,7 +63,7 @@ pub enum Failed {
     Unreachable(String),
     #[error("the connection was lost: {0}")]
     Dropped(String),
-    #[error("not done within the limit of time")]
+    #[error("was not done within the limit of time")]
     TimedOut,
     #[error("said nothing for {} s", .0.as_secs())]
     Silent(Duration),

@@ -162,7 +162,10 @@ fn fault_of(failed: &Failed) -> Fault {
             Failed::TimedOut | Failed::Silent(_) => RunStatus::Timeout,
             Failed::Interrupted => RunStatus::Killed,
         },
-        format!("the service {failed}"),
+        match failed {
+            Failed::Interrupted => "somebody stopped it".to_owned(),
+            other => format!("the service {other}"),
+        },
     );
     Fault { may_pass: matches!(failed, Failed::Dropped(_)), ..fault }
 }

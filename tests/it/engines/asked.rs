@@ -5,7 +5,8 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::planning::plan;
-use crate::support::model_server::{ModelServer, Turn};
+use crate::support::bounded::Watchdog;
+use crate::support::model_server::{Fault, ModelServer, Turn};
 use crate::support::{BIN, Place, World, run};
 
 const KEY: &str = "sk-abcdefghijklmnopqrstuvwxyz";
@@ -96,6 +97,29 @@ fn a_service_that_fails_leaves_no_plan() {
     assert!(planned.stdout.contains("Incorrect API key") && !format!("{planned}").contains(KEY), "{planned}");
     assert_eq!(a.json(&["list"])["protocols"], json!([]));
     assert_eq!(holding(&a, KEY), [""; 0]);
+    server.finish();
+}
+
+#[test]
+fn who_stops_us_stops_a_request() {
+    let world = World::new();
+    let a = world.clone("a");
+    let server = ModelServer::start(vec![Turn::default().fault(Fault::HangBefore)]);
+    near(&a, &server, "responses");
+    let mut command = a.command(BIN);
+    command.env("NEAR_KEY", KEY).args(["plan", "Add a login"]);
+    command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let (child, watchdog) = Watchdog::start(&mut command);
+    while server.calls().is_empty() {
+        std::thread::yield_now();
+    }
+    rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::INT)
+        .unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!watchdog.bit(), "it went on waiting for the service");
+    assert!(!output.status.success() && said.contains("somebody stopped it"), "{said}");
+    assert_eq!(a.json(&["list"])["protocols"], json!([]));
     server.finish();
 }
 

@@ -115,6 +115,31 @@ fn a_check_says_whether_a_service_knows_the_key_and_never_shows_it() {
 }
 
 #[test]
+fn a_service_elsewhere_is_reached_through_the_proxy_of_the_environment() {
+    let world = World::new();
+    let place = world.bare_clone_of("a");
+    let proxy = ModelServer::start(vec![]);
+    for (key, value) in [("kind", "http"), ("baseUrl", "http://service.invalid/v1"), ("keyEnv", "NEAR_KEY")] {
+        place.git(&["config", &format!("godzilla.engines.near.{key}"), value]);
+    }
+    let check = |proxied: bool| {
+        let mut command = place.command(BIN);
+        command.env("NEAR_KEY", "sk-abcdefghijklmnopqrstuvwxyz").args(["engines", "check", "near"]);
+        if proxied {
+            command.env("HTTP_PROXY", proxy.url());
+        }
+        run(&mut command)
+    };
+    let shown = check(true);
+    assert_eq!(shown.code, Some(0), "{shown}");
+    assert!(shown.stdout.contains("in the clear"), "{shown}");
+    assert_eq!(proxy.requests()[0].path, "http://service.invalid/v1/models");
+    let shown = check(false);
+    assert!(shown.code == Some(1) && shown.stdout.contains("cannot be reached"), "{shown}");
+    assert_eq!(proxy.requests().len(), 1);
+}
+
+#[test]
 fn a_check_takes_a_name_and_people_are_always_there() {
     let world = World::new();
     let place = world.bare_clone_of("a");
