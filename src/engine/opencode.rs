@@ -173,8 +173,10 @@ impl Engine for Opencode {
             let mut command = self.base();
             command.args(["auth", "list"]);
             match cli::look(command, dir) {
-                Ok(Some((0, said))) if said.contains(" 0 credentials") => Login::Missing,
-                Ok(Some((0, said))) if said.contains(" credentials") => Login::Ready,
+                Ok(Some((0, said))) if said.contains(" credentials") && !said.contains(" 0 credentials") => {
+                    Login::Ready
+                }
+                // Models of its own, and those of services that the user set, need none.
                 _ => Login::Unknown,
             }
         })

@@ -99,6 +99,8 @@ pub struct Asked {
     pub engine: String,
     pub model: Option<String>,
     pub outcome: Outcome,
+    /// What its conversation has used so far, this run included.
+    pub session_used: Usage,
     pub took: Duration,
     /// The SHA-256 of the log.
     pub log: Option<String>,
@@ -110,7 +112,7 @@ impl Asked {
     /// Returns the conversation, to go on with it.
     pub fn session(&self) -> Option<Session> {
         let id = self.outcome.session.clone()?;
-        Some(Session { engine: self.engine.clone(), id, used: self.outcome.usage })
+        Some(Session { engine: self.engine.clone(), id, used: self.session_used })
     }
 }
 
@@ -257,11 +259,18 @@ fn one_run(
         run,
         engine: chosen.name.clone(),
         model: chosen.model.clone(),
+        session_used: session_used(session, &outcome),
         outcome,
         took,
         log: log.map(|log| log.sha256),
         unrecorded: recorder.into_unrecorded(),
     })
+}
+
+/// Returns what a conversation has used with a run, whether the run went on with `before` or began anew.
+fn session_used(before: Option<&Session>, outcome: &Outcome) -> Usage {
+    let same = before.filter(|before| outcome.session.as_ref() == Some(&before.id));
+    same.map_or(outcome.usage, |before| before.used.plus(outcome.usage))
 }
 
 fn limits(ask: &Ask<'_>, chosen: &Chosen) -> Limits {
@@ -278,4 +287,22 @@ fn limits(ask: &Ask<'_>, chosen: &Chosen) -> Limits {
 /// Whether a run ended in a way that says nothing about the step: it may be tried again as it is.
 pub fn is_no_fault_of_the_step(status: RunStatus) -> bool {
     status.calls_for_fallback() || status == RunStatus::Killed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_conversation_used_adds_up_while_it_is_the_same() {
+        let used = |tokens| Usage { input_tokens: Some(tokens), ..Usage::default() };
+        let before = Session { engine: "codex".to_owned(), id: "a".to_owned(), used: used(10) };
+        let mut outcome = Outcome::without_answer(RunStatus::Succeeded, "");
+        outcome.usage = used(5);
+        assert_eq!(session_used(None, &outcome), used(5));
+        for (id, wanted) in [("a", 15), ("b", 5)] {
+            outcome.session = Some(id.to_owned());
+            assert_eq!(session_used(Some(&before), &outcome), used(wanted), "{id}");
+        }
+    }
 }

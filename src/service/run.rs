@@ -27,7 +27,7 @@ use super::workplace::Workplace;
 use crate::domain::decide;
 use crate::domain::id::{Name, Oid, StepId, Ulid};
 use crate::domain::run as runs;
-use crate::domain::run::{RunKind, RunStatus};
+use crate::domain::run::{RunKind, RunStatus, Usage};
 use crate::domain::spec::QaPolicy;
 use crate::domain::state::{Protocol, Step};
 use crate::domain::status::StepStatus;
@@ -69,7 +69,7 @@ pub struct Ran {
     pub model: Option<String>,
     pub status: RunStatus,
     pub message: String,
-    pub usage: runs::Usage,
+    pub usage: Usage,
     pub took: Duration,
     /// The commit with what the run changed; `None` if it changed nothing, or is not to be committed.
     pub commit: Option<Oid>,
@@ -280,7 +280,11 @@ fn session_of(protocol: &Protocol, step: &Step) -> Option<Session> {
     let finished = last.finished.as_ref()?;
     let is_open = ask::is_no_fault_of_the_step(finished.status) || finished.status == RunStatus::Timeout;
     let id = finished.session.clone().filter(|_| is_open && last.attempt == Some(step.attempt))?;
-    Some(Session { engine: last.started.engine.clone(), id, used: finished.usage })
+    // All of it: some engines count on.
+    let of_it = protocol.runs_of(&step.id).filter_map(|run| run.finished.as_ref());
+    let used = of_it.filter(|run| run.session.as_ref() == Some(&id)).map(|run| run.usage);
+    let used = used.fold(Usage::default(), Usage::plus);
+    Some(Session { engine: last.started.engine.clone(), id, used })
 }
 
 /// Whether what lies in the worktree may be the work of a run of this step that was cut off.
@@ -313,6 +317,7 @@ fn uncommitted(plan: &Plan, before: &work::Before) -> Option<Asked> {
             session: finished.session.clone(),
             ..Outcome::without_answer(finished.status, finished.message.clone())
         },
+        session_used: finished.usage,
         took: Duration::from_millis(finished.duration_ms),
         log: finished.log.clone(),
         unrecorded: Vec::new(),

@@ -10,6 +10,7 @@ fn asked(status: RunStatus, said: &str, json: Option<Value>) -> Asked {
         engine: "mock".to_owned(),
         model: None,
         outcome,
+        session_used: Usage::default(),
         took: std::time::Duration::ZERO,
         log: None,
         unrecorded: Vec::new(),
