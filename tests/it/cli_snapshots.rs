@@ -517,10 +517,16 @@ fn config_with_origins() {
     a.git(&["config", "godzilla.sync.pushTimeoutSeconds", "2"]);
     assert_snapshot!(a.godzilla(&["config", "show", "--origin"]), @r"
     archive.after_days         30          default
+    budget.mode                strict      default
     ci.required                test        godzilla.toml
     commit.strict              true        godzilla.toml
     commit.tag                 subject     default
+    loops.max_depth            3           default
+    loops.max_iterations       20          default
+    loops.max_minutes          240         default
+    loops.max_same_failure     3           default
     project.base_branch        (not set)   default
+    qa.auto_fix_attempts       2           default
     qa.extra_gates             (none)      default
     qa.gates                   scripts/ci  default
     qa.output_cap_bytes        1048576     default
@@ -585,31 +591,38 @@ fn help_of_all_and_of_one() {
     Commands:
       init         Set this clone up: refspecs, hooks, and what the remote already knows
       plan         Turn a description into a protocol: a branch with a plan, and a worktree
+      prompt       The prompts that engines are given, and the project's own in place of some of them
       list         List all protocols
       status       Show the protocol of the current branch, or what is going on in all of them
       show         Show one protocol: its steps, commits, CI and what to do next
       log          Show the events of one protocol, in the order in which they count
       ready        List the steps that can be started now
       explain      Say why a protocol stands where it does, and what to do about it
+      budget       Show what engines used, and what they may use
       spec         The plans of protocols, as programs read them
       overlaps     Show open protocols that are about the same files, or conflict
       start        Begin a step
       done         End the work on a step: it needs QA next, or is completed if its plan asks for none
-      next         Begin the next step whose turn it is
+      next         Begin the next step whose turn it is, and run it if an engine does it
       block        Say that a step cannot go on
       unblock      Let a blocked step go on where it was
       skip         Give a step up; the next one's turn comes
       approve      Complete a step that needs QA, on your word
-      retry        Begin a failed or blocked step once more
+      retry        Begin a failed or blocked step once more, and run it if an engine does it
       pause        Hold a protocol; commits are still recorded, but move nothing
-      resume       Let a paused protocol go on
+      resume       Let a paused protocol go on, and a run that was cut off
       cancel       Give a protocol up, with its open steps; its branch and worktree stay
       complete     Complete a protocol that will never be merged (a merge completes it by itself)
       comment      Add a note for people
       undo         Take back what the last command of this clone decided; once more, the one before
       redo         Bring back what the last undo of this clone took back
-      qa           Run the gates of a step and record the verdict; a step that needs QA ends on it
-      trust        Agree to run the gates that judge a protocol, exactly as they are now
+      run          Let an engine do a step: run it in the protocol's worktree, and commit what it did
+      runs         List the runs of engines: who did what, how it ended, and what it used
+      logs         Show what an engine said while it ran
+      artifacts    List the files that runs have left behind
+      qa           Judge a step by its gates and a review, and record the verdict
+      verify       Check the signatures of approvals and of whatever else is signed
+      trust        Agree to what the repository brings, exactly as it is now: gates, engines, prompts
       ci-report    Report how a CI job ended, from within the job
       sync         Share state with a remote: fetch, take over, push
       hooks        Install, remove or inspect the hooks that advance steps on commit and push
