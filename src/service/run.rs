@@ -183,7 +183,17 @@ fn finish(
     let succeeded = asked.outcome.status == RunStatus::Succeeded;
     // Also where the engine committed all of it: our commit says that the step is done.
     let commit = if succeeded && did.did_something() {
-        Some(work::commit(ctx, &plan.place, &plan.name, &plan.step, &asked, &did)?)
+        Some(
+            work::Work {
+                ctx,
+                place: &plan.place,
+                name: &plan.name,
+                step: &plan.step,
+                asked: &asked,
+                did: &did,
+            }
+            .commit(&plan.step.title, true)?,
+        )
     } else {
         None
     };
@@ -191,15 +201,8 @@ fn finish(
         notices
             .push(format!("what the run changed lies in {} and is not committed", plan.place.dir.display()));
     }
-    let artifacts = match commit {
-        Some(commit) => {
-            let tree = plan.place.repo.tree_of(commit)?;
-            outputs::artifacts(&plan.place.repo, &plan.name, &plan.step, &asked, tree)?
-        }
-        None => Vec::new(),
-    };
     let (mut protocol, occasion) =
-        after::record(ctx, &plan.name, &plan.step.id, &asked, commit.is_some(), &artifacts, &mut notices)?;
+        after::record(ctx, &plan.name, &plan.step.id, &asked, commit.is_some(), &mut notices)?;
     let mut decided = Vec::new();
     if let Some(occasion) = occasion {
         decided = policy::after(ctx, &plan.name, &plan.step.id, occasion)?;
@@ -297,7 +300,8 @@ fn uncommitted(plan: &Plan, before: &work::Before) -> Option<Asked> {
     let runs = plan.protocol.runs_of(&plan.step.id).filter(|run| run.started.kind == RunKind::Step);
     let last = runs.last().filter(|run| run.attempt == Some(plan.step.attempt))?;
     let finished = last.finished.as_ref().filter(|it| it.status == RunStatus::Succeeded)?;
-    let is_its_work = |path: &String| finished.changed.contains(path);
+    let outputs = format!(".protocols/{}/outputs/", plan.name);
+    let is_its_work = |path: &String| finished.changed.contains(path) || path.starts_with(&outputs);
     if plan.step.recorded != StepStatus::Running
         || before.dirty.is_empty()
         || !before.dirty.iter().all(is_its_work)

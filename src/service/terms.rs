@@ -110,17 +110,3 @@ fn within(root: &Path, arg: &str) -> Option<PathBuf> {
     let plain = relative.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
     (plain && relative.components().next().is_some()).then(|| relative.to_owned())
 }
-
-/// Returns the command of an engine with the programs that the repository brings as full paths.
-pub fn resolved(ctx: &Context, argv: &[String]) -> Vec<String> {
-    let Some(root) = ctx.repo.work_dir() else { return argv.to_vec() };
-    let full = |(idx, arg): (usize, &String)| {
-        // A bare name is looked for in PATH, as everywhere.
-        if idx == 0 && arg.contains('/') && Path::new(arg).is_relative() {
-            root.join(arg).to_string_lossy().into_owned()
-        } else {
-            arg.clone()
-        }
-    };
-    argv.iter().enumerate().map(full).collect()
-}

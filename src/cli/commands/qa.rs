@@ -16,7 +16,9 @@ use crate::domain::problem::of_verdict;
 use crate::domain::status::StepStatus;
 use crate::service::qa::{self, Judged, Request, Watch};
 
-/// Judge a step by its gates and a review, and record the verdict; a step that needs QA ends on it
+/// Judge a step by its gates and a review, and record the verdict
+///
+/// A step that needs QA ends on it.
 ///
 /// Gates are the executables lint, typecheck, test and build in scripts/ci of the base, as they are
 /// there: a branch that changes them is judged by the base's until `git godzilla trust --gates`

@@ -6,7 +6,7 @@ use crate::domain::event::{Body, Draft, Event};
 use crate::domain::id::{Name, Oid, StepId, Ulid};
 use crate::domain::ledger::Ledger;
 use crate::domain::policy::Occasion;
-use crate::domain::run::{Artifact, RunStatus};
+use crate::domain::run::RunStatus;
 use crate::domain::state::Protocol;
 use crate::domain::status::{StepMove, StepStatus};
 use crate::domain::text;
@@ -25,7 +25,6 @@ pub(super) fn record(
     id: &StepId,
     asked: &Asked,
     did_something: bool,
-    artifacts: &[Artifact],
     notices: &mut Vec<String>,
 ) -> Result<(Protocol, Option<Occasion>), Error> {
     let status = asked.outcome.status;
@@ -39,14 +38,10 @@ pub(super) fn record(
         };
         let pushed = |oid: Oid| observe::is_pushed(&ctx.repo, &tips, oid);
         let step = ledger.protocol().and_then(|it| it.step(id));
-        let (recorded, attempt) = (step.map(|step| step.recorded), step.map(|step| step.attempt));
+        let recorded = step.map(|step| step.recorded);
         forged = decided_meanwhile(ledger, id, asked.run);
         if !forged.is_empty() {
             ledger.push(Draft::new(Body::Undo { targets: forged.clone() }));
-        }
-        for artifact in artifacts {
-            let body = Body::ArtifactAdded(artifact.clone());
-            ledger.push(Draft { step: Some(id.clone()), attempt, ..Draft::new(body) });
         }
         if did_something {
             if recorded == Some(StepStatus::Running) {

@@ -69,7 +69,8 @@ pub fn fix(ctx: &Context, fix: &Fix<'_>, tell: &mut dyn FnMut(Told<'_>)) -> Resu
     let status = asked.outcome.status;
     let commit = match (status, did.tree) {
         (RunStatus::Succeeded, Some(_)) => {
-            Some(work::commit_as(ctx, fix.place, fix.name, fix.step, &asked, &did, fix.title, false)?)
+            let (place, name, step) = (fix.place, fix.name, fix.step);
+            Some(work::Work { ctx, place, name, step, asked: &asked, did: &did }.commit(fix.title, false)?)
         }
         (RunStatus::Succeeded, None) => did.own_commits.first().copied(),
         (_, left) => {

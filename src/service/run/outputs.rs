@@ -1,6 +1,7 @@
 //! What a run leaves behind beside its changes: its last words, and the files that its step declares.
 
 use super::work::Did;
+use crate::domain::event::{Body, Draft};
 use crate::domain::id::{Name, Oid};
 use crate::domain::redact::{self, Known};
 use crate::domain::run::{Artifact, RunStatus};
@@ -10,7 +11,9 @@ use crate::engine::Outcome;
 use crate::platform::git::{Repo, TreeEntry};
 use crate::platform::{env, fs};
 use crate::service::ask::Asked;
+use crate::service::context::Context;
 use crate::service::error::Error;
+use crate::service::streams::Streams;
 use crate::service::workplace::Workplace;
 use crate::store::content::sha256;
 
@@ -62,8 +65,40 @@ pub(super) fn keep_words(
     Ok(place.repo.tree_with(Some(tree), &path, Some(blob))?)
 }
 
-/// Returns what a run has left, out of the tree that was committed.
-pub(super) fn artifacts(
+/// Records what a run has left, out of the tree that is committed. Again it records nothing.
+///
+/// # Errors
+///
+/// [`Error`] if the stream cannot be written.
+pub(super) fn record(
+    ctx: &Context,
+    repo: &Repo,
+    name: &Name,
+    step: &Step,
+    asked: &Asked,
+    tree: Oid,
+) -> Result<(), Error> {
+    let found = artifacts(repo, name, step, asked, tree)?;
+    if found.is_empty() {
+        return Ok(());
+    }
+    let streams = Streams::for_target(ctx, Some(name.as_str()))?;
+    streams.append(name, &mut |ledger, _| {
+        let Some(protocol) = ledger.protocol() else { return Ok(()) };
+        let attempt = protocol.step(&step.id).map(|step| step.attempt);
+        let run = protocol.runs.iter().find(|run| run.started.run == asked.run);
+        let known: Vec<String> =
+            run.iter().flat_map(|run| &run.artifacts).map(|artifact| artifact.name.clone()).collect();
+        for artifact in found.iter().filter(|artifact| !known.contains(&artifact.name)) {
+            let body = Body::ArtifactAdded(artifact.clone());
+            ledger.push(Draft { step: Some(step.id.clone()), attempt, ..Draft::new(body) });
+        }
+        Ok(())
+    })?;
+    Ok(())
+}
+
+fn artifacts(
     repo: &Repo,
     name: &Name,
     step: &Step,

@@ -225,68 +225,64 @@ fn refuse(outcome: &mut Outcome, notices: &mut Vec<String>, why: String) {
     notices.push(why);
 }
 
-/// Commits what a run left in the worktree, on the branch. Nobody's hooks run: what lies there was written
-/// by an engine.
-pub(super) fn commit(
-    ctx: &Context,
-    place: &Workplace,
-    name: &Name,
-    step: &Step,
-    asked: &Asked,
-    did: &Did,
-) -> Result<Oid, Error> {
-    commit_as(ctx, place, name, step, asked, did, &step.title, true)
+/// What a run has done, to be committed.
+pub(super) struct Work<'a> {
+    pub(super) ctx: &'a Context,
+    pub(super) place: &'a Workplace,
+    pub(super) name: &'a Name,
+    pub(super) step: &'a Step,
+    pub(super) asked: &'a Asked,
+    pub(super) did: &'a Did,
 }
 
-/// As [`commit`], with another title; `ends` says that the work on the step is done with it.
-#[expect(clippy::too_many_arguments, reason = "what a commit says and what it is of")]
-pub(super) fn commit_as(
-    ctx: &Context,
-    place: &Workplace,
-    name: &Name,
-    step: &Step,
-    asked: &Asked,
-    did: &Did,
-    title: &str,
-    ends: bool,
-) -> Result<Oid, Error> {
-    let (Some(tree), Some(head)) = (did.tree_now(), did.head) else {
-        return Err(Error::state("run.nothing", "the run left nothing to commit", ""));
-    };
-    let tree = outputs::keep_words(place, name, step, asked, tree)?;
-    let Some(who) = ctx.repo.committer() else { return Err(stream::Error::NoIdentity.into()) };
-    let author = ctx.repo.author().unwrap_or_else(|| who.clone());
-    let title = text::clip(&text::one_line(title), 100);
-    let subject = if ctx.settings.commit_tag {
-        format!("{title} {}", message::tag(name.number(), step.id.number()))
-    } else {
-        title
-    };
-    let by = asked.model.as_ref().map_or_else(String::new, |model| format!(" ({})", text::one_line(model)));
-    let status = if ends { format!("{}: done\n", message::STATUS_KEY) } else { String::new() };
-    let message = format!(
-        "{subject}\n\nRun {} by {}{by}.\n\n{}: {name}/{}\n{status}",
-        asked.run,
-        asked.engine,
-        message::STEP_KEY,
-        step.id,
-    );
-    let commit = place.repo.write_commit(&NewCommit {
-        tree,
-        parents: vec![head],
-        message,
-        author: &author,
-        committer: &who,
-        for_people: true,
-    })?;
-    fail::point("run.commit");
-    // Before the branch: an index that lags behind would take the work back with the next commit.
-    place.repo.index_as(tree)?;
-    let why = format!("git-godzilla: run {}", asked.run);
-    place.repo.git_output(&["update-ref", "-m", &why, "HEAD", &commit.to_string(), &head.to_string()])?;
-    fail::point("run.branch");
-    place.repo.refresh_index();
-    Ok(commit)
+impl Work<'_> {
+    /// Commits it on the branch; `ends` says that the work on the step is done with it. Nobody's hooks run:
+    /// what lies there was written by an engine.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if it cannot be written, or the branch moved meanwhile.
+    pub(super) fn commit(&self, title: &str, ends: bool) -> Result<Oid, Error> {
+        let Self { ctx, place, name, step, asked, did } = *self;
+        let (Some(tree), Some(head)) = (did.tree_now(), did.head) else {
+            return Err(Error::state("run.nothing", "the run left nothing to commit", ""));
+        };
+        let tree = outputs::keep_words(place, name, step, asked, tree)?;
+        let Some(who) = ctx.repo.committer() else { return Err(stream::Error::NoIdentity.into()) };
+        let author = ctx.repo.author().unwrap_or_else(|| who.clone());
+        let commit = place.repo.write_commit(&NewCommit {
+            tree,
+            parents: vec![head],
+            message: self.message(title, ends),
+            author: &author,
+            committer: &who,
+            for_people: true,
+        })?;
+        outputs::record(ctx, &place.repo, name, step, asked, tree)?;
+        fail::point("run.commit");
+        // Before the branch: an index that lags behind would take the work back with the next commit.
+        place.repo.index_as(tree)?;
+        let why = format!("git-godzilla: run {}", asked.run);
+        place.repo.git_output(&["update-ref", "-m", &why, "HEAD", &commit.to_string(), &head.to_string()])?;
+        fail::point("run.branch");
+        place.repo.refresh_index();
+        Ok(commit)
+    }
+
+    fn message(&self, title: &str, ends: bool) -> String {
+        let Self { ctx, name, step, asked, .. } = *self;
+        let title = text::clip(&text::one_line(title), 100);
+        let subject = if ctx.settings.commit_tag {
+            format!("{title} {}", message::tag(name.number(), step.id.number()))
+        } else {
+            title
+        };
+        let by =
+            asked.model.as_ref().map_or_else(String::new, |model| format!(" ({})", text::one_line(model)));
+        let status = if ends { format!("{}: done\n", message::STATUS_KEY) } else { String::new() };
+        let (run, engine, key, id) = (asked.run, &asked.engine, message::STEP_KEY, &step.id);
+        format!("{subject}\n\nRun {run} by {engine}{by}.\n\n{key}: {name}/{id}\n{status}")
+    }
 }
 
 fn named(repo: &Repo, from: Oid, to: Oid) -> Result<Vec<String>, Error> {

@@ -66,17 +66,17 @@ fn set_up(world: &World) {
     for title in ["Wait for the key", "Think again", "Look at it", "Begin again"] {
         a.plan(title, &["One", "Two"]);
     }
+    let result = r#"{"v":1,"status":"succeeded","message":"done"}"#;
+    a.write_executable("../helper", &format!("#!/bin/sh\necho more >>helped\necho '{result}'\n"));
+    a.git(&["config", "godzilla.engines.helper.argv", a.path.join("../helper").to_str().unwrap()]);
+    a.plan("Let it run", &["One", "Two"]);
+    a.godzilla_ok(&["run", "-p", "7", "--engine", "helper"]);
     a.godzilla_ok(&["start", "1", "-p", "3"]);
     a.godzilla_ok(&["block", "1", "-p", "3", "--reason", "no key"]);
     a.godzilla_ok(&["pause", "4"]);
     a.godzilla_ok(&["start", "1", "-p", "5"]);
     a.godzilla_ok(&["done", "1", "-p", "5", "--no-commit"]);
     a.godzilla_ok(&["trust", "-p", "1", "--yes"]);
-    let result = r#"{"v":1,"status":"succeeded","message":"done"}"#;
-    a.write_executable("../helper", &format!("#!/bin/sh\necho more >>helped\necho '{result}'\n"));
-    a.git(&["config", "godzilla.engines.helper.argv", a.path.join("../helper").to_str().unwrap()]);
-    a.plan("Let it run", &["One", "Two"]);
-    a.godzilla_ok(&["run", "-p", "7", "--engine", "helper"]);
     a.godzilla_ok(&["start", "1", "-p", "6"]);
     a.godzilla_ok(&["undo"]);
     // The fewer files, the sooner it is put back.
