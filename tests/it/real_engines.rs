@@ -263,6 +263,37 @@ fn no_process_of_an_engine_is_left_however_it_ends() {
     });
 }
 
+#[test]
+fn a_conversation_that_was_stopped_is_gone_on_with() {
+    with_each(|agent, program| {
+        let world = World::new();
+        let length = format!("98.{}", std::process::id());
+        let script =
+            vec![agent.shell(&format!("sleep {length}")), Turn::says("done").fault(Fault::HangBefore)];
+        let server = ModelServer::start(script);
+        let (a, work) = step_of(&world, agent, program, &server.url());
+        let mut child = work.command(BIN).arg("run").env(KEY_ENV, KEY).spawn().unwrap();
+        until(&format!("{}: its tool runs", agent.name), || sleeps(&length));
+        kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+        ends(&mut child, Ended::By(Signal::INT));
+
+        let first = agent.makes(&work.path, "form.html").usage(1000, 0, 20, 0);
+        let server = ModelServer::start(vec![first, Turn::says("done").usage(1100, 1000, 10, 0)]);
+        agent.set(&a, program, &server.url());
+        let ran = told(&work, &["resume"], 0);
+        assert_eq!((&ran["result"], &ran["status"]), (&"succeeded".into(), &"completed".into()), "{ran}");
+        server.finish();
+        let log = a.godzilla_ok(&["log", "1", "--json"]);
+        let ends = log.lines().filter(|line| line.contains("run.finished"));
+        let sessions: Vec<Value> = ends
+            .map(|line| serde_json::from_str::<Value>(line).unwrap()["body"]["session"].clone())
+            .collect();
+        assert!(sessions.len() == 2 && sessions[0].is_string(), "{}: {log}", agent.name);
+        // Where its service is set, gemini has a home for each run.
+        assert_eq!(sessions[0] == sessions[1], agent.name != "gemini", "{}: {sessions:?}", agent.name);
+    });
+}
+
 fn ends(child: &mut Child, ended: Ended) {
     let status = child.wait().unwrap();
     let wanted = if matches!(ended, Ended::By(Signal::KILL)) { None } else { Some(6) };

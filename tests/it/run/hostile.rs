@@ -123,7 +123,7 @@ fn saying_done_proves_nothing() {
 #[test]
 fn what_it_says_in_any_form_ends_somehow() {
     for (script, result, status) in [
-        (r#"echo x >x; exit 3"#, "crashed", "failed"),
+        (r"echo x >x; exit 3", "crashed", "failed"),
         (r#"echo "no answer at all""#, "crashed", "failed"),
         (r#"echo '{"v":1,"status":"magnificent"}'"#, "crashed", "failed"),
         (r#"echo '{"v":1,"status":"refused","message":"no"}'"#, "refused", "failed"),
