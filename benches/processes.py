@@ -232,6 +232,63 @@ def qa(area, rounds):
     }, rounds)
 
 
+def engine(area, rounds):
+    """What it costs to have an engine run by us: the difference to starting it, and committing, from a shell."""
+    script = area.root / "engine.sh"
+    script.write_text("#!/bin/sh\ncat >/dev/null\necho more >>work.txt\n"
+                      "echo '{\"v\":1,\"status\":\"succeeded\",\"message\":\"done\"}'\n")
+    script.chmod(0o755)
+    for n_files in (1, 10_000):
+        name = f"engine-{n_files}"
+        repo = area.root / name
+        if not repo.exists():
+            area.repo(name)
+            for n in range(n_files):
+                path = repo / f"src/{n // 100}/file{n}.txt"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(f"{n}\n")
+            area.run(["git", "add", "."], repo)
+            area.run(["git", "commit", "-qm", "files"], repo)
+            area.run([BIN, "init", "--yes", "--no-hooks"], repo)
+            area.run(["git", "config", "godzilla.engines.sh.argv", script], repo)
+            area.run(["git", "config", "godzilla.phases.exec", "sh"], repo)
+            steps = [arg for n in range(rounds + 20) for arg in ("--step", f"Step {n}")]
+            area.run([BIN, "plan", "A task", "--qa", "skip", *steps], repo)
+            area.run(["git", "branch", "by-hand"], repo)
+            area.run(["git", "worktree", "add", "-q", area.root / f"{name}-by-hand", "by-hand"], repo)
+        place, by_hand = repo / "worktrees/0001-a-task", area.root / f"{name}-by-hand"
+        commit = ["sh", "-c", f"{script} </dev/null && git add -A && git commit -qm work"]
+        measure(f"a run of an engine that does nothing, {n_files} files", {
+            "the engine from a shell": (None, lambda: area.run(["sh", "-c", f"{script} </dev/null"], by_hand)),
+            "the same, git add and git commit": (None, lambda: area.run(commit, by_hand)),
+            "git godzilla run": (None, lambda: area.run([BIN, "run"], place)),
+            "git godzilla run --dry-run": (None, lambda: area.run([BIN, "run", "--dry-run"], place)),
+        }, rounds)
+
+
+def flood(area, rounds):
+    """The memory that a gigabyte of what an engine says takes; see also /proc/self/status of a run."""
+    del rounds
+    repo = area.root / "flood"
+    script = area.root / "flood.sh"
+    script.write_text("#!/bin/sh\nhead -c 1000000000 /dev/zero | tr '\\0' 'a' | fold -w 200\necho x >work.txt\n"
+                      "echo '{\"v\":1,\"status\":\"succeeded\",\"message\":\"done\"}'\n")
+    script.chmod(0o755)
+    if not repo.exists():
+        area.repo("flood")
+        area.run([BIN, "init", "--yes", "--no-hooks"], repo)
+        area.run(["git", "config", "godzilla.engines.sh.argv", script], repo)
+        area.run([BIN, "plan", "A task", "--qa", "skip", "--step", "One"], repo)
+    place = repo / "worktrees/0001-a-task"
+    began = time.monotonic()
+    with subprocess.Popen([BIN, "run", "--engine", "sh"], cwd=place, env=area.env, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE) as child:
+        child.communicate()
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    print(f"\na run whose engine says 1 GB: exit {child.returncode}, {time.monotonic() - began:.1f} s, "
+          f"at most {used.ru_maxrss / 1024:.0f} MiB in any process")
+
+
 def others(area, rounds):
     """Tools for the same purpose with as many items; each is measured where it is on PATH."""
     repo = area.many(1000, packed=True)
@@ -560,7 +617,7 @@ def writers(area, rounds):
           f"{96 / wall:.0f} events/s")
 
 
-ROWS = {"hooks": hooks, "append": append, "plan": plan, "list": list_rows, "doctor": doctor, "qa": qa, "others": others, "ci": ci,
+ROWS = {"hooks": hooks, "append": append, "plan": plan, "list": list_rows, "doctor": doctor, "qa": qa, "engine": engine, "flood": flood, "others": others, "ci": ci,
         "sync": sync, "fold": fold, "merge": merge, "writers": writers}
 
 
