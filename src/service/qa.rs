@@ -160,7 +160,10 @@ impl Case {
         };
         let place = Workplace::find(ctx, &protocol)?;
         let tips = streams.branches.of(&protocol, streams.inventory.home());
-        let judges = gates::judges(&ctx.repo, &protocol, &tips, place.head)?;
+        let mut judges = gates::judges(&ctx.repo, &protocol, &tips, place.head)?;
+        if let Some(chosen) = step.more.as_ref().and_then(|more| more.qa_gates.as_ref()) {
+            judges.gates.retain(|gate| chosen.contains(&gate.name) || chosen.contains(&gate.path));
+        }
         let own = format!(".protocols/{name}");
         let head_tree = ctx.repo.tree_of(place.head)?;
         let look = place.repo.look(head_tree, &own)?;

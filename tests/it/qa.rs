@@ -106,6 +106,25 @@ fn a_step_completes_on_a_verdict_about_its_newest_commit() {
 }
 
 #[test]
+fn a_step_may_choose_its_gates() {
+    let world = World::new();
+    let a = world.clone("a");
+    a.commit_gate("lint.sh", "#!/bin/sh\nexit 0\n");
+    a.commit_gate("test.sh", "#!/bin/sh\nexit 1\n");
+    let work = a.plan("Add a login", &["The form"]);
+    a.godzilla_ok(&["trust", "-p", "1", "--yes"]);
+    assert_eq!(qa(&work, &[]).code, Some(1));
+    let file = format!(".protocols/{NAME}/01-the-form.md");
+    work.write(&file, &work.read(&file).replacen("\n---", "\ngates: [lint]\n---", 1));
+    // Less checking takes a person, and not a commit alone.
+    work.godzilla_ok(&["plan", "--amend"]);
+    let judged: Value = serde_json::from_str(&qa(&work, &["--json"]).stdout).unwrap();
+    let names: Vec<&Value> = judged["gates"].as_array().unwrap().iter().map(|gate| &gate["name"]).collect();
+    assert_eq!(names, ["lint"], "{judged}");
+    assert_eq!(judged["result"], "pass");
+}
+
+#[test]
 fn committing_something_else_makes_a_verdict_stale_and_the_plans_folder_does_not() {
     let world = World::new();
     let (a, work) = judged_by(&world, "#!/bin/sh\ntest ! -e broken\n");

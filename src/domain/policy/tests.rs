@@ -46,6 +46,7 @@ fn author(now_ms: u64) -> Author<'static> {
 }
 
 /// A running protocol of a set-up, which is completed, and four steps; the third carries `policies`.
+#[expect(clippy::needless_pass_by_value, reason = "each test makes its own")]
 fn ledger(policies: Vec<StepPolicy>) -> Ledger<'static> {
     let oid = Oid::from_bytes(&[1; 20]).unwrap();
     let step = |name: &str| SpecStep {
