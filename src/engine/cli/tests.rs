@@ -2,7 +2,9 @@ use serde_json::json;
 
 use super::*;
 use crate::domain::run::RunKind;
+use crate::engine::Access;
 use crate::engine::Limits;
+use crate::platform::supervise::Stream;
 
 /// What a transcript comes to.
 pub(in crate::engine) struct Played {
