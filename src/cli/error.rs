@@ -100,6 +100,8 @@ impl From<Error> for CliError {
                     (Some(near), _) => format!("did you mean `{near}`?"),
                     (None, "protocol") => "git godzilla list".to_owned(),
                     (None, "op") => "git godzilla log --op".to_owned(),
+                    (None, "engine") => "git godzilla engines list".to_owned(),
+                    (None, "run") => "git godzilla runs".to_owned(),
                     (None, "prompt") => "git godzilla prompt list".to_owned(),
                     (None, "remote") => "git remote -v".to_owned(),
                     (None, _) => "git godzilla show".to_owned(),

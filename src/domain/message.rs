@@ -14,7 +14,7 @@ mod tag;
 
 use std::collections::HashSet;
 
-pub use contract::{Finding, TYPES, check_contract};
+pub use contract::{Finding, TYPES, check_contract, has_type};
 pub use decorate::{Decoration, decorate};
 pub use rules::{Comment, Rules};
 pub use tag::tag;

@@ -213,7 +213,9 @@ impl Spent {
     /// Returns what a run without a protocol used.
     pub fn of_recorded(recorded: &UsageRecorded) -> Self {
         let known = recorded.usage.tokens();
-        let tokens = known.unwrap_or(recorded.estimate);
+        // What no model has seen costs nothing.
+        let estimate = if recorded.status.calls_for_fallback() { 0 } else { recorded.estimate };
+        let tokens = known.unwrap_or(estimate);
         Self {
             usage: recorded.usage,
             tokens,

@@ -22,7 +22,9 @@ use super::{initialised, observe};
 use crate::domain::decide::{self, Pushed};
 use crate::domain::event::{Body, Draft, GateResult, Verdict};
 use crate::domain::id::{Name, Oid, StepId};
+use crate::domain::policy::Occasion;
 use crate::domain::state::{Protocol, Step};
+use crate::domain::status::StepStatus;
 use crate::platform::git::Look;
 
 /// What to tell somebody who watches.
@@ -282,7 +284,13 @@ fn record(
     super::after_write(ctx, &appended);
     let mut protocol = appended.protocol.ok_or_else(|| super::act::unknown(name))?;
     let mut decided = Vec::new();
-    if let Some(occasion) = policy::occasion_of(&appended.events, id) {
+    // A step that an older verdict has failed meanwhile was not followed by anybody: hooks follow nothing.
+    let fails = || {
+        let step = protocol.step(id)?;
+        let is_failed = verdict.result == "fail" && step.recorded == StepStatus::Failed;
+        is_failed.then_some(Occasion::QaFailed)
+    };
+    if let Some(occasion) = policy::occasion_of(&appended.events, id).or_else(fails) {
         decided = policy::after(ctx, name, id, occasion)?;
     }
     if let Some(last) = decided.last() {

@@ -58,6 +58,8 @@ pub struct Preview {
     pub prompt: Prompt,
     pub estimate: u64,
     pub session: Option<String>,
+    /// What the budget says about it, if it says anything: it warns, or would refuse.
+    pub budget: Option<String>,
 }
 
 /// What came of it.
@@ -76,6 +78,9 @@ pub struct Ran {
     /// Commits that the engine made itself.
     pub own_commits: Vec<Oid>,
     pub changed: Vec<String>,
+    /// How many files the commit changes: what the run left out, what lay there before it was cut off, and its last
+    /// words included.
+    pub n_committed: usize,
     /// What somebody should look at, one line each.
     pub notices: Vec<String>,
     /// The ref that keeps what lay in the worktree before, if that was not committed.
@@ -107,8 +112,14 @@ pub fn preview(ctx: &Context, request: &Request) -> Result<Preview, Error> {
     let plan = prepare(ctx, request)?;
     let queue = ask::choose(ctx, RunKind::Step, &plan.wish)?;
     let estimate = runs::estimate_tokens(&plan.prompt.text);
+    let budget = match super::budget::check(ctx, Some((&plan.name, Some(&plan.step.id))), estimate) {
+        Ok(checked) => checked.warning,
+        Err(Error::Refused(refusal)) => Some(format!("it would not run: {}", refusal.message)),
+        Err(err) => return Err(err),
+    };
     let mut names = queue.iter().map(|chosen| chosen.name.clone());
     Ok(Preview {
+        budget,
         engine: names.next().unwrap_or_default(),
         fallbacks: names.collect(),
         model: queue.first().and_then(|chosen| chosen.model.clone()),
@@ -201,6 +212,14 @@ fn finish(
         notices
             .push(format!("what the run changed lies in {} and is not committed", plan.place.dir.display()));
     }
+    let mut n_committed = 0;
+    if let Some(commit) = commit {
+        let repo = &plan.place.repo;
+        if let Some(parent) = repo.commit(commit)?.parents.first() {
+            n_committed = repo.paths_changed(repo.tree_of(*parent)?, repo.tree_of(commit)?)?.len();
+        }
+        notices.extend(outputs::open_boxes(repo, &plan.name, &plan.step, commit)?);
+    }
     let (mut protocol, occasion) =
         after::record(ctx, &plan.name, &plan.step.id, &asked, commit.is_some(), &mut notices)?;
     let mut decided = Vec::new();
@@ -221,6 +240,7 @@ fn finish(
         commit,
         own_commits: did.own_commits,
         changed: did.changed,
+        n_committed,
         notices,
         snapshot,
         protocol,
@@ -257,6 +277,7 @@ fn prepare(ctx: &Context, request: &Request) -> Result<Plan, Error> {
         planned_timeout_seconds: more.and_then(|more| more.timeout_seconds),
     };
     let place = Workplace::find(ctx, &protocol)?;
+    let wish = Wish { planned_engine: cut_off_engine(&protocol, &step).or(wish.planned_engine), ..wish };
     let session = session_of(&protocol, &step);
     let (prompt, notice) = prompt::of(ctx, &place, &protocol, &step, session.is_some())?;
     Ok(Plan { name, step, protocol, place, wish, prompt, notice, session })
@@ -285,6 +306,13 @@ fn session_of(protocol: &Protocol, step: &Step) -> Option<Session> {
     let used = of_it.filter(|run| run.session.as_ref() == Some(&id)).map(|run| run.usage);
     let used = used.fold(Usage::default(), Usage::plus);
     Some(Session { engine: last.started.engine.clone(), id, used })
+}
+
+/// Returns the engine of the last run of this attempt, if that was cut off: who goes on is who began.
+fn cut_off_engine(protocol: &Protocol, step: &Step) -> Option<String> {
+    let last = protocol.runs_of(&step.id).filter(|run| run.started.kind == RunKind::Step).last()?;
+    let is_open = last.finished.as_ref().is_some_and(|it| it.status == RunStatus::Killed);
+    (is_open && last.attempt == Some(step.attempt)).then(|| last.started.engine.clone())
 }
 
 /// Whether what lies in the worktree may be the work of a run of this step that was cut off.

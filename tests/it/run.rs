@@ -47,7 +47,7 @@ fn what_an_engine_did_is_committed_and_recorded() {
     let commit = ran["commit"].as_str().unwrap();
     assert_eq!(work.git(&["rev-parse", "HEAD"]).trim(), commit);
     let message = work.git(&["log", "-1", "--format=%B"]);
-    assert!(message.starts_with("The form [protocol-0001/01]\n"), "{message}");
+    assert!(message.starts_with("feat: The form [protocol-0001/01]\n"), "{message}");
     assert!(message.contains("Godzilla-Step: 0001-add-a-login/01-the-form\n"), "{message}");
     assert_eq!(work.git(&["status", "--porcelain"]), "");
 
@@ -188,4 +188,64 @@ echo '{"v":1,"status":"rate-limited","until_ms":1000}'"#,
     assert_eq!(ran["result"], "succeeded", "{ran}");
     let runs = work.json(&["runs"]);
     assert_eq!(runs["runs"][0]["status"], "rate-limited");
+}
+
+/// The second step finds what the first did wrong: the work goes back, the first is told why and mends it, and
+/// the second passes without a commit of its own.
+#[test]
+fn a_loop_tells_why_and_ends_without_a_commit_for_nothing() {
+    let world = World::new();
+    let a = world.clone("a");
+    a.commit_gate(
+        "test.sh",
+        "#!/bin/sh\nif test -e api && ! test -e mended; then echo the form is crooked; exit 1; fi\n",
+    );
+    a.plan("Add a login", &["The form", "The API"]);
+    let work = world.place(&format!("a/worktrees/{NAME}"));
+    set(
+        &a,
+        "sh",
+        r#"cat >"$0.request.$GODZILLA_STEP"
+case $GODZILLA_STEP in
+01*) echo form >>form; if grep -q crooked "$0.request.$GODZILLA_STEP"; then echo x >mended; fi ;;
+02*) test -e api || echo api >api ;;
+esac
+echo "$DONE""#,
+    );
+    a.git(&["config", "godzilla.phases.exec", "sh"]);
+    a.godzilla_ok(&["trust", "-p", "1", "--yes"]);
+    let file = format!(".protocols/{NAME}/02-the-api.md");
+    work.write(&file, &work.read(&file).replacen("\n---", "\nloop: [on=qa_failed, back=1, max=3]\n---", 1));
+    work.godzilla_ok(&["plan", "--amend"]);
+
+    work.godzilla_ok(&["run", "1", "--qa"]);
+    let failed = json(&work.godzilla(&["run", "2", "--qa", "--json"]));
+    assert_eq!((&failed["verdict"], &failed["status"]), (&"fail".into(), &"pending".into()), "{failed}");
+    assert_eq!(a.statuses(NAME), ["completed", "pending", "pending"]);
+    work.godzilla_ok(&["next", "--qa"]);
+    assert!(work.path.join("mended").exists(), "it was told what to mend");
+    assert_eq!(a.statuses(NAME), ["completed", "completed", "pending"]);
+    // Nothing is left to do in the second, which says so; its verdict is about all that lies there.
+    assert_eq!(work.godzilla(&["next"]).code, Some(1));
+    work.godzilla_ok(&["done"]);
+    work.godzilla_ok(&["qa"]);
+    assert_eq!(a.statuses(NAME), ["completed", "completed", "completed"]);
+}
+
+#[test]
+fn who_goes_on_is_who_began() {
+    let world = World::new();
+    let (a, work) = engine(&world, r#"echo other >other; echo "$DONE""#);
+    set(
+        &a,
+        "first",
+        r#"if test -e "$0.twice"; then echo form >form; echo "$DONE"; exit; fi
+touch "$0.twice"
+kill -INT $(ps -o ppid= -p $PPID)
+sleep 1000"#,
+    );
+    let stopped = work.godzilla(&["run", "--engine", "first"]);
+    assert_eq!(stopped.code, Some(6), "{stopped}");
+    let ran = json(&work.godzilla(&["resume", "--json"]));
+    assert_eq!((&ran["engine"], &ran["result"]), (&"first".into(), &"succeeded".into()), "{ran}");
 }

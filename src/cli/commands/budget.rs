@@ -47,7 +47,8 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
         return Ok(ExitCode::SUCCESS);
     }
     ui.table(&table(&overview, ui.is_on_terminal()))?;
-    if overview.lines.iter().all(|line| !line.limit.is_set()) {
+    let is_set = ctx.settings.engines.budget.is_set();
+    if !is_set {
         ui.note("nothing is limited; as in `git config godzilla.budget.protocolTokens 500000`");
     } else {
         ui.note(match overview.mode.as_str() {

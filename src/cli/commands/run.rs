@@ -133,12 +133,14 @@ fn print(ui: &mut Ui, ran: &Ran) -> Result<(), CliError> {
             ui.line(format!("  {line}"))?;
         }
     }
+    if ran.status == RunStatus::Succeeded {
+        for line in ran.message.lines().filter(|line| !line.trim().is_empty()).take(6) {
+            ui.line(styled(DIM, format!("  {line}")))?;
+        }
+    }
     if let Some(commit) = ran.commit {
-        ui.line(format!(
-            "  committed {} with {}",
-            commit.short(),
-            counted(ran.changed.len(), "changed file")
-        ))?;
+        let files = counted(ran.n_committed, "changed file");
+        ui.line(format!("  committed {} with {files}", commit.short()))?;
     }
     if !ran.own_commits.is_empty() {
         ui.line(format!("  the engine made {} itself", counted(ran.own_commits.len(), "commit")))?;
@@ -226,6 +228,7 @@ fn show_preview(ui: &mut Ui, preview: &Preview) -> Result<(), CliError> {
             "session": preview.session,
             "template": preview.prompt.template,
             "estimate_tokens": preview.estimate,
+            "budget": preview.budget,
             "prompt": preview.prompt.text,
         }));
     }
@@ -244,6 +247,10 @@ fn show_preview(ui: &mut Ui, preview: &Preview) -> Result<(), CliError> {
     }
     if let Some(session) = &preview.session {
         ui.line(format!("  goes on with the conversation {session}"))?;
+    }
+    match &preview.budget {
+        Some(budget) => ui.line(format!("  budget: {budget}"))?,
+        None => ui.line("  budget: within all limits that are set; `git godzilla budget` shows them")?,
     }
     ui.line("")?;
     for line in preview.prompt.text.lines() {

@@ -18,6 +18,10 @@ pub(in crate::cli) struct Args {
     /// The protocol's name or number; that of the current branch if left out
     name: Option<String>,
 
+    /// The same
+    #[arg(short, long = "protocol", value_name = "NAME", conflicts_with = "name")]
+    protocol: Option<String>,
+
     /// Only those of this step
     #[arg(long, value_name = "STEP")]
     step: Option<String>,
@@ -51,7 +55,8 @@ pub(in crate::cli) struct ArtifactsArgs {
 
 pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError> {
     let ctx = crate::cli::context(ui)?;
-    let runs = runs::list(&ctx, args.name.as_deref(), args.step.as_deref())?;
+    let name = args.name.as_deref().or(args.protocol.as_deref());
+    let runs = runs::list(&ctx, name, args.step.as_deref())?;
     if ui.json {
         ui.json(&document(&runs))?;
         return Ok(ExitCode::SUCCESS);

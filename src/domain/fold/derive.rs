@@ -1,5 +1,7 @@
 //! What follows from facts, once all decisions are in: which commits count, CI, merge, what is shown.
 
+use std::collections::BTreeMap;
+
 use foldhash::{HashMap, HashMapExt as _, HashSet};
 
 use super::commits::{self, Placed, Rewrites};
@@ -7,7 +9,7 @@ use super::{Outcome, accepted};
 use crate::domain::ci::{JobResult, Jobs};
 use crate::domain::event::{Body, CiReport, Event, MergeDetected};
 use crate::domain::id::{Oid, Ulid};
-use crate::domain::state::{Blocked, Protocol, ShownVerdict, Step};
+use crate::domain::state::{Blocked, Commit, Protocol, ShownVerdict, Step};
 use crate::domain::status::{ProtocolStatus, StepStatus};
 use crate::domain::{policy, run};
 
@@ -123,10 +125,34 @@ fn join_verdicts(protocol: &mut Protocol, facts: &Facts<'_>) {
         step.verdict = Some(ShownVerdict {
             id: event.id,
             verdict: (*verdict).clone(),
-            stale: is_before || newest.is_none_or(|commit| commit.content_tree != verdict.content_tree),
+            stale: is_before
+                || !(newest.is_some_and(|commit| commit.content_tree == verdict.content_tree)
+                    || (step.rewound.is_some() && is_about_all(step, commits, verdict))),
             at_ms: event.at_ms,
         });
     }
+}
+
+/// Whether a verdict is about a commit that holds all that this step and those before it have. Where a step
+/// began again, steps before it have newer commits than it has itself, and it may need none of its own.
+fn is_about_all(
+    step: &Step,
+    commits: &BTreeMap<Oid, Commit>,
+    verdict: &crate::domain::event::Verdict,
+) -> bool {
+    let Some(judged) = verdict.commit else { return false };
+    if commits.get(&judged).is_none_or(|commit| commit.content_tree != verdict.content_tree) {
+        return false;
+    }
+    let mut held: HashSet<Oid> = HashSet::default();
+    let mut next = vec![judged];
+    while let Some(oid) = next.pop() {
+        if let Some(commit) = commits.get(&oid).filter(|_| held.insert(oid)) {
+            next.extend(&commit.parents);
+        }
+    }
+    let counts = |commit: &Commit| commit.live && commit.step.as_ref().is_some_and(|id| *id <= step.id);
+    commits.iter().all(|(oid, commit)| !counts(commit) || held.contains(oid))
 }
 
 fn show(protocol: &mut Protocol, merged: Option<&MergeDetected>) {

@@ -57,6 +57,11 @@ pub fn check_contract(raw: &[u8], rules: &Rules) -> Vec<Finding> {
     findings
 }
 
+/// Whether a subject begins with a type, as in `feat: `.
+pub fn has_type(subject: &str) -> bool {
+    check_header(subject).is_ok()
+}
+
 fn check_header(header: &str) -> Result<(), Finding> {
     let fail = |code, text: String| Err(Finding { code, text });
 

@@ -6,6 +6,7 @@ use crate::domain::id::{Name, Oid};
 use crate::domain::redact::{self, Known};
 use crate::domain::run::{Artifact, RunStatus};
 use crate::domain::state::Step;
+use crate::domain::step_file::boxes;
 use crate::domain::text;
 use crate::engine::Outcome;
 use crate::platform::git::{Repo, TreeEntry};
@@ -122,6 +123,22 @@ fn artifacts(
         });
     }
     Ok(found)
+}
+
+/// Returns what to say about boxes of a step that are still open in a commit; nothing if there is none.
+pub(super) fn open_boxes(
+    repo: &Repo,
+    name: &Name,
+    step: &Step,
+    commit: Oid,
+) -> Result<Option<String>, Error> {
+    let path = format!(".protocols/{name}/{}", step.file);
+    let text = repo.text_at(repo.tree_of(commit)?, &path)?.unwrap_or_default();
+    let open = boxes(&text).open;
+    Ok((open > 0).then(|| {
+        let what = if open == 1 { "a box is".to_owned() } else { format!("{open} boxes are") };
+        format!("the engine says that it is done, and {what} still open in {path}")
+    }))
 }
 
 /// Returns the files that a step declares, by name, as paths in the tree.

@@ -1,5 +1,6 @@
 //! What an engine is told that does a step.
 
+use crate::domain::event::Verdict;
 use crate::domain::prompt::Values;
 use crate::domain::run::RunKind;
 use crate::domain::state::{Protocol, Step};
@@ -82,21 +83,30 @@ fn history(protocol: &Protocol, step: &Step) -> String {
         lines.push(format!("- the step began again: {}", text::one_line(reason)));
     }
     if let Some(shown) = &step.verdict {
-        lines.push(format!("- the last verdict was {}", shown.verdict.result));
-        for gate in shown.verdict.gates.iter().filter(|gate| gate.exit != Some(0)) {
-            lines.push(format!(
-                "- the gate {} did not pass; the end of what it said:\n{}",
-                gate.name, gate.tail
-            ));
-        }
-        for finding in shown.verdict.review.iter().flat_map(|review| &review.findings) {
-            let place = match (&finding.path, finding.line) {
-                (Some(path), Some(line)) => format!("{path}:{line}: "),
-                (Some(path), None) => format!("{path}: "),
-                _ => String::new(),
-            };
-            lines.push(format!("- {} ({place}{})", finding.severity, text::one_line(&finding.message)));
+        verdict(&mut lines, "the last verdict", &shown.verdict);
+    }
+    // What made it begin again is said of the step that went back.
+    let others = protocol.steps.iter().filter(|other| other.id != step.id && step.rewound.is_some());
+    for other in others.filter(|other| other.rewound == step.rewound) {
+        if let Some(shown) = other.verdict.as_ref().filter(|shown| shown.verdict.result != "pass") {
+            let what = format!("the work went back to this step, since the verdict on step {}", other.id);
+            verdict(&mut lines, &what, &shown.verdict);
         }
     }
     if lines.is_empty() { "nothing yet".to_owned() } else { lines.join("\n") }
+}
+
+fn verdict(lines: &mut Vec<String>, what: &str, verdict: &Verdict) {
+    lines.push(format!("- {what} was {}", verdict.result));
+    for gate in verdict.gates.iter().filter(|gate| gate.exit != Some(0)) {
+        lines.push(format!("- the gate {} did not pass; the end of what it said:\n{}", gate.name, gate.tail));
+    }
+    for finding in verdict.review.iter().flat_map(|review| &review.findings) {
+        let place = match (&finding.path, finding.line) {
+            (Some(path), Some(line)) => format!("{path}:{line}: "),
+            (Some(path), None) => format!("{path}: "),
+            _ => String::new(),
+        };
+        lines.push(format!("- {} ({place}{})", finding.severity, text::one_line(&finding.message)));
+    }
 }

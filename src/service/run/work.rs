@@ -272,6 +272,7 @@ impl Work<'_> {
     fn message(&self, title: &str, ends: bool) -> String {
         let Self { ctx, name, step, asked, .. } = *self;
         let title = text::clip(&text::one_line(title), 100);
+        let title = if message::has_type(&title) { title } else { format!("feat: {title}") };
         let subject = if ctx.settings.commit_tag {
             format!("{title} {}", message::tag(name.number(), step.id.number()))
         } else {

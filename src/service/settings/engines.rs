@@ -201,6 +201,11 @@ impl Phases {
 }
 
 impl Budget {
+    /// Whether anything is limited.
+    pub fn is_set(&self) -> bool {
+        [self.step, self.protocol, self.project, self.day].iter().any(|amount| *amount != Amount::default())
+    }
+
     fn set(&mut self, key: &str, value: &Value) {
         /// Settings count in cents.
         const MICROS_PER_CENT: u64 = 10_000;
