@@ -172,8 +172,12 @@ fn usage(err: &clap::Error, wants_json: bool, color: Color) -> ExitCode {
     if err.use_stderr() {
         // It repeats what was typed, or pasted.
         // Git answers `git godzilla --help` itself, with a manual page.
-        let said = err.render().ansi().to_string().replace("--help", "-h");
-        Ui::new(false, color).note(said.trim_end());
+        let said = err.render().ansi().to_string();
+        let advice = |line: &str| {
+            if line.contains("For more information") { line.replace("--help", "-h") } else { line.to_owned() }
+        };
+        let said: Vec<String> = said.trim_end().lines().map(advice).collect();
+        Ui::new(false, color).note(said.join("\n"));
         return ExitCode::from(2);
     }
     drop(Ui::new(false, color).line(err.render().ansi().to_string().trim_end()));

@@ -62,6 +62,8 @@ pub struct Overlaps {
     pub pairs: Vec<Pair>,
     /// Pairs that touch the same files and were not tried to be merged, since the bounds were reached.
     pub unchecked: usize,
+    /// Open protocols whose branches are not in this clone, so that nobody knows here what they change.
+    pub absent: Vec<Name>,
 }
 
 impl Overlaps {
@@ -126,7 +128,8 @@ fn find(ctx: &Context, only: Option<&Name>, limits: (usize, Duration)) -> Result
     let unchecked = conflicts(ctx, &open, &mut pairs, limits);
     let mut pairs: Vec<Pair> = pairs.into_values().collect();
     pairs.sort_by(|a, b| b.kind.cmp(&a.kind).then_with(|| (&a.one, &a.other).cmp(&(&b.one, &b.other))));
-    Ok(Overlaps { pairs, unchecked })
+    let absent = open.iter().filter(|one| one.tip.is_none()).map(|one| one.name.clone()).collect();
+    Ok(Overlaps { pairs, unchecked, absent })
 }
 
 /// Returns what a protocol changed since it left its base, and what its open steps say they will change.

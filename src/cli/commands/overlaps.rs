@@ -48,6 +48,7 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
             "pairs": pairs,
             "conflicts": found.conflicts(),
             "unchecked": found.unchecked,
+            "absent": found.absent.iter().map(ToString::to_string).collect::<Vec<_>>(),
         }))?;
         return Ok(code);
     }
@@ -70,6 +71,14 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
     }
     if found.pairs.is_empty() {
         ui.line("no open protocols are about the same files")?;
+    }
+    if let Some(first) = found.absent.first() {
+        let more = if found.absent.len() > 1 {
+            format!(" and {} more", found.absent.len() - 1)
+        } else {
+            String::new()
+        };
+        ui.note(format!("not compared, since their branches are not in this clone: {first}{more}"));
     }
     if found.unchecked > 0 {
         ui.note(format!("{} more may conflict and were not tried", found.unchecked));

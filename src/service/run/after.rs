@@ -99,14 +99,18 @@ fn reason(asked: &Asked) -> String {
 
 /// Holds a protocol that a budget keeps from going on, so that it is seen to need somebody.
 pub(super) fn held(ctx: &Context, name: &Name, err: Error) -> Error {
-    let Error::Refused(refusal) = &err else { return err };
+    let Error::Refused(mut refusal) = err else { return err };
     if refusal.code.starts_with("budget.") {
         let verb = Verb::Pause { reason: Some(refusal.message.clone()) };
-        if let Err(failed) = act::act(ctx, Some(name.as_str()), None, &verb) {
-            tracing::warn!(%failed, "the protocol could not be paused");
+        match act::act(ctx, Some(name.as_str()), None, &verb) {
+            Ok(_) => {
+                let more = format!("; {name} is paused until `git godzilla resume {name}`");
+                refusal.message.push_str(&more);
+            }
+            Err(failed) => tracing::warn!(%failed, "the protocol could not be paused"),
         }
     }
-    err
+    refusal.into()
 }
 
 /// Runs QA where it follows by itself.
