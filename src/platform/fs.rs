@@ -286,14 +286,17 @@ pub enum Bounded {
 ///
 /// Any error but "not found".
 pub fn read_bounded(path: &Path, max_len: u64) -> io::Result<Bounded> {
-    let file = match File::open(path) {
+    // To open a pipe would wait for somebody who writes into it.
+    let file = match fs::metadata(path) {
+        Ok(meta) if !meta.is_file() => return Ok(Bounded::NotAFile),
+        Ok(_) => File::open(path),
+        Err(err) => Err(err),
+    };
+    let file = match file {
         Ok(file) => file,
         Err(err) if is_missing(&err) => return Ok(Bounded::Missing),
         Err(err) => return Err(err),
     };
-    if !file.metadata()?.is_file() {
-        return Ok(Bounded::NotAFile);
-    }
     let mut bytes = Vec::new();
     // The file may grow after its length was read.
     file.take(max_len.saturating_add(1)).read_to_end(&mut bytes)?;

@@ -67,6 +67,9 @@ pub fn act(ctx: &Context, name: Option<&str>, step: Option<&str>, verb: &Verb) -
         ));
     }
     let Target { name, .. } = target;
+    if !matches!(verb, Verb::Pause { .. } | Verb::Comment { .. } | Verb::Block { .. }) {
+        super::run::not_during(ctx, &name)?;
+    }
     let mut chosen = None;
     let mut waits_for = None;
     let signs = matches!(verb, Verb::Approve { sign: true, .. });

@@ -6,6 +6,7 @@
 
 mod answer;
 mod folder;
+mod reading;
 mod record;
 mod who;
 
@@ -17,7 +18,7 @@ use sha2::{Digest as _, Sha256};
 
 pub use self::answer::mistakes;
 pub use self::folder::{is_alive, log_of, runs_dir};
-pub use self::record::settle_dead;
+pub use self::record::{MAX_CHANGED, settle_dead};
 pub use self::who::{Chosen, choose, is_set};
 
 use self::folder::RunFolder;
@@ -148,7 +149,9 @@ pub enum Told<'a> {
 /// [`Error`] if nothing was asked: no engine is set, nobody agreed to it, or a budget is used up; and if
 /// the beginning of a run cannot be recorded. What an engine could not do is an [`Outcome`].
 pub fn ask(ctx: &Context, ask: &Ask<'_>, tell: &mut dyn FnMut(Told<'_>)) -> Result<Asked, Error> {
-    inspected(ctx, ask, &mut |_| Vec::new(), tell)
+    // Who only answers changes nothing.
+    let guard = reading::Guard::of(ctx, ask.dir)?;
+    inspected(ctx, ask, &mut |outcome| guard.inspect(outcome), tell)
 }
 
 /// As [`ask`], with a look at what each run has done.

@@ -362,6 +362,8 @@ fn describe(repo: &Repo, ledger: &Ledger<'_>, oid: Oid, info: &CommitInfo) -> Re
             }
         }
     }
+    // An engine ends no step by what it commits: its run says whether it is done, and which step it was.
+    let done = done && !super::run::goes_on(repo, name);
     Ok(CommitSeen {
         commit: oid,
         tree: info.tree,

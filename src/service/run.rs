@@ -32,6 +32,7 @@ use crate::domain::spec::QaPolicy;
 use crate::domain::state::{Protocol, Step};
 use crate::domain::status::StepStatus;
 use crate::engine::{Access, Outcome};
+use crate::platform::git::Repo;
 use crate::platform::lock::{self, Lock};
 
 /// What to run.
@@ -172,7 +173,13 @@ pub fn run(ctx: &Context, request: &Request, tell: &mut dyn FnMut(Told<'_>)) -> 
             wish: &plan.wish,
             session: plan.session.clone(),
         };
-        match ask::inspected(ctx, &ask, &mut inspect, tell) {
+        let mut tell = |told: Told<'_>| {
+            if matches!(told, Told::Begins { .. }) {
+                before.note_refs(&plan.place);
+            }
+            tell(told);
+        };
+        match ask::inspected(ctx, &ask, &mut inspect, &mut tell) {
             Ok(asked) => asked,
             Err(err) => return Err(after::held(ctx, &plan.name, err)),
         }
@@ -278,6 +285,7 @@ fn prepare(ctx: &Context, request: &Request) -> Result<Plan, Error> {
     };
     let place = Workplace::find(ctx, &protocol)?;
     let wish = Wish { planned_engine: cut_off_engine(&protocol, &step).or(wish.planned_engine), ..wish };
+    outputs::check_folder(&place, &name, &step)?;
     let session = session_of(&protocol, &step);
     let (prompt, notice) = prompt::of(ctx, &place, &protocol, &step, session.is_some())?;
     Ok(Plan { name, step, protocol, place, wish, prompt, notice, session })
@@ -329,7 +337,9 @@ fn uncommitted(plan: &Plan, before: &work::Before) -> Option<Asked> {
     let last = runs.last().filter(|run| run.attempt == Some(plan.step.attempt))?;
     let finished = last.finished.as_ref().filter(|it| it.status == RunStatus::Succeeded)?;
     let outputs = format!(".protocols/{}/outputs/", plan.name);
-    let is_its_work = |path: &String| finished.changed.contains(path) || path.starts_with(&outputs);
+    // No more than a hundred are recorded.
+    let is_cut = finished.changed.len() >= ask::MAX_CHANGED;
+    let is_its_work = |path: &String| is_cut || finished.changed.contains(path) || path.starts_with(&outputs);
     if plan.step.recorded != StepStatus::Running
         || before.dirty.is_empty()
         || !before.dirty.iter().all(is_its_work)
@@ -372,8 +382,7 @@ fn begin(ctx: &Context, plan: &Plan) -> Result<(), Error> {
 
 /// Keeps others from running something in the worktree of the protocol.
 pub(super) fn only_one(ctx: &Context, name: &Name) -> Result<Lock, Error> {
-    let path = ctx.repo.state_dir().join("locks").join(format!("run-{name}"));
-    Lock::acquire(&path, Duration::ZERO).map_err(|err| match err {
+    Lock::acquire(&lock_of(&ctx.repo, name), Duration::ZERO).map_err(|err| match err {
         lock::Error::Busy { .. } => Error::state(
             "run.busy",
             format!("a run of {name} goes on already"),
@@ -381,6 +390,33 @@ pub(super) fn only_one(ctx: &Context, name: &Name) -> Result<Lock, Error> {
         ),
         err @ lock::Error::Io { .. } => err.into(),
     })
+}
+
+/// Whether an engine works in the worktree of the protocol now, in this clone.
+pub fn goes_on(repo: &Repo, name: &Name) -> bool {
+    let path = lock_of(repo, name);
+    path.is_file() && Lock::acquire(&path, Duration::ZERO).is_err()
+}
+
+/// Refuses what decides for people while an engine works on the protocol: it could be the engine's doing.
+///
+/// # Errors
+///
+/// [`Error::State`] (`run.goes_on`) while it does.
+pub fn not_during(ctx: &Context, name: &Name) -> Result<(), Error> {
+    if !goes_on(&ctx.repo, name) {
+        return Ok(());
+    }
+    let message = format!("an engine works on {name} now; nothing is decided about it meanwhile");
+    Err(Error::state(
+        "run.goes_on",
+        message,
+        format!("wait for its end, or stop it: git godzilla logs -f -p {name}"),
+    ))
+}
+
+fn lock_of(repo: &Repo, name: &Name) -> std::path::PathBuf {
+    repo.state_dir().join("locks").join(format!("run-{name}"))
 }
 
 fn dirty(paths: &[String], plan: &Plan) -> Error {

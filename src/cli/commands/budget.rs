@@ -48,14 +48,14 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
     }
     ui.table(&table(&overview, ui.is_on_terminal()))?;
     let is_set = ctx.settings.engines.budget.is_set();
-    if !is_set {
-        ui.note("nothing is limited; as in `git config godzilla.budget.protocolTokens 500000`");
-    } else {
+    if is_set {
         ui.note(match overview.mode.as_str() {
             "strict" => "what would exceed a limit does not run",
             "warn" => "what exceeds a limit is only told",
             _ => "limits are off",
         });
+    } else {
+        ui.note("nothing is limited; as in `git config godzilla.budget.protocolTokens 500000`");
     }
     Ok(ExitCode::SUCCESS)
 }

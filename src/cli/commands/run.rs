@@ -130,12 +130,12 @@ fn print(ui: &mut Ui, ran: &Ran) -> Result<(), CliError> {
     ))?;
     if ran.status != RunStatus::Succeeded {
         for line in ran.message.lines().take(12) {
-            ui.line(format!("  {line}"))?;
+            ui.line(format!("  │ {line}"))?;
         }
     }
     if ran.status == RunStatus::Succeeded {
         for line in ran.message.lines().filter(|line| !line.trim().is_empty()).take(6) {
-            ui.line(styled(DIM, format!("  {line}")))?;
+            ui.line(styled(DIM, format!("  │ {line}")))?;
         }
     }
     if let Some(commit) = ran.commit {

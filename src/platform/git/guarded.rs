@@ -10,12 +10,14 @@ use super::{Error, Repo};
 use crate::domain::id::Oid;
 use crate::platform::fs::{self as files, Bounded};
 
-/// More than this in the folders of hooks is no hooks.
-const MAX_FILES: usize = 2000;
+/// More files than this are not looked at, the hooks' last.
+const MAX_FILES: usize = 50_000;
+
+/// Of a longer file only the length and the time are known; it cannot be put back.
 const MAX_BYTES: u64 = 4 << 20;
 
 /// What git, its hooks and we believe without asking, below the common folder.
-const BELIEVED: &[&str] = &["config", "config.worktree", "hooks", "info", "godzilla/trust.json", "shallow"];
+const BELIEVED: &[&str] = &["config", "config.worktree", "info", "godzilla/trust.json", "shallow", "hooks"];
 
 /// The same, below the folder of one worktree.
 const BELIEVED_OF_WORKTREE: &[&str] = &["config.worktree", "commondir", "gitdir"];
@@ -32,6 +34,8 @@ struct Kept {
     bytes: Vec<u8>,
     mode: u32,
     link: Option<PathBuf>,
+    /// Whether `bytes` are what it holds, rather than marks of something else.
+    is_whole: bool,
 }
 
 /// What became of it.
@@ -41,6 +45,8 @@ pub struct Tampered {
     pub files: Vec<PathBuf>,
     /// Branches and tags that moved or went: their name, where they were, where they are.
     pub refs: Vec<(String, Option<Oid>, Option<Oid>)>,
+    /// Refs of ours that went or went back, and replacements of objects: nobody but us moves these.
+    pub ours: Vec<(String, Option<Oid>, Option<Oid>)>,
 }
 
 impl Repo {
@@ -66,11 +72,46 @@ impl Repo {
             |name: &str| name != own && (name.starts_with("refs/heads/") || name.starts_with("refs/tags/"));
         let now: BTreeMap<String, Oid> = self.refs("refs/")?.into_iter().collect();
         let names = before.refs.keys().chain(now.keys().filter(|name| !before.refs.contains_key(*name)));
-        let refs = names
-            .filter(|name| is_watched(name) && before.refs.get(*name) != now.get(*name))
+        let moved: Vec<(String, Option<Oid>, Option<Oid>)> = names
+            .filter(|name| before.refs.get(*name) != now.get(*name))
             .map(|name| (name.clone(), before.refs.get(name).copied(), now.get(name).copied()))
             .collect();
-        Ok(Tampered { files, refs })
+        let is_lost = |(name, was, is): &&(String, Option<Oid>, Option<Oid>)| {
+            let is_back = |was: Oid| is.is_none_or(|is| !self.is_ancestor(was, is));
+            let is_ours = name.starts_with("refs/godzilla/") || name.starts_with("refs/godzilla-local/");
+            name.starts_with("refs/replace/") || (is_ours && was.is_some_and(is_back))
+        };
+        let ours = moved.iter().filter(is_lost).cloned().collect();
+        let refs = moved.into_iter().filter(|(name, ..)| is_watched(name)).collect();
+        Ok(Tampered { files, refs, ours })
+    }
+
+    /// Remembers where refs stand now, after we have moved some.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if they cannot be read.
+    pub fn note_refs(&self, guarded: &mut Guarded) -> Result<(), Error> {
+        guarded.refs = self.refs("refs/")?.into_iter().collect();
+        Ok(())
+    }
+
+    /// Puts refs of ours back to where they were; where they are now is kept under `keep`, a ref.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if one cannot be moved.
+    pub fn put_back_refs(&self, tampered: &Tampered, keep: &str) -> Result<(), Error> {
+        for (idx, (name, was, is)) in tampered.ours.iter().enumerate() {
+            if let Some(is) = is {
+                self.git_output(&["update-ref", &format!("{keep}/{idx}"), &is.to_string()])?;
+            }
+            match was {
+                Some(was) => self.git_output(&["update-ref", name, &was.to_string()])?,
+                None => self.git_output(&["update-ref", "-d", name])?,
+            };
+        }
+        Ok(())
     }
 
     /// Puts files back as they were; what lies there now is kept below `keep`.
@@ -94,7 +135,7 @@ impl Repo {
                 }
                 Ok(_) => fs::remove_file(path)?,
             }
-            let Some(was) = before.files.get(path) else { continue };
+            let Some(was) = before.files.get(path).filter(|was| was.is_whole) else { continue };
             if let Some(dir) = path.parent() {
                 fs::create_dir_all(dir)?;
             }
@@ -158,12 +199,15 @@ fn collect(path: &Path, found: &mut BTreeMap<PathBuf, Kept>) {
     }
     if meta.is_symlink() {
         let link = fs::read_link(path).ok();
-        found.insert(path.to_owned(), Kept { bytes: Vec::new(), mode: 0, link });
+        found.insert(path.to_owned(), Kept { bytes: Vec::new(), mode: 0, link, is_whole: true });
         return;
     }
-    if let Ok(Bounded::Bytes(bytes)) = files::read_bounded(path, MAX_BYTES) {
-        found.insert(path.to_owned(), Kept { bytes, mode: mode_of(&meta), link: None });
-    }
+    let (bytes, is_whole) = match files::read_bounded(path, MAX_BYTES) {
+        Ok(Bounded::Bytes(bytes)) => (bytes, true),
+        // Too long to be kept, or no file at all, such as a pipe.
+        _ => (format!("{} {:?}", meta.len(), meta.modified().ok()).into_bytes(), false),
+    };
+    found.insert(path.to_owned(), Kept { bytes, mode: mode_of(&meta), link: None, is_whole });
 }
 
 #[cfg(unix)]

@@ -234,7 +234,7 @@ impl Repo {
         // With what is there the files need not be read again, and a sparse checkout stays one.
         let tree = tree.to_string();
         let merged = output(&mut self.git(), &["read-tree", "-m", &tree]);
-        merged.or_else(|_| output(&mut self.git(), &["read-tree", "--reset", &tree])).map(drop)
+        merged.or_else(|_| output(&mut self.git(), &["read-tree", &tree])).map(drop)
     }
 
     /// Lets git know the files again that the index has, so that its next look is a short one.

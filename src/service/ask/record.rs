@@ -17,7 +17,7 @@ use crate::service::streams::Streams;
 const MAX_MESSAGE: usize = 4000;
 
 /// How many changed paths are recorded.
-const MAX_CHANGED: usize = 100;
+pub const MAX_CHANGED: usize = 100;
 
 /// Records runs where they belong, or keeps their facts for later.
 pub(super) struct Recorder<'a> {
@@ -57,11 +57,7 @@ impl<'a> Recorder<'a> {
             duration_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             session: outcome.session.as_deref().map(|id| text::clip(&text::one_line(id), 200)),
             exit: outcome.exit.map(i64::from),
-            changed: changed
-                .iter()
-                .take(MAX_CHANGED)
-                .map(|path| text::clip(&text::one_line(path), 300))
-                .collect(),
+            changed: changed.iter().take(MAX_CHANGED).map(|path| self.shown(path)).collect(),
             log: log.map(|log| log.sha256.clone()),
         };
         let mut bodies = vec![Body::RunFinished(finished)];
@@ -76,6 +72,10 @@ impl<'a> Recorder<'a> {
             })
         }));
         self.record(bodies)
+    }
+
+    fn shown(&self, path: &str) -> String {
+        redact::clean(&text::clip(&text::one_line(path), 300), self.known)
     }
 
     fn record(&mut self, bodies: Vec<Body>) -> Result<(), Error> {

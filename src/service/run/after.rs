@@ -8,7 +8,7 @@ use crate::domain::ledger::Ledger;
 use crate::domain::policy::Occasion;
 use crate::domain::run::RunStatus;
 use crate::domain::state::Protocol;
-use crate::domain::status::{StepMove, StepStatus};
+use crate::domain::status::{ProtocolMove, StepMove, StepStatus};
 use crate::domain::text;
 use crate::service::act::{self, Verb};
 use crate::service::ask::{self, Asked, Told};
@@ -31,6 +31,7 @@ pub(super) fn record(
     let streams = Streams::for_target(ctx, Some(name.as_str()))?;
     let mut occasion = None;
     let mut forged = Vec::new();
+    let host = ctx.repo.clone_label();
     let appended = streams.append(name, &mut |ledger, _| {
         let tips = match ledger.protocol() {
             Some(protocol) => streams.branches.of(protocol, streams.inventory.home()),
@@ -39,7 +40,7 @@ pub(super) fn record(
         let pushed = |oid: Oid| observe::is_pushed(&ctx.repo, &tips, oid);
         let step = ledger.protocol().and_then(|it| it.step(id));
         let recorded = step.map(|step| step.recorded);
-        forged = decided_meanwhile(ledger, id, asked.run);
+        forged = decided_meanwhile(ledger, host.as_deref(), asked.run);
         if !forged.is_empty() {
             ledger.push(Draft::new(Body::Undo { targets: forged.clone() }));
         }
@@ -59,7 +60,7 @@ pub(super) fn record(
     super::super::after_write(ctx, &appended);
     if !forged.is_empty() {
         notices.push(format!(
-            "while the run went on, somebody decided {} about the step in a person's name; taken back: git godzilla log {name} --all",
+            "while the run went on, somebody decided {} in a person's name; taken back: git godzilla log {name} --all",
             counted(forged.len())
         ));
     }
@@ -70,21 +71,26 @@ fn counted(n: usize) -> String {
     if n == 1 { "something".to_owned() } else { format!("{n} things") }
 }
 
-/// Returns what was decided about a step since a run of it began, and only people decide: an engine can write
+/// Returns what was decided in this clone since a run began, and only people decide: an engine can write
 /// whatever it likes into the repository, and people wait for the run to end.
-fn decided_meanwhile(ledger: &Ledger<'_>, id: &StepId, run: Ulid) -> Vec<Ulid> {
+fn decided_meanwhile(ledger: &Ledger<'_>, host: Option<&str>, run: Ulid) -> Vec<Ulid> {
     let events = ledger.events();
     let begin = events.iter().position(|event| matches!(&event.body, Body::RunStarted(it) if it.run == run));
     let since = begin.map_or(&[][..], |begin| &events[begin..]);
     let is_for_people = |event: &&Event| match &event.body {
-        Body::Step(change) if event.step.as_ref() == Some(id) => {
+        Body::Step(change) => {
             let by_people = change.evidence.as_ref().is_some_and(|evidence| evidence.by == "approval");
             by_people || matches!(change.to, StepMove::Approved | StepMove::Skipped)
         }
+        // A commit that changes the plan is its cause; without one a person said so.
+        Body::SpecChanged { .. } => event.cause.is_none(),
+        Body::Protocol { to, .. } => matches!(to, ProtocolMove::Cancelled | ProtocolMove::Completed),
         Body::GatesAccepted(_) => true,
         _ => false,
     };
-    since.iter().filter(is_for_people).map(|event| event.id).collect()
+    // What another clone decided meanwhile is no doing of this engine.
+    let is_here = |event: &&Event| event.actor.host.as_deref() == host;
+    since.iter().filter(is_here).filter(is_for_people).map(|event| event.id).collect()
 }
 
 fn reason(asked: &Asked) -> String {

@@ -21,6 +21,28 @@ use crate::store::content::sha256;
 /// The longest last words that are kept, in characters.
 const MAX_WORDS: usize = 60_000;
 
+/// Checks that last words can be kept, before anybody is paid for them.
+///
+/// # Errors
+///
+/// [`Error::State`] with what lies in their place.
+pub(super) fn check_folder(place: &Workplace, name: &Name, step: &Step) -> Result<(), Error> {
+    let folder = place.folder_of(name)?.join("outputs");
+    let file = folder.join(format!("{}.md", step.id));
+    let is_free = folder.symlink_metadata().is_err() || fs::is_real_dir(&folder);
+    let fits = file.symlink_metadata().map_or(true, |meta| meta.is_file());
+    if is_free && fits {
+        return Ok(());
+    }
+    let what = if is_free { file } else { folder };
+    let message = format!("{} lies where the last words of the run go", what.display());
+    Err(Error::state(
+        "run.outputs",
+        message,
+        format!("git rm -r --cached '{0}'; rm -r '{0}'", what.display()),
+    ))
+}
+
 /// Makes of a success none whose step declares files that are not there.
 pub(super) fn check(place: &Workplace, name: &Name, step: &Step, did: &Did, outcome: &mut Outcome) {
     if outcome.status != RunStatus::Succeeded || !did.did_something() {

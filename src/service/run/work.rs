@@ -1,5 +1,6 @@
 //! What a run finds in the worktree, what it leaves there, and the commit of it.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -23,6 +24,9 @@ use crate::store::stream;
 /// How many paths are named in one line.
 const MAX_NAMED: usize = 10;
 
+/// As git has a submodule.
+const SUBMODULE: u32 = 0o160_000;
+
 /// More commits than this are none of one run.
 const MAX_COMMITS: usize = 1000;
 
@@ -34,7 +38,7 @@ pub(super) struct Before {
     /// Paths that are not committed.
     pub(super) dirty: Vec<String>,
     branch: String,
-    guarded: Guarded,
+    guarded: RefCell<Guarded>,
     elsewhere: BTreeMap<PathBuf, (u64, u128)>,
 }
 
@@ -75,7 +79,7 @@ impl Before {
             tree: Some(lies).filter(|lies| *lies != committed),
             dirty,
             branch,
-            guarded: place.repo.guard()?,
+            guarded: RefCell::new(place.repo.guard()?),
             elsewhere: place.repo.elsewhere(),
         })
     }
@@ -103,11 +107,33 @@ impl Before {
         Ok(Some(snapshot))
     }
 
+    /// Remembers where refs stand, once the beginning of the run is recorded.
+    pub(super) fn note_refs(&self, place: &Workplace) {
+        if let Err(err) = place.repo.note_refs(&mut self.guarded.borrow_mut()) {
+            tracing::warn!(%err, "refs cannot be read");
+        }
+    }
+
     /// Looks at what a run did, and puts back what is none of its business. One that went there did not
     /// succeed, whatever it says.
     pub(super) fn inspect(&self, place: &Workplace, outcome: &mut Outcome, notices: &mut Vec<String>) -> Did {
-        match place.repo.tampered(&self.guarded, &self.branch) {
+        let guarded = self.guarded.borrow();
+        match place.repo.tampered(&guarded, &self.branch) {
             Ok(tampered) => {
+                if !tampered.ours.is_empty() {
+                    let keep = format!("refs/godzilla-local/tampered/{}", clock::new_id());
+                    let names: Vec<String> =
+                        tampered.ours.iter().map(|(name, ..)| text::one_line(name)).collect();
+                    let how = match place.repo.put_back_refs(&tampered, &keep) {
+                        Ok(()) => format!("put back; where they were is kept below {keep}"),
+                        Err(err) => format!("and could not be put back: {err}"),
+                    };
+                    refuse(
+                        outcome,
+                        notices,
+                        format!("the run moved refs that are ours, {}: {how}", some(&names)),
+                    );
+                }
                 if !tampered.files.is_empty() {
                     let keep = place.repo.state_dir().join("tampered").join(clock::new_id().to_string());
                     let names: Vec<String> = tampered
@@ -116,7 +142,7 @@ impl Before {
                         .map(|path| path.strip_prefix(place.repo.common_dir()).unwrap_or(path))
                         .map(|path| text::one_line(&path.to_string_lossy()))
                         .collect();
-                    let put = place.repo.put_back(&self.guarded, &tampered, &keep);
+                    let put = place.repo.put_back(&guarded, &tampered, &keep);
                     let how = match put {
                         Ok(()) => format!("put back; what it wrote is kept in {}", keep.display()),
                         Err(err) => format!("and could not be put back: {err}"),
@@ -201,6 +227,20 @@ impl Before {
             Some(tree) => tree,
             None => repo.tree_of(self.head)?,
         };
+        let paths = repo.paths_changed(before, lies)?;
+        for path in &paths {
+            let path = String::from_utf8_lossy(path);
+            let is_repository =
+                |tree: Oid| repo.tree_path(tree, &path).ok().flatten().is_some_and(|it| it.mode == SUBMODULE);
+            if is_repository(lies) && !is_repository(before) {
+                let message = format!(
+                    "{} is a repository of its own, whose files no commit here would hold",
+                    text::one_line(&path)
+                );
+                let hint = format!("remove `{}/.git`, or add it as a submodule", text::one_line(&path));
+                return Err(Error::state("worktree.embedded", format!("{message}; {hint}"), hint));
+            }
+        }
         let own_commits = if head == self.head {
             Vec::new()
         } else {

@@ -39,6 +39,7 @@ pub fn amend(ctx: &Context, arg: Option<&str>) -> Result<Amended, Error> {
     crate::service::plan::recover(ctx)?;
     let streams = Streams::for_target(ctx, arg)?;
     let name = super::audit::target(&streams, arg)?;
+    crate::service::run::not_during(ctx, &name)?;
     let shown = list::show(&streams, &name, None)?;
     let before = plan_of(&shown)?;
     let worktree = worktree(ctx, &shown.protocol)?;

@@ -149,6 +149,7 @@ fn it_decides_nothing_in_a_persons_name() {
     let script = format!(
         r#"export GIT_CONFIG_GLOBAL="$HOME/gitconfig"
 {bin} done 1 --no-commit; {bin} approve 1; echo "said $?"
+rm -f "$(git rev-parse --path-format=absolute --git-common-dir)"/godzilla/locks/run-*
 env -u GODZILLA_RUN {bin} done 1 --no-commit; env -u GODZILLA_RUN {bin} approve 1 --reason sure
 echo x >other.txt; echo "$DONE""#,
         bin = crate::support::BIN
@@ -159,4 +160,97 @@ echo x >other.txt; echo "$DONE""#,
     assert!(findings(&ran).contains("taken back"), "{ran}");
     assert_eq!(ran["status"], "needs_qa", "{ran}");
     assert_eq!(work.godzilla(&["qa"]).code, Some(1));
+}
+
+#[test]
+fn hooks_of_any_size_and_refs_of_ours_are_put_back() {
+    let world = World::new();
+    let (a, work) = engine(
+        &world,
+        r#"common=$(git rev-parse --path-format=absolute --git-common-dir)
+{ echo '#!/bin/sh'; head -c 5000000 /dev/zero | tr '\0' '#'; } >"$common/hooks/pre-rebase"
+chmod +x "$common/hooks/pre-rebase"
+mkfifo "$common/info/pipe"
+git update-ref -d refs/godzilla/protocols/0001-add-a-login
+git for-each-ref --format='delete %(refname)' refs/godzilla-local | git update-ref --stdin
+echo form >form.html
+echo "$DONE""#,
+    );
+    work.write("mine.txt", "mine\n");
+    let ran = json(&work.godzilla(&["run", "--include-dirty", "--json"]));
+    assert_eq!(ran["result"], "denied", "{ran}");
+    assert!(
+        !a.path.join(".git/hooks/pre-rebase").exists() && !a.path.join(".git/info/pipe").exists(),
+        "{ran}"
+    );
+    let snapshot = ran["snapshot"].as_str().unwrap();
+    assert_eq!(a.git(&["cat-file", "blob", &format!("{snapshot}:mine.txt")]), "mine\n");
+    assert_eq!(work.json(&["runs"])["runs"][0]["status"], "denied");
+}
+
+#[test]
+fn a_repository_within_it_is_not_committed_as_nothing() {
+    let world = World::new();
+    let (_, work) = engine(
+        &world,
+        r#"git init -q inner; (cd inner; echo s >s; git add s; git -c user.name=e -c user.email=e@e.e commit -qm s); echo "$DONE""#,
+    );
+    let ran = json(&work.godzilla(&["run", "--json"]));
+    assert_eq!((&ran["result"], &ran["commit"]), (&"denied".into(), &Value::Null), "{ran}");
+    assert!(findings(&ran).contains("inner"), "{ran}");
+}
+
+#[test]
+fn a_commit_of_an_engine_ends_no_step() {
+    let world = World::new();
+    let (a, work) = engine(
+        &world,
+        r#"for step in 01-the-form 02-the-api; do
+git -c user.name=e -c user.email=e@e.e commit -q --allow-empty -m "feat: a
+
+Godzilla-Step: 0001-add-a-login/$step
+Godzilla-Status: done"
+done
+echo '{"v":1,"status":"refused","message":"no"}'"#,
+    );
+    let ran = json(&work.godzilla(&["run", "--json"]));
+    assert_eq!(ran["result"], "refused", "{ran}");
+    let statuses = a.statuses(super::NAME);
+    assert!(!statuses[1..].contains(&"completed".to_owned()), "{statuses:?}");
+}
+
+#[test]
+fn flags_of_the_index_and_pipes_hold_nothing_up() {
+    let world = World::new();
+    let (a, work) =
+        engine(&world, r#"git update-index --skip-worktree tracked; echo evil >>tracked; echo "$DONE""#);
+    work.commit("tracked", "feat: a file");
+    let ran = json(&work.godzilla(&["run", "--json"]));
+    assert_eq!(ran["result"], "succeeded", "{ran}");
+    assert!(work.git(&["show", "HEAD:tracked"]).contains("evil"));
+    crate::support::run(a.command("mkfifo").arg(work.path.join("godzilla.toml")));
+    let shown = work.godzilla(&["status"]);
+    assert_eq!(shown.code, Some(0), "{shown}");
+}
+
+#[test]
+fn nothing_is_decided_while_it_works() {
+    let world = World::new();
+    let (_, work) = engine(
+        &world,
+        &format!(
+            r#"export GIT_CONFIG_GLOBAL="$HOME/gitconfig"
+env -u GODZILLA_RUN {bin} skip 2 --reason z; echo "skip $?"
+env -u GODZILLA_RUN {bin} cancel; echo "cancel $?"
+env -u GODZILLA_RUN {bin} plan --amend; echo "amend $?"
+echo x >x; echo "$DONE""#,
+            bin = crate::support::BIN
+        ),
+    );
+    let ran = json(&work.godzilla(&["run", "--json"]));
+    assert_eq!(ran["result"], "succeeded", "{ran}");
+    let log = work.godzilla_ok(&["logs"]);
+    for said in ["skip 4", "cancel 4", "amend 4"] {
+        assert!(log.contains(said), "{said}: {log}");
+    }
 }
