@@ -271,7 +271,7 @@ def flood(area, rounds):
     del rounds
     repo = area.root / "flood"
     script = area.root / "flood.sh"
-    script.write_text("#!/bin/sh\nhead -c 1000000000 /dev/zero | tr '\\0' 'a' | fold -w 200\necho x >work.txt\n"
+    script.write_text("#!/bin/sh\nhead -c 1000000000 /dev/zero | tr '\\0' 'a' | fold -w 200\necho\necho x >work.txt\n"
                       "echo '{\"v\":1,\"status\":\"succeeded\",\"message\":\"done\"}'\n")
     script.chmod(0o755)
     if not repo.exists():
