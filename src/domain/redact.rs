@@ -1,9 +1,9 @@
 //! Secrets, taken out of text before it is stored.
 //!
 //! What programs and models say may hold keys that somebody printed. Found are the values that the caller
-//! knows ([`Known`]), tokens whose makers gave them a form ([`patterns`]), private keys ([`pem`]), values
-//! beside a name that says what they are ([`assigned`]), and long tokens that only chance makes
-//! ([`random`]). Each becomes `[redacted:<kind>]`. It takes time linear in the text and a bounded amount
+//! knows ([`Known`]), tokens whose makers gave them a form (`patterns`), private keys (`pem`), values
+//! beside a name that says what they are (`assigned`), and long tokens that only chance makes
+//! (`random`). Each becomes `[redacted:<kind>]`. It takes time linear in the text and a bounded amount
 //! of memory, cleaning twice changes nothing, and bytes that are no text stay as they are.
 //!
 //! It is a net and no wall: a secret that looks like a word is not found.

@@ -102,7 +102,7 @@ pub fn engine(ctx: &Context, wish: &Wish) -> Option<String> {
 ///
 /// # Errors
 ///
-/// As [`plan`], as far as it can be known before.
+/// As [`plan()`], as far as it can be known before.
 pub fn preview(ctx: &Context, wanted: &Wanted) -> Result<Preview, Error> {
     let engine = engine(ctx, &wanted.wish).ok_or_else(no_engine)?;
     let question = Question::of(ctx, wanted)?;
