@@ -1,4 +1,4 @@
-//! The real coding agents against a scripted model. Only where `GODZILLA_TEST_ENGINES` names the folder
+//! The real coding agents against a scripted model. Only where `ENGINES_UNDER_TEST` names the folder
 //! that npm installed them into; `.ci/run` does that.
 
 use std::path::{Path, PathBuf};
@@ -32,7 +32,7 @@ const AGENTS: &[Agent] = &[
 
 /// Returns where the programs are; `None` if this is not the place to run them.
 fn folder() -> Option<PathBuf> {
-    std::env::var_os("GODZILLA_TEST_ENGINES").filter(|folder| !folder.is_empty()).map(PathBuf::from)
+    std::env::var_os("ENGINES_UNDER_TEST").filter(|folder| !folder.is_empty()).map(PathBuf::from)
 }
 
 /// Runs a test with each of the programs.
