@@ -140,8 +140,27 @@ impl Program {
         }
     }
 
+    /// Runs it once with a conversation, and once more without it if that is gone.
+    pub(super) fn gone_on_with(
+        &self,
+        request: &Request,
+        session: Option<&str>,
+        tell: &mut dyn FnMut(Progress<'_>),
+        mut once: impl FnMut(Option<&str>, &mut dyn FnMut(Progress<'_>)) -> Outcome,
+    ) -> Outcome {
+        if let Some(outcome) = without_words(request) {
+            return outcome;
+        }
+        let outcome = once(session, tell);
+        if session.is_none() || !self.lost_session(request, &outcome) {
+            return outcome;
+        }
+        tell(Progress::Notice("the conversation is gone; a new one begins"));
+        once(None, tell)
+    }
+
     /// Whether a run failed since the conversation that it was to go on with is not there.
-    pub(super) fn lost_session(&self, request: &Request, outcome: &Outcome) -> bool {
+    fn lost_session(&self, request: &Request, outcome: &Outcome) -> bool {
         request.session.is_some()
             && outcome.status != RunStatus::Succeeded
             && outcome.usage.is_unknown()
@@ -190,7 +209,7 @@ pub(super) fn is_word(word: &str) -> bool {
 }
 
 /// Returns what to return instead of running if a name that would go into arguments is none.
-pub(super) fn without_words(request: &Request) -> Option<Outcome> {
+fn without_words(request: &Request) -> Option<Outcome> {
     let words = [("model", &request.model), ("effort", &request.effort)];
     words.into_iter().find_map(|(what, word)| {
         let word = word.as_deref().filter(|word| !is_word(word))?;

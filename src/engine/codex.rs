@@ -138,15 +138,9 @@ impl Engine for Codex {
     }
 
     fn run(&self, request: &Request, tell: &mut dyn FnMut(Progress<'_>)) -> Outcome {
-        if let Some(outcome) = cli::without_words(request) {
-            return outcome;
-        }
-        let outcome = self.run_once(request, cli::session(request), tell);
-        if !PROGRAM.lost_session(request, &outcome) {
-            return outcome;
-        }
-        tell(Progress::Notice("the conversation is gone; a new one begins"));
-        self.run_once(request, None, tell)
+        PROGRAM.gone_on_with(request, cli::session(request), tell, |session, tell| {
+            self.run_once(request, session, tell)
+        })
     }
 }
 

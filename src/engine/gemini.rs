@@ -167,19 +167,11 @@ impl Engine for Gemini {
     }
 
     fn run(&self, request: &Request, tell: &mut dyn FnMut(Progress<'_>)) -> Outcome {
-        if let Some(outcome) = cli::without_words(request) {
-            return outcome;
-        }
         if let Some(why) = BROUGHT.by(&request.worktree) {
             return Outcome::without_answer(RunStatus::Unavailable, why);
         }
         let session = cli::session(request).filter(|_| self.setup.base_url.is_none());
-        let outcome = self.run_once(request, session, tell);
-        if session.is_none() || !PROGRAM.lost_session(request, &outcome) {
-            return outcome;
-        }
-        tell(Progress::Notice("the conversation is gone; a new one begins"));
-        self.run_once(request, None, tell)
+        PROGRAM.gone_on_with(request, session, tell, |session, tell| self.run_once(request, session, tell))
     }
 }
 
