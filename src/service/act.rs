@@ -30,6 +30,8 @@ pub enum Verb {
     Resume,
     Cancel { reason: Option<String> },
     CompleteUnmerged { reason: String },
+    /// Takes it out of the archive; with `reopen` so that it goes on.
+    Unarchive { reopen: bool, reason: Option<String> },
     Comment { text: String },
 }
 
@@ -119,6 +121,8 @@ fn decide_verb(
         Verb::Resume => decide::resume(ledger)?,
         Verb::Cancel { reason } => decide::cancel(ledger, clean(reason))?,
         Verb::CompleteUnmerged { reason } => decide::complete_unmerged(ledger, reason_of(reason))?,
+        Verb::Unarchive { reopen: true, reason } => decide::reopen(ledger, clean(reason))?,
+        Verb::Unarchive { reopen: false, .. } => decide::pin(ledger)?,
         Verb::Comment { text: note } => return comment(ledger, step, note),
         Verb::Start
         | Verb::Done { .. }
