@@ -18,8 +18,9 @@ use clap::ValueHint::DirPath;
 use clap::{CommandFactory as _, ValueEnum as _};
 
 use self::commands::{
-    act, archive, budget, ci_report, completions, config, demo, doctor, engines, explain, hooks, init, list, log, man,
-    notes, overlaps, plan, prompt, qa, ready, run, runs, show, spec, status, sync, trust, undo, verify,
+    act, archive, budget, ci_report, completions, config, demo, doctor, engines, explain, hooks, init, list,
+    log, man, notes, overlaps, plan, prompt, qa, ready, run, runs, show, spec, status, sync, trust, undo,
+    verify,
 };
 use self::error::CliError;
 use self::ui::{Color, Ui};

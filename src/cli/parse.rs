@@ -7,8 +7,9 @@ use std::mem::ManuallyDrop;
 use clap::{Args as _, Command as Definition, CommandFactory as _, FromArgMatches as _};
 
 use super::commands::{
-    act, archive, budget, ci_report, completions, config, demo, doctor, engines, explain, hooks, init, list, log, man,
-    notes, overlaps, plan, prompt, qa, ready, run, runs, show, spec, status, sync, trust, undo, verify,
+    act, archive, budget, ci_report, completions, config, demo, doctor, engines, explain, hooks, init, list,
+    log, man, notes, overlaps, plan, prompt, qa, ready, run, runs, show, spec, status, sync, trust, undo,
+    verify,
 };
 use super::{Cli, Global};
 

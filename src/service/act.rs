@@ -20,19 +20,40 @@ const MAX_COMMENT: usize = 16_000;
 pub enum Verb {
     Start,
     Next,
-    Done { no_commit: bool },
-    Block { reason: Option<String> },
+    Done {
+        no_commit: bool,
+    },
+    Block {
+        reason: Option<String>,
+    },
     Unblock,
-    Skip { reason: String },
-    Approve { reason: Option<String>, mode: &'static str, sign: bool },
+    Skip {
+        reason: String,
+    },
+    Approve {
+        reason: Option<String>,
+        mode: &'static str,
+        sign: bool,
+    },
     Retry,
-    Pause { reason: Option<String> },
+    Pause {
+        reason: Option<String>,
+    },
     Resume,
-    Cancel { reason: Option<String> },
-    CompleteUnmerged { reason: String },
+    Cancel {
+        reason: Option<String>,
+    },
+    CompleteUnmerged {
+        reason: String,
+    },
     /// Takes it out of the archive; with `reopen` so that it goes on.
-    Unarchive { reopen: bool, reason: Option<String> },
-    Comment { text: String },
+    Unarchive {
+        reopen: bool,
+        reason: Option<String>,
+    },
+    Comment {
+        text: String,
+    },
 }
 
 /// What became of it.

@@ -57,10 +57,11 @@ pub fn protocols(repo: &Repo) -> Result<Vec<Named>, Error> {
     let cache = Cache::load_archived(repo);
     let archived = inventory.all_archived(repo).into_keys();
     found.extend(archived.filter(|name| !inventory.streams.contains_key(name)).map(|name| Named {
-        about: cache.last_seen(name.as_str()).first().map_or_else(
-            || "archived".to_owned(),
-            |row| format!("archived, {}: {}", row.status, row.title),
-        ),
+        about:
+            cache.last_seen(name.as_str()).first().map_or_else(
+                || "archived".to_owned(),
+                |row| format!("archived, {}: {}", row.status, row.title),
+            ),
         name: name.to_string(),
     }));
     Ok(found)

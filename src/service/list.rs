@@ -2,6 +2,8 @@
 
 mod archived;
 
+pub use self::archived::ENTRY;
+
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 

@@ -245,8 +245,10 @@ fn entry_contains(repo: &Repo, mine: Oid, theirs: Oid) -> bool {
 ///
 /// [`Error`] if a folder cannot be read.
 pub fn contains(repo: &Repo, mine: Oid, theirs: Oid) -> Result<bool, Error> {
-    let is_held = |change: &Change| change.before.is_some_and(|mine| entry_contains(repo, mine, change.after));
-    Ok(changes(repo, Some(mine), theirs)?.iter().all(is_held) && Draft::of(repo, mine)?.has_places_of(theirs)?)
+    let is_held =
+        |change: &Change| change.before.is_some_and(|mine| entry_contains(repo, mine, change.after));
+    Ok(changes(repo, Some(mine), theirs)?.iter().all(is_held)
+        && Draft::of(repo, mine)?.has_places_of(theirs)?)
 }
 
 /// Returns the archive `onto` with what `more` has beyond it, entry by entry.

@@ -47,7 +47,8 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: Args) -> Result<ExitCode, CliError>
         over_for_ms: days.map(|days| days.saturating_mul(MS_PER_DAY)),
         dry_run: args.dry_run,
     };
-    let done = archive::archive(&ctx, &request).map_err(|err| CliError::from(err).for_argument_of("archive"))?;
+    let done =
+        archive::archive(&ctx, &request).map_err(|err| CliError::from(err).for_argument_of("archive"))?;
     if ui.json {
         let names = |names: &[Name]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
         let skipped = done.skipped.iter().map(|(name, why)| json!({ "name": name.as_str(), "reason": why }));
@@ -86,7 +87,9 @@ pub(super) fn upkeep(ui: &mut Ui, ctx: &Context, listing: &Listing) {
 pub(super) fn tell(ui: &mut Ui, archived: &[Name]) {
     match archived {
         [] => (),
-        [name] => ui.note(format!("{name} has been over for a while and is archived (git godzilla list --all)")),
+        [name] => {
+            ui.note(format!("{name} has been over for a while and is archived (git godzilla list --all)"))
+        }
         names => ui.note(format!(
             "{} have been over for a while and are archived (git godzilla list --all)",
             counted(names.len(), "protocol")

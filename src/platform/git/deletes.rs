@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 
 use super::{Error, Repo};
 use crate::domain::id::Oid;
-use crate::platform::process::{self, Limits};
 use crate::platform::fail;
+use crate::platform::process::{self, Limits};
 
 impl Repo {
     /// Deletes each ref that still has the value beside it, with its reflog, and returns those that are

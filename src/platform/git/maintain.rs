@@ -34,8 +34,11 @@ impl Repo {
 
     /// Whether there are as many loose objects as git thinks should be packed.
     pub fn has_many_loose_objects(&self) -> bool {
-        let Ok(entries) = std::fs::read_dir(self.common_dir.join("objects").join(SAMPLE)) else { return false };
-        let is_object = |name: &OsStr| name.to_str().is_some_and(|name| name.bytes().all(|b| b.is_ascii_hexdigit()));
+        let Ok(entries) = std::fs::read_dir(self.common_dir.join("objects").join(SAMPLE)) else {
+            return false;
+        };
+        let is_object =
+            |name: &OsStr| name.to_str().is_some_and(|name| name.bytes().all(|b| b.is_ascii_hexdigit()));
         let n_objects = entries.flatten().filter(|entry| is_object(&entry.file_name())).count();
         u64::try_from(n_objects).unwrap_or(u64::MAX) > self.gc_auto().div_ceil(256)
     }

@@ -60,10 +60,15 @@ pub(super) fn over(ctx: &Context, over_for_ms: u64) -> Result<BTreeSet<Name>, Er
 fn candidates(listing: &Listing, over_for_ms: u64) -> BTreeSet<Name> {
     let now = clock::now_ms();
     // Of a time in the future nothing is known.
-    let is_old = |row: &&std::rc::Rc<Row>| {
-        now.checked_sub(row.updated_at_ms).is_some_and(|age| age >= over_for_ms)
-    };
-    listing.rows.iter().filter(|row| is_over(row)).filter(is_old).filter_map(|row| row.name.parse().ok()).collect()
+    let is_old =
+        |row: &&std::rc::Rc<Row>| now.checked_sub(row.updated_at_ms).is_some_and(|age| age >= over_for_ms);
+    listing
+        .rows
+        .iter()
+        .filter(|row| is_over(row))
+        .filter(is_old)
+        .filter_map(|row| row.name.parse().ok())
+        .collect()
 }
 
 fn is_over(row: &Row) -> bool {
@@ -81,6 +86,5 @@ fn is_only_late(streams: &Streams<'_>, name: &Name) -> bool {
         let is_new_decision = |line: &Line| !line.event.body.is_fact() && !known.contains(&*line.text);
         !view.content.lines().iter().any(is_new_decision)
     };
-    may_be_archived(&view.content)
-        && tips.archived.iter().any(|(_, tree)| was_over_with_all_decisions(*tree))
+    may_be_archived(&view.content) && tips.archived.iter().any(|(_, tree)| was_over_with_all_decisions(*tree))
 }

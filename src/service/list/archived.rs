@@ -13,6 +13,9 @@ use crate::store::cache::{self, Cache, Row};
 use crate::store::content::Content;
 use crate::store::tip;
 
+/// How it begins that an entry is set aside.
+pub const ENTRY: &str = "its entry in the archive";
+
 /// Adds what archives hold beyond the streams of `listing`. Nothing is taken over or recorded.
 pub(super) fn add(ctx: &Context, listing: &mut Listing) -> Result<(), Error> {
     let repo = &ctx.repo;
@@ -37,7 +40,7 @@ pub(super) fn add(ctx: &Context, listing: &mut Listing) -> Result<(), Error> {
                 listing.archived.extend_from_slice(&rows);
                 cache.put(name.as_str(), key, rows);
             }
-            Err(err) => listing.set_aside.push((name.clone(), format!("its archive entry: {err}"))),
+            Err(err) => listing.set_aside.push((name.clone(), format!("{ENTRY}: {err}"))),
         }
     }
     cache.save(|name| name.parse::<Name>().is_ok_and(|name| entries.contains_key(&name)));
@@ -62,7 +65,8 @@ fn rows_of(repo: &git::Repo, name: &Name, trees: &[Oid]) -> Result<Vec<Rc<Row>>,
         return Err(git::Error::Damaged("it demands a newer version".to_owned()));
     }
     let incumbent = folded(&content, None);
-    let as_row = |protocol: &Protocol, name: &str| Row { has_entry: true, archived: true, ..row(protocol, name) };
+    let as_row =
+        |protocol: &Protocol, name: &str| Row { has_entry: true, archived: true, ..row(protocol, name) };
     let mut rows: Vec<Rc<Row>> =
         incumbent.protocol.iter().map(|protocol| Rc::new(as_row(protocol, name.as_str()))).collect();
     for root in &incumbent.twins {

@@ -22,21 +22,21 @@ pub(super) fn plan_archive(
     plan: &mut Plan,
 ) -> Result<(), Error> {
     let repo = &ctx.repo;
-    let Some(local) = inventory.archive() else { return Ok(()) };
     let tracked = repo.find_ref(&refs::tracking(remote, refs::ARCHIVE))?;
     let theirs = inventory.archive_at(remote);
     if tracked.is_some() && theirs.is_none() {
         plan.set_aside.push("its archive cannot be read".to_owned());
         return Ok(());
     }
+    let Some(local) = inventory.archive() else { return Ok(()) };
     let new = match theirs {
         None => local.tip,
         Some(theirs) => {
             if theirs.tree == local.tree || archive::contains(repo, theirs.tree, local.tree)? {
                 return Ok(());
             }
-            let is_forward = repo.is_ancestor(theirs.tip, local.tip)
-                && archive::contains(repo, local.tree, theirs.tree)?;
+            let is_forward =
+                repo.is_ancestor(theirs.tip, local.tip) && archive::contains(repo, local.tree, theirs.tree)?;
             if is_forward { local.tip } else { return unite(ctx, inventory, (local, theirs), plan) }
         }
     };
