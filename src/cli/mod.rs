@@ -18,8 +18,9 @@ use clap::ValueHint::DirPath;
 use clap::{CommandFactory as _, ValueEnum as _};
 
 use self::commands::{
-    act, budget, ci_report, completions, config, demo, doctor, engines, explain, hooks, init, list, log, man,
-    notes, overlaps, plan, prompt, qa, ready, run, runs, show, spec, status, sync, trust, undo, verify,
+    act, archive, budget, ci_report, completions, config, demo, doctor, engines, explain, hooks, init, list,
+    log, man, notes, overlaps, plan, prompt, qa, ready, run, runs, show, spec, status, sync, trust, undo,
+    verify,
 };
 use self::error::CliError;
 use self::ui::{Color, Ui};
@@ -94,6 +95,8 @@ enum Command {
     Cancel(act::CancelArgs),
     Complete(act::CompleteArgs),
     Comment(act::CommentArgs),
+    Archive(archive::Args),
+    Unarchive(act::UnarchiveArgs),
     Undo(undo::UndoArgs),
     Redo(undo::RedoArgs),
     Run(run::Args),
@@ -231,6 +234,7 @@ fn context(ui: &mut Ui) -> Result<Context, CliError> {
         // It can wait, as in a repository that is only read.
         Err(err) => tracing::debug!(err = crate::service::error_chain(&err), "an interrupted plan stays"),
     }
+    crate::service::upkeep::maintain(&ctx.repo);
     Ok(ctx)
 }
 
@@ -270,6 +274,8 @@ fn is_for_people(command: &Command) -> bool {
             | Command::Resume(_)
             | Command::Cancel(_)
             | Command::Complete(_)
+            | Command::Archive(_)
+            | Command::Unarchive(_)
             | Command::Undo(_)
             | Command::Redo(_)
             | Command::Run(_)
@@ -325,6 +331,8 @@ fn dispatch(ui: &mut Ui, command: Command) -> Result<ExitCode, CliError> {
         Command::Cancel(args) => act::cancel(ui, args),
         Command::Complete(args) => act::complete(ui, args),
         Command::Comment(args) => act::comment(ui, args),
+        Command::Archive(args) => archive::run(ui, args),
+        Command::Unarchive(args) => act::unarchive(ui, args),
         Command::Undo(args) => undo::undo(ui, &args),
         Command::Redo(args) => undo::redo(ui, &args),
         Command::Run(args) => run::run(ui, &args),

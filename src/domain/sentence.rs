@@ -35,6 +35,8 @@ pub fn sentence(events: &[Event], protocol: Option<&Protocol>) -> String {
         Body::VerdictRecorded(verdict) => verdict_sentence(verdict),
         Body::SpecChanged { commit: Some(commit), .. } => format!("the plan changed with {}", commit.short()),
         Body::SpecChanged { commit: None, .. } => "the plan changed".to_owned(),
+        Body::Pinned { on: true } => "taken out of the archive".to_owned(),
+        Body::Pinned { on: false } => "may be archived".to_owned(),
         Body::GatesAccepted(gates) => format!("gates {} judge from now on", gates.tree.short()),
         Body::PolicyLooped(_) | Body::PolicyTriggered(_) | Body::PolicyNoted(_) => followed(event),
         Body::RunStarted(run) => {

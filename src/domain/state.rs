@@ -31,6 +31,8 @@ pub struct Protocol {
     pub push_gate: bool,
     /// What judges its steps in place of the base's gates.
     pub gates: Option<AcceptedGates>,
+    /// Whether somebody wants it out of the archive.
+    pub pinned: bool,
     /// By number.
     pub steps: Vec<Step>,
     /// Every commit that an event names, with what became of it.
@@ -181,6 +183,11 @@ impl Protocol {
     /// Returns the dependencies of `step` that are not settled.
     pub fn open_dependencies<'a>(&'a self, step: &'a Step) -> impl Iterator<Item = &'a Step> {
         step.depends_on.iter().filter_map(|id| self.step(id)).filter(|dep| !dep.is_settled())
+    }
+
+    /// Whether it is over and nobody wants it out of the archive.
+    pub fn may_be_archived(&self) -> bool {
+        self.shown.is_final() && !self.pinned
     }
 
     /// Whether every step is settled and only the merge is missing.

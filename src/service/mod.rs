@@ -1,6 +1,7 @@
 //! The use cases: load, decide, act, record. Nothing here prints or parses arguments.
 
 pub mod act;
+pub mod archive;
 pub mod ask;
 pub mod base;
 pub mod branch;
@@ -46,6 +47,7 @@ pub mod sync;
 pub mod terms;
 pub mod trust;
 pub mod undo;
+pub mod upkeep;
 pub mod verify;
 pub mod workplace;
 

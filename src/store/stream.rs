@@ -471,7 +471,7 @@ fn adoption_message(view: &View) -> String {
     format!("take over what was shared ({n_lines} events in all)")
 }
 
-fn take_guard(repo: &Repo, name: &str, limit: Duration) -> Result<Lock, Error> {
+pub(super) fn take_guard(repo: &Repo, name: &str, limit: Duration) -> Result<Lock, Error> {
     match Lock::acquire(&repo.state_dir().join("locks").join(name), limit) {
         Ok(guard) => Ok(guard),
         Err(lock::Error::Busy { .. }) => Err(Error::Busy { name: name.to_owned() }),

@@ -180,6 +180,21 @@ pub(in crate::cli) struct CompleteArgs {
     reason: Option<String>,
 }
 
+/// Take a protocol out of the archive: it is listed again, and stays
+#[derive(clap::Args, Debug)]
+pub(in crate::cli) struct UnarchiveArgs {
+    #[command(flatten)]
+    target: Target,
+
+    /// Let it go on, if it was cancelled or completed without a merge
+    #[arg(long)]
+    reopen: bool,
+
+    /// Why it goes on
+    #[arg(long, value_name = "TEXT", requires = "reopen")]
+    reason: Option<String>,
+}
+
 /// Add a note for people
 #[derive(clap::Args, Debug)]
 pub(in crate::cli) struct CommentArgs {
@@ -264,6 +279,11 @@ pub(in crate::cli) fn complete(ui: &mut Ui, args: CompleteArgs) -> Result<ExitCo
     on_protocol(ui, "complete", &args.target, &Verb::CompleteUnmerged { reason })
 }
 
+pub(in crate::cli) fn unarchive(ui: &mut Ui, args: UnarchiveArgs) -> Result<ExitCode, CliError> {
+    let verb = Verb::Unarchive { reopen: args.reopen, reason: args.reason };
+    on_protocol(ui, "unarchive", &args.target, &verb)
+}
+
 pub(in crate::cli) fn comment(ui: &mut Ui, args: CommentArgs) -> Result<ExitCode, CliError> {
     let verb = Verb::Comment { text: args.text };
     run(ui, "comment", args.protocol.as_deref(), args.step.as_deref(), &verb)
@@ -333,6 +353,8 @@ fn print(ui: &mut Ui, command: &str, acted: &Acted) -> Result<(), CliError> {
     };
     let message = match (command, recorded) {
         ("comment", _) => format!("noted on {subject}"),
+        ("unarchive", true) => format!("{subject} {}, and out of the archive", stands(status)),
+        ("unarchive", false) => format!("{subject} {}, and out of the archive already", stands(status)),
         (_, true) => format!("{subject} {}", stands(status)),
         (_, false) => format!("{subject} {} already", stands(status)),
     };

@@ -2,6 +2,7 @@
 
 pub(super) mod act;
 mod amend;
+pub(super) mod archive;
 pub(super) mod budget;
 pub(super) mod ci_report;
 pub(super) mod completions;

@@ -82,6 +82,10 @@ impl<'e> Walk<'e, '_> {
                 move_protocol(protocol, event, *to).err().unwrap_or(Outcome::Accepted)
             }
             Body::Step(change) => move_step(protocol, event, change).err().unwrap_or(Outcome::Accepted),
+            Body::Pinned { on } => {
+                protocol.pinned = *on;
+                Outcome::Accepted
+            }
             Body::GatesAccepted(gates) => {
                 protocol.gates = Some(*gates);
                 Outcome::Accepted
@@ -107,6 +111,7 @@ fn new_protocol(event: &Event, created: crate::domain::event::Created) -> Protoc
         required_ci: Vec::new(),
         push_gate: false,
         gates: None,
+        pinned: false,
         steps: Vec::new(),
         commits: std::collections::BTreeMap::new(),
         orphan_commits: Vec::new(),

@@ -3,10 +3,12 @@
 
 mod as_checked_out;
 mod config;
+mod deletes;
 mod guarded;
 mod hardened;
 mod leftovers;
 mod loose;
+mod maintain;
 mod moves;
 mod notes;
 mod objects;

@@ -54,6 +54,7 @@ impl Checkup<'_> {
             let fix = self.way_back(name, listing).or_else(sync);
             self.say("stream.unreadable", Severity::Error, format!("{name}: {why}"), fix);
         }
+        self.archives(listing, has_damage);
         self.collisions(listing);
         self.duplicates(listing);
         self.boxes(listing);

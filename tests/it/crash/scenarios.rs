@@ -112,6 +112,49 @@ pub(super) static SCENARIOS: &[Scenario] = &[
         |world, env| git(world, &["push", "--quiet", "--set-upstream", "origin", NAME], env),
     ),
     scenario("sync", diverged, |world, env| with(world, "a", &["sync"], env)),
+    Scenario {
+        also: Some(archived),
+        ..scenario("archive", over, |world, env| with(world, "a", &["archive", "1"], env))
+    },
+    Scenario {
+        also: Some(archived),
+        ..scenario(
+            "unarchive",
+            |world| {
+                over(world);
+                world.place("a").godzilla_ok(&["archive", "1"]);
+            },
+            |world, env| with(world, "a", &["unarchive", "1"], env),
+        )
+    },
+    Scenario {
+        also: Some(archived),
+        ..scenario(
+            "sync, archiving what is over",
+            |world| {
+                over(world);
+                world.place("a").git(&["config", "godzilla.archive.afterDays", "0"]);
+            },
+            |world, env| with(world, "a", &["sync"], env),
+        )
+    },
+    Scenario {
+        also: Some(archived),
+        ..scenario(
+            "sync, deleting what is archived there, uniting archives",
+            |world| {
+                over(world);
+                let b = world.clone("b");
+                b.plan("Another", &["One"]);
+                b.godzilla_ok(&["cancel", "2"]);
+                b.godzilla_ok(&["archive", "1", "2"]);
+                b.godzilla_ok(&["sync"]);
+                let a = world.place("a");
+                a.godzilla_ok(&["archive", "1"]);
+            },
+            |world, env| with(world, "a", &["sync"], env),
+        )
+    },
     scenario(
         "list, adopting",
         |world| {
@@ -298,6 +341,23 @@ fn is_clean(world: &World) -> bool {
 
 fn planned(world: &World) {
     world.clone("a").plan("Add a login", &["The form", "The API"]);
+}
+
+/// What goes on, and what lies in the archive, here and at the server.
+fn archived(a: &Place<'_>) -> String {
+    let server = a.world.place("srv.git");
+    let listed = a.godzilla_ok(&["list"]);
+    let entries = [a, &server]
+        .map(|place| place.try_git(&["ls-tree", "-r", "-d", "--name-only", "refs/godzilla/archive"]).stdout);
+    format!("{listed}{}", entries.concat())
+}
+
+fn over(world: &World) {
+    planned(world);
+    let a = world.place("a");
+    a.godzilla_ok(&["sync"]);
+    a.godzilla_ok(&["cancel", "1"]);
+    a.godzilla_ok(&["sync"]);
 }
 
 fn started(world: &World) {
