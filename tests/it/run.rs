@@ -1,6 +1,7 @@
 //! Steps that an engine does: what is committed and recorded, and what nothing that it does can lose.
 
 mod hostile;
+mod killing;
 mod stopped;
 mod trusted;
 

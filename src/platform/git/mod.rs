@@ -28,7 +28,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use config::{ConfigLine, Remote};
-pub use guarded::{Guarded, Tampered};
+pub use guarded::{Guarded, RefMoved, Tampered};
 pub use leftovers::DamagedRef;
 pub use moves::{Move, MoveError};
 pub use notes::NotesError;
