@@ -4,6 +4,7 @@ mod hostile;
 mod killing;
 mod stopped;
 mod trusted;
+mod unseen;
 
 use serde_json::Value;
 

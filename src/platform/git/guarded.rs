@@ -8,6 +8,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::hidden::pipe_below;
 use super::{Error, Repo};
 use crate::domain::id::Oid;
 use crate::platform::fs::{self as files, Bounded};
@@ -212,6 +213,10 @@ impl Repo {
         let others = self.worktrees().into_iter().map(|(dir, _)| dir).chain(self.main_work_dir());
         let own = self.work_dir().and_then(|dir| fs::canonicalize(dir).ok());
         for dir in others.filter(|dir| fs::canonicalize(dir).ok() != own) {
+            if let Some(pipe) = pipe_below(&dir) {
+                marks.insert(pipe, (u64::MAX, 0));
+                continue;
+            }
             let args = ["status", "--porcelain", "-z", "--untracked-files=all", "--no-renames"];
             let said = Self::at(&dir).and_then(|other| other.git_output(&args).ok()).unwrap_or_default();
             for entry in said.split(|byte| *byte == 0).filter(|entry| entry.len() > 3) {

@@ -5,6 +5,7 @@ mod as_checked_out;
 mod config;
 mod guarded;
 mod hardened;
+mod hidden;
 mod leftovers;
 mod loose;
 mod moves;
@@ -60,6 +61,9 @@ pub enum Error {
     Missing(Oid),
     #[error("{0}")]
     Damaged(String),
+    /// Git reads files of this name, and a pipe or a device has no end.
+    #[error("git would wait for ever to read `{}`, which is no file: remove it", .0.display())]
+    Waits(PathBuf),
 }
 
 impl Error {

@@ -38,8 +38,8 @@ pub(super) struct RunFolder {
     hasher: Sha256,
     n_bytes: u64,
     known: Known,
-    /// How many runs were kept when this one began, itself included.
-    n_runs: usize,
+    /// How many other runs were kept when this one began.
+    n_others: usize,
     lock: Lock,
 }
 
@@ -75,13 +75,13 @@ impl RunFolder {
         let lock = Lock::acquire(&dir.join("lock"), Duration::ZERO)?;
         let log = fs::create_private(&dir.join("log")).map_err(Error::io("make the log of the run"))?;
         Ok(Self {
+            n_others: n_others(&dir),
             dir,
             log: Some(BufWriter::new(log)),
             redactor: Redactor::new(known.clone()),
             hasher: Sha256::new(),
             n_bytes: 0,
             known: known.clone(),
-            n_runs: n_runs(&all),
             lock,
         })
     }
@@ -127,8 +127,7 @@ impl RunFolder {
     ///
     /// [`Error`] if it cannot be made.
     pub(super) fn restore(&mut self, prompt: &str) -> Result<Option<String>, Error> {
-        let all = self.dir.parent().unwrap_or(&self.dir).to_owned();
-        let n_lost = self.n_runs.saturating_sub(n_runs(&all));
+        let n_lost = self.n_others.saturating_sub(n_others(&self.dir));
         if ["lock", "prompt.md", "log"].iter().all(|name| self.dir.join(name).is_file()) {
             let said =
                 format!("the run removed what this clone kept of {n_lost} other runs: logs and prompts");
@@ -148,7 +147,7 @@ impl RunFolder {
             again.map_err(Error::io("write the log again"))?;
             self.log = Some(BufWriter::new(copy));
         }
-        let others = match n_lost.saturating_sub(1) {
+        let others = match n_lost {
             0 => String::new(),
             n => format!(", and those of {n} other runs, which are lost"),
         };
@@ -171,8 +170,10 @@ impl RunFolder {
     }
 }
 
-fn n_runs(all: &Path) -> usize {
-    std::fs::read_dir(all).map_or(0, Iterator::count)
+/// Returns how many folders lie beside one.
+fn n_others(dir: &Path) -> usize {
+    let beside = dir.parent().and_then(|all| std::fs::read_dir(all).ok());
+    beside.into_iter().flatten().flatten().filter(|entry| entry.path() != dir).count()
 }
 
 /// Whether a process of this machine still runs it.

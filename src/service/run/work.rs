@@ -37,6 +37,8 @@ pub(super) struct Before {
     branch: String,
     guarded: RefCell<Guarded>,
     elsewhere: BTreeMap<PathBuf, (u64, u128)>,
+    /// What rules hide from git.
+    ignored: BTreeSet<Vec<u8>>,
 }
 
 /// What a run did.
@@ -78,6 +80,7 @@ impl Before {
             branch,
             guarded: RefCell::new(place.repo.guard()?),
             elsewhere: place.repo.elsewhere(),
+            ignored: place.repo.ignored()?,
         })
     }
 
@@ -132,6 +135,7 @@ impl Before {
         }
         let did = match self.did(place) {
             Ok(did) => {
+                notices.extend(self.hidden(place));
                 if let Some(head) = did.head.filter(|head| !place.repo.is_ancestor(self.head, *head)) {
                     let back = format!("git -C '{}' reset --hard {}", place.dir.display(), self.head);
                     let what =
@@ -150,6 +154,19 @@ impl Before {
             }
         };
         (did, restored.is_complete)
+    }
+
+    /// Returns a sentence about files that rules hide which came with the run: they are in no commit.
+    fn hidden(&self, place: &Workplace) -> Option<String> {
+        let tree = self.tree.map_or_else(|| place.repo.tree_of(self.head), Ok);
+        match tree.and_then(|tree| place.repo.hidden_since(&self.ignored, tree)) {
+            Ok(hidden) if hidden.is_empty() => None,
+            Ok(hidden) => {
+                let names: Vec<String> = hidden.iter().map(|path| text::one_line(path)).collect();
+                Some(format!("hidden from git by rules that the run wrote, and not committed: {}", some(&names)))
+            }
+            Err(err) => Some(format!("nobody knows what the run hid from git: {err}")),
+        }
     }
 
     /// Returns what lies there, as what a run did that recorded its end and was cut off before its commit.
