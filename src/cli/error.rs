@@ -261,6 +261,9 @@ fn of_git(err: &git::Error, message: String) -> CliError {
             CliError::new(Exit::Program, "git.failed", message)
                 .hint("run it again with GODZILLA_LOG=debug to see what was asked of git")
         }
+        git::Error::Waits(path) => {
+            CliError::new(Exit::Refused, "worktree.pipe", message).hint(format!("rm '{}'", path.display()))
+        }
         git::Error::Gix { .. } | git::Error::Io { .. } | git::Error::Damaged(_) => {
             CliError::new(Exit::Refused, "repository.damaged", message).hint("git fsck")
         }

@@ -235,6 +235,9 @@ fn context(ui: &mut Ui) -> Result<Context, CliError> {
         Err(err) => tracing::debug!(err = crate::service::error_chain(&err), "an interrupted plan stays"),
     }
     crate::service::upkeep::maintain(&ctx.repo);
+    if let Err(err) = crate::service::planner::settle_unrecorded(&ctx) {
+        tracing::debug!(err = crate::service::error_chain(&err), "what was used is not recorded yet");
+    }
     Ok(ctx)
 }
 
@@ -247,8 +250,18 @@ fn context_as_is(ui: &mut Ui) -> Result<Context, CliError> {
     Ok(ctx)
 }
 
-fn context_unwarned(ui: &Ui) -> Result<Context, CliError> {
-    let repo = open(ui)?;
+/// Opens the repository with its settings, once what runs left behind that were cut off is put back: an engine
+/// may have written these settings.
+fn context_unwarned(ui: &mut Ui) -> Result<Context, CliError> {
+    let mut repo = open(ui)?;
+    match crate::service::guard::settle(&repo) {
+        Ok(told) if told.is_empty() => (),
+        Ok(told) => {
+            told.iter().for_each(|line| ui.warn(line));
+            repo = open(ui)?;
+        }
+        Err(err) => ui.warn(&crate::service::error_chain(&err)),
+    }
     let settings = Settings::load(&repo);
     Ok(Context::of_command(repo, settings))
 }

@@ -16,8 +16,8 @@ use crate::domain::id::Name;
 use crate::platform::git::{self, Repo};
 use crate::platform::{env, hook_files};
 use crate::service::context::Context;
-use crate::service::error_chain;
 use crate::service::settings::Settings;
+use crate::service::{error_chain, guard};
 
 /// What a hook answers.
 enum Answer {
@@ -75,7 +75,15 @@ pub fn run(event: &str, args: &[OsString]) -> ExitCode {
 }
 
 fn dispatch(event: &str, args: &[OsString]) -> HookResult {
-    let repo = Repo::discover(Path::new("."))?;
+    let mut repo = Repo::discover(Path::new("."))?;
+    match guard::settle(&repo) {
+        Ok(told) if told.is_empty() => (),
+        Ok(told) => {
+            told.iter().for_each(|line| say(line));
+            repo = Repo::discover(Path::new("."))?;
+        }
+        Err(err) => say(&error_chain(&err)),
+    }
     let settings = Settings::load(&repo);
     let ctx = Context::of_hook(repo, settings);
     match event {

@@ -98,14 +98,14 @@ pub fn make_private_dir(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
-/// Makes a file for this user only, and opens it to be written.
+/// Makes a file for this user only, and opens it to be written and read.
 ///
 /// # Errors
 ///
 /// Any error of the file system, also if the file is there.
 pub fn create_private(path: &Path) -> io::Result<File> {
     let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
+    options.read(true).write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path)

@@ -17,6 +17,7 @@ pub mod error;
 pub mod exclude;
 pub mod explain;
 pub mod gates;
+pub mod guard;
 pub mod init;
 pub mod issue;
 pub mod list;

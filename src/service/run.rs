@@ -15,7 +15,7 @@ use std::time::Duration;
 
 pub use self::fix::{Fix, Fixed, fix};
 
-use super::ask::{self, Ask, Asked, Prompt, Session, Told, Wish};
+use super::ask::{self, Ask, Asked, Care, Inspected, Prompt, Session, Told, Wish};
 use super::context::Context;
 use super::error::Error;
 use super::initialised;
@@ -159,9 +159,10 @@ pub fn run(ctx: &Context, request: &Request, tell: &mut dyn FnMut(Told<'_>)) -> 
     let mut did = work::Did::default();
     let asked = {
         let mut inspect = |outcome: &mut Outcome| {
-            did = before.inspect(&plan.place, outcome, &mut notices);
+            let is_put_back;
+            (did, is_put_back) = before.inspect(&plan.place, outcome, &mut notices);
             outputs::check(&plan.place, &plan.name, &plan.step, &did, outcome);
-            did.changed.clone()
+            Inspected { changed: did.changed.clone(), is_put_back }
         };
         let ask = Ask {
             kind: RunKind::Step,
@@ -173,13 +174,8 @@ pub fn run(ctx: &Context, request: &Request, tell: &mut dyn FnMut(Told<'_>)) -> 
             wish: &plan.wish,
             session: plan.session.clone(),
         };
-        let mut tell = |told: Told<'_>| {
-            if matches!(told, Told::Begins { .. }) {
-                before.note_refs(&plan.place);
-            }
-            tell(told);
-        };
-        match ask::inspected(ctx, &ask, &mut inspect, &mut tell) {
+        let mut care = Care { watched: before.watched(&plan.place), inspect: &mut inspect };
+        match ask::inspected(ctx, &ask, &mut care, tell) {
             Ok(asked) => asked,
             Err(err) => return Err(after::held(ctx, &plan.name, err)),
         }
@@ -267,7 +263,7 @@ fn prepare(ctx: &Context, request: &Request) -> Result<Plan, Error> {
     let Target { name, root: None } = resolve::protocol(&Streams::for_target(ctx, wanted)?, wanted)? else {
         return Err(Error::state("protocol.twin", "this protocol shares its name with another one", ""));
     };
-    ask::settle_dead(ctx, &name)?;
+    known_or_said(ctx, &name)?;
     let streams = Streams::for_target(ctx, Some(name.as_str()))?;
     let protocol = streams.look(&name)?.folded.protocol.ok_or_else(|| super::act::unknown(&name))?;
     let id = resolve::step(&protocol, request.step.as_deref())?;
@@ -289,6 +285,20 @@ fn prepare(ctx: &Context, request: &Request) -> Result<Plan, Error> {
     let session = session_of(&protocol, &step);
     let (prompt, notice) = prompt::of(ctx, &place, &protocol, &step, session.is_some())?;
     Ok(Plan { name, step, protocol, place, wish, prompt, notice, session })
+}
+
+/// Settles runs that were cut off, and goes on only if somebody knows what they did. It is said once.
+///
+/// # Errors
+///
+/// [`Error::State`] (`run.unguarded`) if nobody does.
+pub(super) fn known_or_said(ctx: &Context, name: &Name) -> Result<(), Error> {
+    let unknown = ask::settle_dead(ctx, name)?;
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let hint = "git config --local --list --show-origin, and the same command again when all is well";
+    Err(Error::state("run.unguarded", unknown.join("; "), hint))
 }
 
 /// Whether an engine does a step, and nobody has to by hand.
@@ -359,6 +369,7 @@ fn uncommitted(plan: &Plan, before: &work::Before) -> Option<Asked> {
         took: Duration::from_millis(finished.duration_ms),
         log: finished.log.clone(),
         unrecorded: Vec::new(),
+        held: Vec::new(),
     })
 }
 

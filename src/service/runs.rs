@@ -16,6 +16,8 @@ pub struct Runs {
     /// In the order in which they began.
     pub runs: Vec<Shown>,
     pub spent: Spent,
+    /// What somebody should look at, one line each.
+    pub notices: Vec<String>,
 }
 
 /// One run.
@@ -34,16 +36,17 @@ pub struct Shown {
 /// [`Error`] if there is no such protocol or step.
 pub fn list(ctx: &Context, name: Option<&str>, step: Option<&str>) -> Result<Runs, Error> {
     let Target { name, .. } = resolve::protocol(&Streams::for_target(ctx, name)?, name)?;
-    if let Err(err) = ask::settle_dead(ctx, &name) {
+    let notices = ask::settle_dead(ctx, &name).unwrap_or_else(|err| {
         tracing::debug!(%err, "only read");
-    }
+        Vec::new()
+    });
     let streams = Streams::for_target(ctx, Some(name.as_str()))?;
     let protocol = streams.look(&name)?.folded.protocol.ok_or_else(|| super::act::unknown(&name))?;
     let step = step.map(|step| resolve::step(&protocol, Some(step))).transpose()?;
     let is_wanted = |run: &&Run| step.is_none() || run.step == step;
     let runs: Vec<Shown> = protocol.runs.iter().filter(is_wanted).map(|run| shown(ctx, run)).collect();
     let spent = Spent::by(runs.iter().map(|shown| &shown.run));
-    Ok(Runs { name, runs, spent })
+    Ok(Runs { name, runs, spent, notices })
 }
 
 /// Returns the run whose id begins or ends with `wanted`, or the newest one.

@@ -6,6 +6,7 @@ mod config;
 mod deletes;
 mod guarded;
 mod hardened;
+mod hidden;
 mod leftovers;
 mod loose;
 mod maintain;
@@ -30,7 +31,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use config::{ConfigLine, Remote};
-pub use guarded::{Guarded, Tampered};
+pub use guarded::{Guarded, RefMoved, Tampered};
 pub use leftovers::DamagedRef;
 pub use moves::{Move, MoveError};
 pub use notes::NotesError;
@@ -62,6 +63,9 @@ pub enum Error {
     Missing(Oid),
     #[error("{0}")]
     Damaged(String),
+    /// Git reads files of this name, and a pipe or a device has no end.
+    #[error("git would wait for ever to read `{}`, which is no file: remove it", .0.display())]
+    Waits(PathBuf),
 }
 
 impl Error {
