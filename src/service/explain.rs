@@ -75,13 +75,10 @@ fn of_protocol(repo: &Repo, protocol: &Protocol, name: &str) -> Said {
             None,
         );
     }
-    if let Some(blocked) = &protocol.blocked {
-        return (None, blocked.message.clone(), Some(blocked.remedy.clone()));
+    if let Some(held) = protocol.held_by() {
+        return (None, held.message, Some(held.remedy));
     }
     match protocol.shown {
-        ProtocolStatus::Paused => {
-            (None, "the protocol is paused".to_owned(), Some(format!("git godzilla resume {name}")))
-        }
         ProtocolStatus::Cancelled => (None, "the protocol was cancelled".to_owned(), None),
         ProtocolStatus::Completed => (None, "the protocol is completed".to_owned(), None),
         _ if protocol.is_ready_to_merge() => {

@@ -11,7 +11,7 @@ use crate::domain::fold::FOLD_VERSION;
 use crate::platform::git::Repo;
 
 /// Changes with [`Row`], whose bytes do not say which fields they are of.
-const ROW_VERSION: u32 = 3;
+const ROW_VERSION: u32 = 4;
 
 /// One protocol in a list. All but `unshared_events` and `merged_here` is the same in clones that
 /// agree.

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anstyle::Style;
 use serde_json::{Value, json};
 
+use super::act::Target;
 use crate::cli::error::CliError;
 use crate::cli::told::{grouped, money};
 use crate::cli::ui::{DIM, GREEN, RED, Table, Ui, YELLOW, counted};
@@ -24,15 +25,15 @@ const BAR: u64 = 20;
 /// Limits are settings: `git config godzilla.budget.protocolTokens 500000`.
 #[derive(clap::Args, Debug)]
 pub(in crate::cli) struct Args {
-    /// The protocol's name or number; that of the current branch, if it is one, if left out
-    name: Option<String>,
+    #[command(flatten)]
+    target: Target,
 }
 
 pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError> {
     let ctx = crate::cli::context(ui)?;
     let name = {
-        let streams = Streams::for_target(&ctx, args.name.as_deref())?;
-        match &args.name {
+        let streams = Streams::for_target(&ctx, args.target.name())?;
+        match args.target.name() {
             Some(name) => Some(resolve::protocol(&streams, Some(name))?.name),
             None => resolve::current(&streams)?,
         }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
+use super::act::Target;
 use super::run::usage_json;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::told::{grouped, spent, used};
@@ -15,12 +16,8 @@ use crate::service::runs::{self, Runs, Shown};
 /// List the runs of engines: who did what, how it ended, and what it used
 #[derive(clap::Args, Debug)]
 pub(in crate::cli) struct Args {
-    /// The protocol's name or number; that of the current branch if left out
-    name: Option<String>,
-
-    /// The same
-    #[arg(short, long = "protocol", value_name = "NAME", conflicts_with = "name")]
-    protocol: Option<String>,
+    #[command(flatten)]
+    target: Target,
 
     /// Only those of this step
     #[arg(long, value_name = "STEP")]
@@ -55,7 +52,7 @@ pub(in crate::cli) struct ArtifactsArgs {
 
 pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError> {
     let ctx = crate::cli::context(ui)?;
-    let name = args.name.as_deref().or(args.protocol.as_deref());
+    let name = args.target.name();
     let runs = runs::list(&ctx, name, args.step.as_deref())?;
     if ui.json {
         ui.json(&document(&runs))?;

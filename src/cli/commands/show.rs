@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use super::act::Target;
 use crate::cli::error::CliError;
 use crate::cli::json::{self as shapes, Worktrees};
 use crate::cli::told::spent;
@@ -19,13 +20,13 @@ const MAX_FOUND: usize = 10;
 /// Show one protocol: its steps, commits, CI and what to do next
 #[derive(clap::Args, Debug)]
 pub(in crate::cli) struct Args {
-    /// Its name or number; that of the current branch if left out
-    name: Option<String>,
+    #[command(flatten)]
+    target: Target,
 }
 
 pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError> {
     let ctx = crate::cli::context(ui)?;
-    let shown = load(&ctx, "show", args.name.as_deref())?;
+    let shown = load(&ctx, "show", args.target.name())?;
     print(ui, &ctx, &shown)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
+use super::act::Target;
 use super::show;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::ui::{BOLD, DIM, Ui, moment, status_look, styled};
@@ -21,8 +22,8 @@ use crate::service::verify::{self, Checked};
 /// one.
 #[derive(clap::Args, Debug)]
 pub(in crate::cli) struct Args {
-    /// The protocol's name or number; that of the current branch if left out
-    name: Option<String>,
+    #[command(flatten)]
+    target: Target,
 
     /// Every approval must have a good signature
     #[arg(long)]
@@ -31,7 +32,7 @@ pub(in crate::cli) struct Args {
 
 pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError> {
     let ctx = crate::cli::context(ui)?;
-    let shown = show::load(&ctx, "verify", args.name.as_deref())?;
+    let shown = show::load(&ctx, "verify", args.target.name())?;
     let checked = verify::verify(&ctx.repo, &shown)?;
     let is_good = !checked.iter().any(|it| it.is_bad() || (args.require && it.is_unproven()));
     if ui.json {

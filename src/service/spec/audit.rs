@@ -120,7 +120,8 @@ fn commit_of(ctx: &Context, rev: &str) -> Result<Oid, Error> {
     })
 }
 
-fn tip_of(streams: &Streams<'_>, protocol: &Protocol) -> Result<Oid, Error> {
+/// Returns the newest commit of the branch of a protocol that is here.
+pub(in crate::service) fn tip_of(streams: &Streams<'_>, protocol: &Protocol) -> Result<Oid, Error> {
     let tips = streams.branches.of(protocol, streams.inventory.home()).all();
     tips.into_iter().find(|tip| streams.ctx.repo.has_object(*tip)).ok_or_else(|| {
         let branch = &protocol.created.branch;
