@@ -95,8 +95,8 @@ pub fn read(text: &str) -> Reading {
     if !id.is_empty() && id.parse::<StepId>().is_err() {
         errors.push(front_matter.error("id", "`id` is not a step id such as `03-api`"));
     }
-    let kind = front_matter.word("type", "setup, work, or qa", StepKind::from_word);
-    let qa = front_matter.word("qa", "skip, light, or full", QaPolicy::from_word);
+    let kind = front_matter.word("type", "one of setup, work, or qa", StepKind::from_word);
+    let qa = front_matter.word("qa", "one of skip, light, or full", QaPolicy::from_word);
     let depends_on = depends_on(&front_matter).unwrap_or_else(|err| {
         errors.push(err);
         Some(Vec::new())

@@ -298,6 +298,10 @@ fn going_on(
     going: &Going,
 ) -> Result<ExitCode, CliError> {
     let ctx = crate::cli::context(ui)?;
+    // Who is meant is for the verb to refuse.
+    if let Ok(shown) = super::show::load(&ctx, command, name) {
+        super::show::warn_of_plan(ui, &ctx, &shown.protocol);
+    }
     if !going.no_run {
         runs::check(&ctx, &going.with.request(name, step), verb)?;
     }

@@ -9,8 +9,10 @@ use crate::cli::told::spent;
 use crate::cli::ui::{BOLD, CYAN, DIM, Table, Ui, counted, moment, status_look, styled};
 use crate::domain::ci::JobResult;
 use crate::domain::sentence::short_ref;
+use crate::domain::state::Protocol;
 use crate::service::context::Context;
 use crate::service::list::{self, Shown};
+use crate::service::spec::audit;
 use crate::service::streams::Streams;
 use crate::service::{explain, resolve};
 
@@ -41,6 +43,7 @@ pub(super) fn load(ctx: &Context, command: &str, name: Option<&str>) -> Result<S
 
 pub(super) fn print(ui: &mut Ui, ctx: &Context, shown: &Shown) -> Result<(), CliError> {
     let worktrees = Worktrees::of(&ctx.repo);
+    warn_of_plan(ui, ctx, &shown.protocol);
     if ui.json {
         return ui.json(&shapes::protocol(shown, &worktrees));
     }
@@ -99,6 +102,13 @@ pub(super) fn print(ui: &mut Ui, ctx: &Context, shown: &Shown) -> Result<(), Cli
         }
     }
     Ok(())
+}
+
+/// Says that what the branch has as the plan of a protocol is none.
+pub(super) fn warn_of_plan(ui: &mut Ui, ctx: &Context, protocol: &Protocol) {
+    if let Some(broken) = audit::broken_at_tip(ctx, protocol) {
+        ui.warn(broken);
+    }
 }
 
 fn steps(shown: &Shown) -> Table {

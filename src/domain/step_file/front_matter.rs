@@ -124,7 +124,7 @@ impl FrontMatter {
             Some(Scalar::Text(text)) => from_word(text),
             Some(Scalar::List(_)) => None,
         };
-        let fail = || self.error(key, format!("`{key}` is not one of {words}"));
+        let fail = || self.error(key, format!("`{key}` is not {words}"));
         found.map(Some).ok_or_else(fail)
     }
 
