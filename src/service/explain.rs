@@ -83,20 +83,16 @@ fn of_protocol(repo: &Repo, protocol: &Protocol, name: &str) -> Said {
         ProtocolStatus::Completed => (None, "the protocol is completed".to_owned(), None),
         _ if protocol.is_ready_to_merge() => {
             let (base, branch) = (&protocol.created.base, &protocol.created.branch);
-            match branch_here(repo, branch) {
-                Some(source) => {
-                    let why = format!("every step is settled: the branch is ready to be merged into {base}");
-                    (None, why, Some(merge_command(repo, base, &source)))
-                }
-                None => {
-                    let remote = repo.remotes().into_iter().next().map_or("origin".to_owned(), |it| it.name);
-                    let why = format!(
-                        "every step is settled, but the branch {branch} is not here: who has it pushes it with \
-                         `git push -u {remote} {branch}`; then fetch it and merge it into {base}"
-                    );
-                    (None, why, Some(format!("git fetch {remote}")))
-                }
-            }
+            let Some(source) = branch_here(repo, branch) else {
+                let remote = repo.remotes().into_iter().next().map_or("origin".to_owned(), |it| it.name);
+                let why = format!(
+                    "every step is settled, but the branch {branch} is not here: who has it pushes it with \
+                     `git push -u {remote} {branch}`; then fetch it and merge it into {base}"
+                );
+                return (None, why, Some(format!("git fetch {remote}")));
+            };
+            let why = format!("every step is settled: the branch is ready to be merged into {base}");
+            (None, why, Some(merge_command(repo, base, &source)))
         }
         _ => match protocol.current_step() {
             Some(step) => {

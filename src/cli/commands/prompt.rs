@@ -78,7 +78,7 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
                 Some((values, base)) => (values, Some(base)),
                 None => (Values::default(), found),
             };
-            render(ui, &ctx, name, base, values, set)?;
+            render(ui, &ctx, name, base.as_ref(), values, set)?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -89,11 +89,11 @@ fn render(
     ui: &mut Ui,
     ctx: &Context,
     name: &str,
-    base: Option<(String, Oid)>,
+    base: Option<&(String, Oid)>,
     mut values: Values,
     set: &[String],
 ) -> Result<(), CliError> {
-    let template = prompts::find(ctx, name, base.as_ref().map(|(_, commit)| *commit))?;
+    let template = prompts::find(ctx, name, base.map(|(_, commit)| *commit))?;
     told(ui, &template);
     let mut given = Vec::new();
     for pair in set {
@@ -111,7 +111,7 @@ fn render(
     for place in known {
         if let Some((_, text)) = given.iter().find(|(known, _)| *known == place) {
             values = values.data(place, "what was given for it", text);
-        } else if let Some((name, commit)) = &base {
+        } else if let Some((name, commit)) = base {
             values = match place {
                 "base" => values.quote("base", name),
                 "snapshot" => {

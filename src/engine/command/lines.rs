@@ -19,7 +19,7 @@ pub(super) struct Lines {
     /// The longest document that is kept.
     limit: usize,
     line: Vec<u8>,
-    n_lines: usize,
+    line_no: usize,
     /// A document that has begun.
     open: Option<Open>,
     heard: Heard,
@@ -50,7 +50,7 @@ fn begins_document(line: &[u8]) -> bool {
 
 impl Lines {
     pub(super) fn new(limit: usize) -> Self {
-        Self { limit, line: Vec::new(), n_lines: 0, open: None, heard: Heard::default() }
+        Self { limit, line: Vec::new(), line_no: 0, open: None, heard: Heard::default() }
     }
 
     /// Takes more bytes, and gives each line that is whole to `take`.
@@ -89,11 +89,11 @@ impl Lines {
 
     fn end_line(&mut self, take: &mut dyn FnMut(Said<'_>)) {
         let line = std::mem::take(&mut self.line);
-        self.n_lines += 1;
+        self.line_no += 1;
         let begins = begins_document(&line);
         if begins {
             // One that began before was none, or not the last one.
-            self.open = Some(Open { line: self.n_lines, bytes: Vec::new() });
+            self.open = Some(Open { line: self.line_no, bytes: Vec::new() });
             self.heard.mistake = None;
         }
         let Some(open) = &mut self.open else {
