@@ -22,6 +22,8 @@ pub struct Protocol {
     pub shown: ProtocolStatus,
     /// Why nothing goes on, when [`Self::shown`] is `blocked`.
     pub blocked: Option<Blocked>,
+    /// Who holds it, while [`Self::recorded`] is `paused`.
+    pub paused: Option<Paused>,
     pub merged: Option<MergeDetected>,
     pub spec: Option<Digest>,
     /// The events name a spec that is not here.
@@ -111,6 +113,13 @@ pub struct Blocked {
     pub remedy: String,
 }
 
+/// Who holds a protocol, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Paused {
+    pub by: String,
+    pub reason: Option<String>,
+}
+
 /// How often policies made steps begin again or called them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Loops {
@@ -164,6 +173,21 @@ impl Protocol {
     pub fn name(&self) -> String {
         Name::new(self.created.number, &self.created.slug)
             .map_or_else(|_| self.created.slug.clone(), |name| name.to_string())
+    }
+
+    /// Returns why nothing goes on: it is blocked, or somebody holds it.
+    pub fn held_by(&self) -> Option<Blocked> {
+        let paused = || {
+            let Paused { by, reason } = self.paused.as_ref().filter(|_| !self.shown.is_final())?;
+            let name = self.name();
+            let because = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+            Some(Blocked {
+                code: "protocol.paused",
+                message: format!("{name} was paused by {by}{because}"),
+                remedy: format!("git godzilla resume {name}"),
+            })
+        };
+        self.blocked.clone().or_else(paused)
     }
 
     pub fn step(&self, id: &StepId) -> Option<&Step> {

@@ -318,10 +318,10 @@ pub fn row(protocol: &Protocol, name: &str) -> Row {
         steps_total: protocol.steps.len(),
         steps_completed: count(|status| status == StepStatus::Completed),
         steps_settled: count(StepStatus::is_final),
-        blocked_reason: protocol.blocked.as_ref().map(|blocked| Reason {
-            code: blocked.code.to_owned(),
-            message: blocked.message.clone(),
-            remedy: blocked.remedy.clone(),
+        blocked_reason: protocol.held_by().map(|held| Reason {
+            code: held.code.to_owned(),
+            message: held.message,
+            remedy: held.remedy,
         }),
         merged: protocol.merged.as_ref().map(|merged| Merged {
             rule: merged.rule.clone(),

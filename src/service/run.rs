@@ -6,6 +6,7 @@
 //! worktree, its conversation is known.
 
 mod after;
+mod before;
 mod fix;
 mod outputs;
 mod prompt;
@@ -13,7 +14,9 @@ mod work;
 
 use std::time::Duration;
 
+pub use self::before::check;
 pub use self::fix::{Fix, Fixed, fix};
+pub use self::prompt::told_of;
 
 use super::ask::{self, Ask, Asked, Care, Inspected, Prompt, Session, Told, Wish};
 use super::context::Context;
@@ -147,11 +150,8 @@ pub fn run(ctx: &Context, request: &Request, tell: &mut dyn FnMut(Told<'_>)) -> 
         let did = before.left_behind();
         return finish(ctx, request, plan, asked, did, Vec::new(), None, tell);
     }
-    drop(ask::choose(ctx, RunKind::Step, &plan.wish)?);
-    let goes_on = plan.session.is_some() || was_cut_off(&plan.protocol, &plan.step);
-    if !before.dirty.is_empty() && !request.include_dirty && !goes_on {
-        return Err(dirty(&before.dirty, &plan));
-    }
+    before::check_engine(ctx, &plan)?;
+    before::check_worktree(request, &plan, &before.dirty)?;
     let snapshot = before.keep(&plan.place, &plan.name)?;
     begin(ctx, &plan)?;
 
@@ -259,6 +259,17 @@ fn finish(
 fn prepare(ctx: &Context, request: &Request) -> Result<Plan, Error> {
     initialised(ctx)?;
     super::plan::recover(ctx)?;
+    let (name, protocol) = target(ctx, request)?;
+    let id = resolve::step(&protocol, request.step.as_deref())?;
+    let Some(step) = protocol.step(&id).cloned() else {
+        return Err(Error::Unknown { what: "step", text: id.to_string(), near: Vec::new() });
+    };
+    decide::may_run(&protocol, &step)?;
+    plan_of(ctx, request, name, protocol, step)
+}
+
+/// Returns the protocol that is meant, with the runs settled whose process is gone.
+fn target(ctx: &Context, request: &Request) -> Result<(Name, Protocol), Error> {
     let wanted = request.name.as_deref();
     let Target { name, root: None } = resolve::protocol(&Streams::for_target(ctx, wanted)?, wanted)? else {
         return Err(Error::state("protocol.twin", "this protocol shares its name with another one", ""));
@@ -266,11 +277,16 @@ fn prepare(ctx: &Context, request: &Request) -> Result<Plan, Error> {
     known_or_said(ctx, &name)?;
     let streams = Streams::for_target(ctx, Some(name.as_str()))?;
     let protocol = streams.look(&name)?.folded.protocol.ok_or_else(|| super::act::unknown(&name))?;
-    let id = resolve::step(&protocol, request.step.as_deref())?;
-    let Some(step) = protocol.step(&id).cloned() else {
-        return Err(Error::Unknown { what: "step", text: id.to_string(), near: Vec::new() });
-    };
-    decide::may_run(&protocol, &step)?;
+    Ok((name, protocol))
+}
+
+fn plan_of(
+    ctx: &Context,
+    request: &Request,
+    name: Name,
+    protocol: Protocol,
+    step: Step,
+) -> Result<Plan, Error> {
     let more = step.more.as_deref();
     let wish = Wish {
         engine: request.engine.clone(),
@@ -331,13 +347,6 @@ fn cut_off_engine(protocol: &Protocol, step: &Step) -> Option<String> {
     let last = protocol.runs_of(&step.id).filter(|run| run.started.kind == RunKind::Step).last()?;
     let is_open = last.finished.as_ref().is_some_and(|it| it.status == RunStatus::Killed);
     (is_open && last.attempt == Some(step.attempt)).then(|| last.started.engine.clone())
-}
-
-/// Whether what lies in the worktree may be the work of a run of this step that was cut off.
-fn was_cut_off(protocol: &Protocol, step: &Step) -> bool {
-    let last = protocol.runs_of(&step.id).filter(|run| run.started.kind == RunKind::Step).last();
-    let finished = last.and_then(|run| run.finished.as_ref());
-    finished.is_some_and(|finished| finished.status != RunStatus::Succeeded)
 }
 
 /// Returns the last run of the step if it ended well, and we did not come to commit what it changed: the
@@ -428,20 +437,6 @@ pub fn not_during(ctx: &Context, name: &Name) -> Result<(), Error> {
 
 fn lock_of(repo: &Repo, name: &Name) -> std::path::PathBuf {
     repo.state_dir().join("locks").join(format!("run-{name}"))
-}
-
-fn dirty(paths: &[String], plan: &Plan) -> Error {
-    let some: Vec<&str> = paths.iter().take(5).map(String::as_str).collect();
-    let more = if paths.len() > 5 { format!(" and {} more", paths.len() - 5) } else { String::new() };
-    let (dir, step) = (plan.place.dir.display(), &plan.step.id);
-    Error::state(
-        "worktree.dirty",
-        format!("{dir} holds what is not committed: {}{more}", some.join(", ")),
-        format!(
-            "commit it, or let it be a part of the step: git godzilla run {step} -p {} --include-dirty",
-            plan.name
-        ),
-    )
 }
 
 /// Whether QA follows a run by itself.

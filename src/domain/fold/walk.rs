@@ -3,11 +3,11 @@
 use super::Outcome;
 use super::commits::Placed;
 use crate::domain::ci::{JobResult, Jobs};
-use crate::domain::event::{Body, Event, StepChange};
+use crate::domain::event::{Actor, Body, Event, StepChange};
 use crate::domain::id::{Digest, StepId};
 use crate::domain::policy::{Looped, Triggered};
 use crate::domain::spec::Specs;
-use crate::domain::state::{Counts, Loops, Protocol, Step};
+use crate::domain::state::{Counts, Loops, Paused, Protocol, Step};
 use crate::domain::status::{ProtocolMove, ProtocolStatus, StepMove, StepStatus};
 
 /// Applies the accepted events in order; an event that does not fit becomes rejected. Returns the
@@ -104,6 +104,7 @@ fn new_protocol(event: &Event, created: crate::domain::event::Created) -> Protoc
         recorded: ProtocolStatus::Pending,
         shown: ProtocolStatus::Pending,
         blocked: None,
+        paused: None,
         merged: None,
         spec: None,
         spec_missing: false,
@@ -137,12 +138,23 @@ fn move_protocol(protocol: &mut Protocol, event: &Event, to: ProtocolMove) -> Re
         return Err(rejected(format!("a protocol that is {status} cannot take {to}")));
     };
     protocol.recorded = next;
+    protocol.paused = (next == ProtocolStatus::Paused).then(|| paused_by(event));
     if to == ProtocolMove::Cancelled {
         for step in protocol.steps.iter_mut().filter(|step| !step.recorded.is_final()) {
             step.recorded = StepStatus::Cancelled;
         }
     }
     Ok(())
+}
+
+fn paused_by(event: &Event) -> Paused {
+    let Actor { kind, name, .. } = &*event.actor;
+    let by = if name.is_empty() { kind.to_string() } else { name.clone() };
+    let reason = match &event.body {
+        Body::Protocol { reason, .. } => reason.clone(),
+        _ => None,
+    };
+    Paused { by, reason }
 }
 
 /// Returns the step that an event is about.
