@@ -19,7 +19,8 @@ use clap::{CommandFactory as _, ValueEnum as _};
 
 use self::commands::{
     act, budget, ci_report, completions, config, demo, doctor, engines, explain, hooks, init, list, log, man,
-    notes, overlaps, plan, prompt, qa, ready, run, runs, show, spec, status, sync, trust, undo, verify,
+    notes, overlaps, plan, prompt, qa, ready, restore, run, runs, show, spec, status, sync, trust, undo, verify,
+    worktrees,
 };
 use self::error::CliError;
 use self::ui::{Color, Ui};
@@ -105,6 +106,8 @@ enum Command {
     Trust(trust::Args),
     CiReport(ci_report::Args),
     Sync(sync::Args),
+    Worktrees(worktrees::Args),
+    Restore(restore::Args),
     Hooks(hooks::Args),
     Hook(hooks::HookArgs),
     Notes(notes::Args),
@@ -231,6 +234,10 @@ fn context(ui: &mut Ui) -> Result<Context, CliError> {
         // It can wait, as in a repository that is only read.
         Err(err) => tracing::debug!(err = crate::service::error_chain(&err), "an interrupted plan stays"),
     }
+    match crate::service::worktrees::recover(&ctx) {
+        Ok(settled) => settled.into_iter().for_each(|said| ui.note(said)),
+        Err(err) => tracing::debug!(err = crate::service::error_chain(&err), "an interrupted removal stays"),
+    }
     Ok(ctx)
 }
 
@@ -254,6 +261,7 @@ fn is_for_people(command: &Command) -> bool {
     match command {
         Command::Plan(args) if args.amend => return true,
         Command::Spec(args) if args.decides() => return true,
+        Command::Worktrees(args) if args.removes() => return true,
         _ => (),
     }
     matches!(
@@ -275,6 +283,7 @@ fn is_for_people(command: &Command) -> bool {
             | Command::Run(_)
             | Command::Qa(_)
             | Command::Trust(_)
+            | Command::Restore(_)
     )
 }
 
@@ -336,6 +345,8 @@ fn dispatch(ui: &mut Ui, command: Command) -> Result<ExitCode, CliError> {
         Command::Trust(args) => trust::run(ui, &args),
         Command::CiReport(args) => ci_report::run(ui, args),
         Command::Sync(args) => sync::run(ui, &args),
+        Command::Worktrees(args) => worktrees::run(ui, &args),
+        Command::Restore(args) => restore::run(ui, &args),
         Command::Hooks(args) => hooks::run(ui, &args),
         Command::Hook(args) => Ok(crate::hooks::run(&args.name, &args.args)),
         Command::Notes(args) => notes::run(ui, &args),

@@ -18,6 +18,8 @@ pub mod explain;
 pub mod gates;
 pub mod init;
 pub mod issue;
+pub mod keep;
+pub mod kept;
 pub mod list;
 pub mod merge;
 pub mod notes;
@@ -34,6 +36,7 @@ pub mod policy;
 pub mod prompts;
 pub mod qa;
 pub mod resolve;
+pub mod restore;
 pub mod review;
 pub mod run;
 pub mod runs;
@@ -48,6 +51,7 @@ pub mod trust;
 pub mod undo;
 pub mod verify;
 pub mod workplace;
+pub mod worktrees;
 
 use std::time::Duration;
 

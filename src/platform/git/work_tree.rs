@@ -162,7 +162,7 @@ impl Repo {
         files.filter(|entry| !is_same(entry)).map(|entry| entry.path(index).to_owned()).collect()
     }
 
-    fn private_index(&self, draft: &Path) -> Result<gix::index::File, Error> {
+    pub(super) fn private_index(&self, draft: &Path) -> Result<gix::index::File, Error> {
         let path = draft.join("index");
         let options = gix::index::decode::Options::default();
         gix::index::File::at(path, self.gix.object_hash(), true, options)
@@ -305,7 +305,7 @@ impl Repo {
 
     /// Returns a git that reads files without the filters that only the repository's own configuration
     /// names, and does not let it look less closely.
-    fn closely(&self) -> Command {
+    pub(super) fn closely(&self) -> Command {
         const CLOSELY: &[&str] = &[
             "core.trustctime=true",
             "core.checkStat=default",

@@ -84,29 +84,6 @@ impl Before {
         })
     }
 
-    /// Keeps what is not committed under a ref of this clone. Returns its name.
-    pub(super) fn keep(&self, place: &Workplace, name: &Name) -> Result<Option<String>, Error> {
-        let Some(tree) = self.tree else { return Ok(None) };
-        let Some(who) = place.repo.committer() else { return Err(stream::Error::NoIdentity.into()) };
-        let commit = place.repo.write_commit(&NewCommit {
-            tree,
-            parents: vec![self.head],
-            message: format!("snapshot of {name} before a run\n"),
-            author: &who,
-            committer: &who,
-            for_people: false,
-        })?;
-        let snapshot = format!("refs/godzilla-local/snapshots/{name}/{}", clock::new_id());
-        place.repo.git_output(&[
-            "update-ref",
-            "-m",
-            "git-godzilla: before a run",
-            &snapshot,
-            &commit.to_string(),
-        ])?;
-        Ok(Some(snapshot))
-    }
-
     /// Remembers where refs stand, once the beginning of the run is recorded.
     pub(super) fn note_refs(&self, place: &Workplace) {
         if let Err(err) = place.repo.note_refs(&mut self.guarded.borrow_mut()) {
