@@ -19,8 +19,8 @@ use clap::{CommandFactory as _, ValueEnum as _};
 
 use self::commands::{
     act, budget, ci_report, completions, config, demo, doctor, engines, explain, hooks, init, list, log, man,
-    notes, overlaps, plan, prompt, qa, ready, restore, run, runs, show, spec, status, sync, trust, undo, verify,
-    worktrees,
+    notes, overlaps, plan, prompt, qa, ready, restore, run, runs, show, spec, status, sync, trust, undo,
+    verify, worktrees,
 };
 use self::error::CliError;
 use self::ui::{Color, Ui};

@@ -8,8 +8,8 @@ use clap::{Args as _, Command as Definition, CommandFactory as _, FromArgMatches
 
 use super::commands::{
     act, budget, ci_report, completions, config, demo, doctor, engines, explain, hooks, init, list, log, man,
-    notes, overlaps, plan, prompt, qa, ready, restore, run, runs, show, spec, status, sync, trust, undo, verify,
-    worktrees,
+    notes, overlaps, plan, prompt, qa, ready, restore, run, runs, show, spec, status, sync, trust, undo,
+    verify, worktrees,
 };
 use super::{Cli, Global};
 

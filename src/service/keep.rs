@@ -70,7 +70,8 @@ pub fn hold(repo: &Repo, name: &Name, protocol: &Protocol, tips: &BranchTips) ->
 /// of them follow.
 fn candidates(repo: &Repo, protocol: &Protocol, tips: &BranchTips) -> BTreeSet<Oid> {
     let branches = tips.all();
-    let is_lost = |oid: &Oid| repo.has_object(*oid) && !branches.iter().any(|tip| repo.is_ancestor(*oid, *tip));
+    let is_lost =
+        |oid: &Oid| repo.has_object(*oid) && !branches.iter().any(|tip| repo.is_ancestor(*oid, *tip));
     let dead = protocol.commits.iter().filter(|(_, commit)| !commit.live).map(|(oid, _)| *oid);
     let mut found: BTreeSet<Oid> = dead.filter(is_lost).collect();
     let is_in_base = protocol.merged.as_ref().is_some_and(|merge| merge.rule == "ancestry");

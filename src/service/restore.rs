@@ -82,7 +82,12 @@ pub(super) fn of_plan(ctx: &Context, name: &Name, tip: Oid) -> Result<(), Error>
         };
     }
     make_branch(ctx, name, tip)?;
-    worktree::add(ctx, name, worktree::root(ctx)?.map(|root| root.join(name.as_str())).as_deref(), Wish::User)?;
+    worktree::add(
+        ctx,
+        name,
+        worktree::root(ctx)?.map(|root| root.join(name.as_str())).as_deref(),
+        Wish::User,
+    )?;
     Ok(())
 }
 

@@ -129,7 +129,8 @@ fn go(
         let appended = match (appended, removal) {
             (Ok(appended), removal) => {
                 fail::point("undo.recorded");
-                in_stream.kept = removal.map(|removal| removal.finish(ctx)).transpose()?.map(|kept| kept.name);
+                in_stream.kept =
+                    removal.map(|removal| removal.finish(ctx)).transpose()?.map(|kept| kept.name);
                 appended
             }
             (Err(err), Some(removal)) => {

@@ -156,7 +156,7 @@ fn listed(streams: &Streams<'_>, worktree: Worktree, with_sizes: bool) -> Listed
         None => (),
     }
     Listed {
-        is_current: is_current(&worktree.dir),
+        is_current: ctx.repo.git_dir() == worktree.admin,
         used_at_ms: worktree.used_at_ms().or_else(head_ms).unwrap_or(0),
         size: with_sizes.then(|| fs::size_of(&worktree.dir, MAX_ENTRIES)),
         status: protocol.map(|protocol| protocol.shown),
@@ -170,7 +170,8 @@ fn listed(streams: &Streams<'_>, worktree: Worktree, with_sizes: bool) -> Listed
 
 /// Returns the protocol whose branch is checked out there, or whose folder it is.
 fn protocol_of(streams: &Streams<'_>, worktree: &Worktree) -> Option<Name> {
-    let known = |text: &str| text.parse::<Name>().ok().filter(|it| streams.inventory.streams.contains_key(it));
+    let known =
+        |text: &str| text.parse::<Name>().ok().filter(|it| streams.inventory.streams.contains_key(it));
     let by_branch = worktree.branch.as_deref().and_then(known);
     let folder = || worktree.dir.file_name().and_then(|name| name.to_str()).filter(|_| !worktree.is_main);
     by_branch.or_else(|| folder().and_then(known))
@@ -245,7 +246,7 @@ fn hard_reasons(ctx: &Context, worktree: &Worktree, name: Option<&Name>) -> Vec<
             say("run.goes_on", format!("an engine works on {name} now"), remedy);
         }
     }
-    if is_current(&worktree.dir) {
+    if is_within(&worktree.dir) {
         let main = ctx.repo.main_work_dir().unwrap_or_else(|| ctx.repo.common_dir().to_owned());
         let message = format!("the current directory is in {dir}");
         say("worktree.current", message, format!("cd '{}', and run it again", main.display()));
@@ -299,7 +300,8 @@ fn some(paths: &[String]) -> String {
     if paths.is_empty() { "git cannot look at it".to_owned() } else { named.join(", ") + &more }
 }
 
-fn is_current(dir: &Path) -> bool {
+/// Whether the current directory lies there.
+fn is_within(dir: &Path) -> bool {
     let here: Option<PathBuf> = env::current_dir();
     let dir = dir.canonicalize().ok();
     matches!((here, dir), (Some(here), Some(dir)) if here.starts_with(&dir))

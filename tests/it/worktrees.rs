@@ -191,6 +191,7 @@ fn gc_takes_what_is_over_and_says_why_the_rest_stays() {
     a.git(&["worktree", "add", "--quiet", "-b", "mine", "../mine"]);
     a.git(&["merge", "--squash", "--quiet", NAME]);
     a.git(&["commit", "--quiet", "-m", "feat: the form, squashed"]);
+    a.commit("form", "feat: another form");
     a.git(&["push", "--quiet", "origin", "main"]);
 
     let dry = a.json(&["worktrees", "gc", "--dry-run"]);
@@ -223,9 +224,15 @@ fn the_list_tells_what_lies_where() {
     work.write("form", "more\n");
     let all = listed(&work);
     assert_eq!(all.len(), 2);
-    assert_eq!((&all[0]["main"], &all[0]["branch"], &all[0]["current"]), (&json!(true), &json!("main"), &json!(false)));
+    assert_eq!(
+        (&all[0]["main"], &all[0]["branch"], &all[0]["current"]),
+        (&json!(true), &json!("main"), &json!(false))
+    );
     let it = &all[1];
-    assert_eq!((&it["protocol"], &it["status"], &it["current"]), (&json!(NAME), &json!("running"), &json!(true)));
+    assert_eq!(
+        (&it["protocol"], &it["status"], &it["current"]),
+        (&json!(NAME), &json!("running"), &json!(true))
+    );
     assert_eq!((&it["dirty"], &it["unpushed_commits"]), (&json!(["form"]), &json!(2)));
     assert_eq!((&it["merged"], &it["pushed"]), (&Value::Null, &Value::Null));
     assert!(it["size_bytes"].as_u64().unwrap() > 0 && it["size_complete"] == true, "{it}");

@@ -265,7 +265,9 @@ fn remove(ui: &mut Ui, removed: &Removed, dry_run: bool) -> Result<(), CliError>
         return ui.json(&document);
     }
     ui.line(removed_line(removed, dry_run))?;
-    for (paths, what) in [(&removed.changed, "not committed, and kept"), (&removed.dropped, "ignored, and not kept")] {
+    for (paths, what) in
+        [(&removed.changed, "not committed, and kept"), (&removed.dropped, "ignored, and not kept")]
+    {
         if !paths.is_empty() {
             ui.line(format!("  {what}: {}", told(paths)))?;
         }

@@ -43,7 +43,8 @@ impl Told<'_> {
             undos.iter().filter(takes_plan).map(|idx| self.events[*idx].op).collect();
         let is_cancel = |idx: &usize| {
             let event = &self.events[*idx];
-            matches!(event.body, Body::Protocol { to: ProtocolMove::Cancelled, .. }) && ops.contains(&event.op)
+            matches!(event.body, Body::Protocol { to: ProtocolMove::Cancelled, .. })
+                && ops.contains(&event.op)
         };
         (0..self.events.len()).filter(is_cancel).filter(|idx| !self.is_undone(*idx)).collect()
     }

@@ -138,18 +138,15 @@ impl Repo {
         Ok(Captured { tree, index, changed, not_held })
     }
 
-    /// Returns the tree that is staged in this worktree; `None` if no tree can say it.
+    /// Returns the tree that an index says; `None` if there is none, or no tree can say it.
     ///
     /// # Errors
     ///
     /// [`Error`] if there is no private place for a copy of the index.
-    pub fn staged_tree(&self) -> Result<Option<Oid>, Error> {
+    pub fn staged_tree(&self, index: &Path) -> Result<Option<Oid>, Error> {
         let draft = DraftFolder::new(&self.state_dir()).map_err(Error::io("make a private index"))?;
-        self.tree_of_index(&draft.path().join("staged"))
-    }
-
-    fn tree_of_index(&self, copy: &Path) -> Result<Option<Oid>, Error> {
-        match fs::copy(self.git_dir().join("index"), copy) {
+        let copy = draft.path().join("staged");
+        match fs::copy(index, &copy) {
             Ok(_) => (),
             Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(err) => return Err(Error::io("copy the index")(err)),
@@ -166,7 +163,8 @@ impl Repo {
         }
         let before = known.map_or_else(|| Ok(Vec::new()), |known| self.tree(known))?;
         for entry in self.tree(tree)? {
-            let known = before.iter().find(|it| it.name == entry.name && it.mode == entry.mode).map(|it| it.oid);
+            let known =
+                before.iter().find(|it| it.name == entry.name && it.mode == entry.mode).map(|it| it.oid);
             if known == Some(entry.oid) || entry.mode == SUBMODULE {
                 continue;
             }
@@ -240,8 +238,13 @@ impl Capture<'_> {
             Err(_) => return self.leave(path, Why::Unreadable),
         };
         if meta.is_dir() {
-            let why = if path.ends_with(b"/") { Why::Repository } else { Why::Submodule };
-            return self.leave(path, why);
+            let is_submodule = self.is_submodule(&place);
+            if !path.ends_with(b"/") && !is_submodule {
+                // A folder lies in the place of a file; what is in it is listed by itself.
+                self.entries.insert(path, None);
+                return Ok(());
+            }
+            return self.leave(path, if is_submodule { Why::Submodule } else { Why::Repository });
         }
         if !meta.is_file() && !meta.is_symlink() {
             return self.leave(path, Why::Special);
@@ -401,7 +404,7 @@ impl Capture<'_> {
                 self.leave(path.into(), Why::Unmerged)?;
             }
         }
-        if unmerged.is_empty() { self.repo.tree_of_index(&self.draft.join("staged")) } else { Ok(None) }
+        if unmerged.is_empty() { self.repo.staged_tree(&self.repo.git_dir().join("index")) } else { Ok(None) }
     }
 }
 

@@ -37,7 +37,9 @@ impl Repo {
     ///
     /// [`Error`] if an object is not here or a file cannot be written; some may have been by then.
     pub fn put(&self, base: Oid, tree: Oid) -> Result<Put, Error> {
-        let Some(root) = self.work_dir() else { return Err(Error::Damaged("there is no worktree".to_owned())) };
+        let Some(root) = self.work_dir() else {
+            return Err(Error::Damaged("there is no worktree".to_owned()));
+        };
         let differences = self.differences(base, tree)?;
         let mut put = Put::default();
         let gone = differences.iter().filter(|(_, entry)| entry.is_none());
@@ -140,7 +142,8 @@ fn safe_place(root: &Path, path: &BString) -> Option<PathBuf> {
     let mut place = root.to_owned();
     let mut parts = path.split_str(b"/").peekable();
     while let Some(part) = parts.next() {
-        let is_plain = !part.is_empty() && part != b"." && part != b".." && !part.eq_ignore_ascii_case(b".git");
+        let is_plain =
+            !part.is_empty() && part != b"." && part != b".." && !part.eq_ignore_ascii_case(b".git");
         let part = gix::path::from_byte_slice(part).ok().filter(|_| is_plain)?;
         place.push(part);
         let is_last = parts.peek().is_none();

@@ -36,7 +36,9 @@ impl Checkup<'_> {
         let branch = worktree.branch.as_deref().unwrap_or_default();
         let is_of_protocol = listing.rows.iter().any(|row| row.branch == branch);
         let fix = if is_of_protocol {
-            format!("git worktree repair, if it was moved; else: git godzilla worktrees remove {branch} --keep-branch")
+            format!(
+                "git worktree repair, if it was moved; else: git godzilla worktrees remove {branch} --keep-branch"
+            )
         } else {
             "git worktree repair, if it was moved; else: git worktree prune".to_owned()
         };

@@ -60,7 +60,12 @@ pub enum Wish {
 }
 
 /// Adds the worktree and returns warnings. One that is there already is left alone.
-pub(in crate::service) fn add(ctx: &Context, name: &Name, path: Option<&Path>, wish: Wish) -> Result<Vec<String>, Error> {
+pub(in crate::service) fn add(
+    ctx: &Context,
+    name: &Name,
+    path: Option<&Path>,
+    wish: Wish,
+) -> Result<Vec<String>, Error> {
     let Some(path) = path else {
         let is_wanted = ctx.settings.worktree_mode == WorktreeMode::Protocol;
         let warning =

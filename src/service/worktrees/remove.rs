@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use super::intent::{Intent, aside_of, settle};
+use super::{Error, unmerged_reason};
 use super::{Reason, Standing, dirty_reason, hard_reasons, only_one, protocol_of, some, standing};
-use super::{unmerged_reason, Error};
 use crate::domain::id::{Name, Oid};
 use crate::domain::state::Protocol;
 use crate::platform::git::{Captured, Ignored, NotHeld, Repo, Worktree};
@@ -76,7 +76,11 @@ pub(super) fn collect(ctx: &Context, request: &Request) -> Result<Removed, Error
 /// # Errors
 ///
 /// [`Error::State`] if anything was done there since.
-pub(in crate::service) fn of_plan(ctx: &Context, protocol: &Protocol, dry_run: bool) -> Result<Option<Removal>, Error> {
+pub(in crate::service) fn of_plan(
+    ctx: &Context,
+    protocol: &Protocol,
+    dry_run: bool,
+) -> Result<Option<Removal>, Error> {
     let name = name_of(protocol)?;
     run::not_during(ctx, &name)?;
     let guard = only_one(ctx)?;
@@ -220,7 +224,10 @@ impl Candidate {
         let dir = self.worktree.dir.display();
         let named: Vec<String> = lost.iter().map(|it| format!("{} ({})", it.path, it.why.as_str())).collect();
         let message = format!("{dir} has what cannot be kept: {}", some(&named));
-        let remedy = format!("move `{}` away, or remove it yourself", crate::domain::text::one_line(&first.path.to_string()));
+        let remedy = format!(
+            "move `{}` away, or remove it yourself",
+            crate::domain::text::one_line(&first.path.to_string())
+        );
         Err(Error::state("worktree.not_held", message, remedy))
     }
 
@@ -369,8 +376,8 @@ pub(super) fn changed_since(ctx: &Context, intent: &Intent) -> Result<bool, Erro
 
 /// Returns what is known of a worktree whose folder is gone: what was staged.
 fn of_index(ctx: &Context, worktree: &Worktree, head_tree: Oid) -> Result<Captured, Error> {
-    let index = Repo::open(&worktree.admin).ok().and_then(|repo| repo.staged_tree().ok()).flatten();
-    let index = index.or_else(|| (!worktree.admin.join("index").exists()).then_some(head_tree));
+    let path = worktree.admin.join("index");
+    let index = if path.exists() { ctx.repo.staged_tree(&path)? } else { Some(head_tree) };
     let tree = index.unwrap_or(head_tree);
     let changed = ctx.repo.paths_changed(head_tree, tree)?.into_iter().map(Into::into).collect();
     Ok(Captured { tree, index, changed, not_held: Default::default() })

@@ -35,7 +35,7 @@ fn what_is_kept_goes_after_thirty_days_and_not_before() {
     a.plan("Add a login", &["The form"]);
     removed(&a, &["--force"]);
     let max_age_ms = u64::try_from(MAX_AGE.as_millis()).unwrap();
-    let trash = refs(&a, "refs/godzilla-local").remove(0);
+    let trash = refs(&a, "refs/godzilla-local/trash").remove(0);
     let younger = age(&a, &trash, max_age_ms - 3_600_000);
     assert_eq!(upkeep(&context(&a)).unwrap(), 0);
     let older = age(&a, &younger, 3_600_000);
@@ -46,10 +46,10 @@ fn what_is_kept_goes_after_thirty_days_and_not_before() {
     let lock = fs::File::create(a.path.join(format!(".git/godzilla/locks/run-{NAME}"))).unwrap();
     lock.lock().unwrap();
     assert_eq!(upkeep(&context(&a)).unwrap(), 0);
-    assert_eq!(refs(&a, "refs/godzilla-local"), [older]);
+    assert_eq!(refs(&a, "refs/godzilla-local/trash"), [older]);
     drop(lock);
     assert_eq!(a.json(&["worktrees", "gc"])["expired"], 1);
-    assert_eq!(refs(&a, "refs/godzilla-local"), Vec::<String>::new());
+    assert_eq!(refs(&a, "refs/godzilla-local/trash"), Vec::<String>::new());
 }
 
 #[test]
@@ -94,7 +94,10 @@ fn commits_that_no_branch_has_stay_reachable() {
     let last = work.commit("more", "feat: more");
     a.godzilla_ok(&["list"]);
     let keep = format!("refs/godzilla-local/keep/{NAME}");
-    assert_eq!(a.git(&["rev-list", "--parents", "-1", &keep]).split_whitespace().skip(1).collect::<Vec<_>>(), [first.as_str()]);
+    assert_eq!(
+        a.git(&["rev-list", "--parents", "-1", &keep]).split_whitespace().skip(1).collect::<Vec<_>>(),
+        [first.as_str()]
+    );
 
     a.git(&["worktree", "remove", "--force", work.path.to_str().unwrap()]);
     a.git(&["branch", "-D", NAME]);
@@ -113,6 +116,7 @@ fn commits_that_no_branch_has_stay_reachable() {
     // Somebody else merges it by a squash.
     a.git(&["merge", "--squash", "--quiet", &last]);
     a.git(&["commit", "--quiet", "-m", "feat: squashed"]);
+    a.commit("form", "feat: another form");
     a.git(&["push", "--quiet", "origin", "main"]);
     assert_eq!(a.json(&["show", "1"])["merged"]["rule"], "squash");
 }
@@ -131,7 +135,10 @@ fn kept_commits_go_thirty_days_after_their_protocol_was_archived() {
     assert_eq!(upkeep_of_archived(&ctx, &|_| None).unwrap(), 0);
     assert_eq!(upkeep_of_archived(&ctx, &|_| Some(now_ms - max_age_ms + 3_600_000)).unwrap(), 0);
     assert_eq!(refs(&a, "refs/godzilla-local/keep").len(), 1);
-    assert_eq!(upkeep_of_archived(&ctx, &|name| (name.as_str() == NAME).then_some(now_ms - max_age_ms)).unwrap(), 1);
+    assert_eq!(
+        upkeep_of_archived(&ctx, &|name| (name.as_str() == NAME).then_some(now_ms - max_age_ms)).unwrap(),
+        1
+    );
     assert_eq!(refs(&a, "refs/godzilla-local/keep"), Vec::<String>::new());
 }
 
@@ -145,13 +152,19 @@ fn what_a_run_went_over_is_restored() {
     work.git(&["add", "staged"]);
     work.write("notes", "mine\n");
     let result = r#"{"v":1,"status":"succeeded","message":"done"}"#;
-    a.write_executable("../sh-engine", &format!("#!/bin/sh\nrm -f notes staged\necho x >made\necho '{result}'\n"));
+    a.write_executable(
+        "../sh-engine",
+        &format!("#!/bin/sh\nrm -f notes staged\necho x >made\necho '{result}'\n"),
+    );
     a.git(&["config", "godzilla.engines.sh.argv", a.path.join("../sh-engine").to_str().unwrap()]);
     let ran = a.json(&["run", "1", "-p", "1", "--engine", "sh", "--include-dirty"]);
     let snapshot = ran["snapshot"].as_str().unwrap();
     assert!(!work.path.join("notes").exists());
     let kept = a.json(&["restore", "--list"])["kept"][0].clone();
-    assert_eq!((&kept["ref"], &kept["why"], &kept["kind"]), (&json!(snapshot), &json!("before a run"), &json!("snapshot")));
+    assert_eq!(
+        (&kept["ref"], &kept["why"], &kept["kind"]),
+        (&json!(snapshot), &json!("before a run"), &json!("snapshot"))
+    );
     a.godzilla_ok(&["restore", snapshot]);
     assert_eq!((work.read("notes"), work.git(&["show", ":staged"])), ("mine\n".into(), "staged\n".into()));
     assert!(work.path.join("made").exists());

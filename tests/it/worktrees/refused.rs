@@ -24,7 +24,9 @@ fn stays_for(a: &Place<'_>, work: &Place<'_>, code: &str) {
     assert_eq!(refusal(a, &["worktrees", "remove", "1"]), (4, code.to_owned()));
     assert_eq!(refusal(a, &["worktrees", "remove", "1", "--force"]), (4, code.to_owned()));
     let gc = a.json(&["worktrees", "gc"]);
-    assert_eq!(gc["stayed"][0]["stays"][0]["code"], code, "{gc}");
+    // A quick look sees no more than that something lies there.
+    let why = gc["stayed"][0]["stays"][0]["code"].as_str().unwrap();
+    assert!([code, "worktree.dirty"].contains(&why), "{gc}");
     assert!(work.path.exists());
     assert_eq!((refs(a, "refs/godzilla-local/trash"), refs(a, "refs/heads")), (before, branches));
 }
@@ -70,7 +72,10 @@ fn what_is_staged_alone_is_seen() {
     assert_eq!(refusal(&a, &["worktrees", "remove", "1"]), (4, "worktree.dirty".to_owned()));
     removed(&a, &["--force"]);
     a.json(&["restore", "1"]);
-    assert_eq!((work.git(&["show", ":form"]), work.read("form")), ("staged\n".into(), "feat: the form\n".into()));
+    assert_eq!(
+        (work.git(&["show", ":form"]), work.read("form")),
+        ("staged\n".into(), "feat: the form\n".into())
+    );
 }
 
 #[test]
@@ -110,13 +115,13 @@ fn a_locked_one_stays() {
 fn one_amid_a_merge_or_a_rebase_stays() {
     let world = World::new();
     let (a, work) = merged(&world);
+    work.commit("form", "feat: a better form");
     a.commit("form", "feat: another form");
     let merging = work.try_git(&["merge", "main"]);
     assert_ne!(merging.code, Some(0), "{merging}");
     assert_eq!(listed(&a)[1]["amid"], "merge");
     stays_for(&a, &work, "worktree.amid");
     work.git(&["merge", "--abort"]);
-    work.commit("form", "feat: a better form");
     let rebasing = work.try_git(&["rebase", "main"]);
     assert_ne!(rebasing.code, Some(0), "{rebasing}");
     assert_eq!((&listed(&a)[1]["amid"], &listed(&a)[1]["branch"]), (&"rebase".into(), &NAME.into()));

@@ -67,7 +67,8 @@ fn what_was_done_since_stands_against_it() {
     let world = World::new();
     let a = world.clone("a");
     let work = a.plan("Add a login", &["The form"]);
-    let plan = serde_json::from_str::<Value>(a.godzilla_ok(&["log", "--op", "--json"]).lines().last().unwrap());
+    let plan =
+        serde_json::from_str::<Value>(a.godzilla_ok(&["log", "--op", "--json"]).lines().last().unwrap());
     let plan = plan.unwrap()["op"].as_str().unwrap().to_owned();
     let undo = |code: &str| {
         assert_eq!(refusal(&a, &["undo", &plan]), (4, code.to_owned()));
@@ -137,7 +138,8 @@ fn what_two_clones_took_back_comes_back_by_one() {
     a.plan("Add a login", &["The form"]);
     a.godzilla_ok(&["sync"]);
     let b = world.clone("b");
-    let plan = serde_json::from_str::<Value>(a.godzilla_ok(&["log", "--op", "--json"]).lines().last().unwrap());
+    let plan =
+        serde_json::from_str::<Value>(a.godzilla_ok(&["log", "--op", "--json"]).lines().last().unwrap());
     let plan = plan.unwrap()["op"].as_str().unwrap().to_owned();
     a.godzilla_ok(&["undo"]);
     b.godzilla_ok(&["undo", &plan]);
