@@ -195,9 +195,6 @@ fn of_undo(refused: &Refused, of: Option<&Command>) -> CliError {
     let refuse = |code| CliError::new(Exit::Refused, code, &message);
     match refused {
         Refused::Facts(_) => refuse("undo.facts").hint("git godzilla log --op"),
-        Refused::Plan { name, .. } => {
-            refuse("undo.plan").hint(format!("give it up: git godzilla cancel {name}"))
-        }
         Refused::Already(_) => refuse("undo.already").hint(format!("git godzilla redo {op}")),
         Refused::NotUndone(_) => refuse("redo.not_undone").hint(format!("git godzilla undo {op}")),
         Refused::Idle(_) => refuse("undo.idle").hint("git godzilla log --op"),

@@ -19,8 +19,8 @@ use clap::{CommandFactory as _, ValueEnum as _};
 
 use self::commands::{
     act, archive, budget, ci_report, completions, config, demo, doctor, engines, explain, hooks, init, list,
-    log, man, notes, overlaps, plan, prompt, qa, ready, run, runs, show, spec, status, sync, trust, undo,
-    verify,
+    log, man, notes, overlaps, plan, prompt, qa, ready, restore, run, runs, show, spec, status, sync, trust,
+    undo, verify, worktrees,
 };
 use self::error::CliError;
 use self::ui::{Color, Ui};
@@ -108,6 +108,8 @@ enum Command {
     Trust(trust::Args),
     CiReport(ci_report::Args),
     Sync(sync::Args),
+    Worktrees(worktrees::Args),
+    Restore(restore::Args),
     Hooks(hooks::Args),
     Hook(hooks::HookArgs),
     Notes(notes::Args),
@@ -238,6 +240,10 @@ fn context(ui: &mut Ui) -> Result<Context, CliError> {
     if let Err(err) = crate::service::planner::settle_unrecorded(&ctx) {
         tracing::debug!(err = crate::service::error_chain(&err), "what was used is not recorded yet");
     }
+    match crate::service::worktrees::recover(&ctx) {
+        Ok(settled) => settled.into_iter().for_each(|said| ui.note(said)),
+        Err(err) => tracing::debug!(err = crate::service::error_chain(&err), "an interrupted removal stays"),
+    }
     Ok(ctx)
 }
 
@@ -271,6 +277,7 @@ fn is_for_people(command: &Command) -> bool {
     match command {
         Command::Plan(args) if args.amend => return true,
         Command::Spec(args) if args.decides() => return true,
+        Command::Worktrees(args) if args.removes() => return true,
         _ => (),
     }
     matches!(
@@ -294,6 +301,7 @@ fn is_for_people(command: &Command) -> bool {
             | Command::Run(_)
             | Command::Qa(_)
             | Command::Trust(_)
+            | Command::Restore(_)
     )
 }
 
@@ -357,6 +365,8 @@ fn dispatch(ui: &mut Ui, command: Command) -> Result<ExitCode, CliError> {
         Command::Trust(args) => trust::run(ui, &args),
         Command::CiReport(args) => ci_report::run(ui, args),
         Command::Sync(args) => sync::run(ui, &args),
+        Command::Worktrees(args) => worktrees::run(ui, &args),
+        Command::Restore(args) => restore::run(ui, &args),
         Command::Hooks(args) => hooks::run(ui, &args),
         Command::Hook(args) => Ok(crate::hooks::run(&args.name, &args.args)),
         Command::Notes(args) => notes::run(ui, &args),

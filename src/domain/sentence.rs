@@ -74,11 +74,10 @@ pub fn sentence(events: &[Event], protocol: Option<&Protocol>) -> String {
 
 /// Returns the sentence for what was pushed to `ledger`.
 pub fn pushed(ledger: &Ledger<'_>) -> String {
-    match ledger.new_events().last() {
-        Some(event) if matches!(event.body, Body::Undo { .. }) => {
-            line_among(event, &|id| ledger.events().iter().find(|event| event.id == id))
-        }
-        _ => sentence(ledger.new_events(), ledger.protocol()),
+    let is_undo = |event: &&Event| matches!(event.body, Body::Undo { .. });
+    match ledger.new_events().iter().rfind(is_undo) {
+        Some(event) => line_among(event, &|id| ledger.events().iter().find(|event| event.id == id)),
+        None => sentence(ledger.new_events(), ledger.protocol()),
     }
 }
 

@@ -20,6 +20,8 @@ pub mod gates;
 pub mod guard;
 pub mod init;
 pub mod issue;
+pub mod keep;
+pub mod kept;
 pub mod list;
 pub mod merge;
 pub mod notes;
@@ -36,6 +38,7 @@ pub mod policy;
 pub mod prompts;
 pub mod qa;
 pub mod resolve;
+pub mod restore;
 pub mod review;
 pub mod run;
 pub mod runs;
@@ -51,6 +54,7 @@ pub mod undo;
 pub mod upkeep;
 pub mod verify;
 pub mod workplace;
+pub mod worktrees;
 
 use std::time::Duration;
 

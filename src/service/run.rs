@@ -21,12 +21,12 @@ pub use self::prompt::told_of;
 use super::ask::{self, Ask, Asked, Care, Inspected, Prompt, Session, Told, Wish};
 use super::context::Context;
 use super::error::Error;
-use super::initialised;
 use super::policy::{self, Decided};
 use super::qa::Judged;
 use super::resolve::{self, Target};
 use super::streams::Streams;
 use super::workplace::Workplace;
+use super::{initialised, kept};
 use crate::domain::decide;
 use crate::domain::id::{Name, Oid, StepId, Ulid};
 use crate::domain::run as runs;
@@ -35,7 +35,7 @@ use crate::domain::spec::QaPolicy;
 use crate::domain::state::{Protocol, Step};
 use crate::domain::status::StepStatus;
 use crate::engine::{Access, Outcome};
-use crate::platform::git::Repo;
+use crate::platform::git::{Ignored, Repo};
 use crate::platform::lock::{self, Lock};
 
 /// What to run.
@@ -152,7 +152,8 @@ pub fn run(ctx: &Context, request: &Request, tell: &mut dyn FnMut(Told<'_>)) -> 
     }
     before::check_engine(ctx, &plan)?;
     before::check_worktree(request, &plan, &before.dirty)?;
-    let snapshot = before.keep(&plan.place, &plan.name)?;
+    let snapshot =
+        kept::snapshot(&plan.place, &plan.name, ("before a run", ctx.op), Ignored::None)?.map(|it| it.name);
     begin(ctx, &plan)?;
 
     let mut notices: Vec<String> = plan.notice.iter().cloned().collect();
@@ -416,6 +417,14 @@ pub(super) fn only_one(ctx: &Context, name: &Name) -> Result<Lock, Error> {
 pub fn goes_on(repo: &Repo, name: &Name) -> bool {
     let path = lock_of(repo, name);
     path.is_file() && Lock::acquire(&path, Duration::ZERO).is_err()
+}
+
+/// Whether any engine works in this clone now.
+pub fn any_goes_on(repo: &Repo) -> bool {
+    let entries = std::fs::read_dir(repo.state_dir().join("locks")).into_iter().flatten().flatten();
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    let mut working = names.filter_map(|name| name.strip_prefix("run-")?.parse::<Name>().ok());
+    working.any(|name| goes_on(repo, &name))
 }
 
 /// Refuses what decides for people while an engine works on the protocol: it could be the engine's doing.

@@ -6,6 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use super::branch::Branches;
 use super::context::Context;
 use super::error::Error;
+use super::keep;
 use super::observe::{self, Scope};
 use super::on_commit::HookBranch;
 use crate::domain::event::{Body, Event};
@@ -197,6 +198,7 @@ impl<'a> Streams<'a> {
         let extra = self.routed(Some(name));
         let view = stream::view(&self.ctx.repo, name, &tips, extra)?;
         let now = folded(&view.content, None);
+        self.hold(name, &now);
         if view.adopted && self.is_quiet(&now) {
             let View { content, set_aside, .. } = view;
             let is_settled = set_aside.is_empty();
@@ -215,7 +217,20 @@ impl<'a> Streams<'a> {
         }
         let View { content, set_aside, .. } = stream::view(&self.ctx.repo, name, &tips, extra)?;
         is_settled &= set_aside.is_empty();
-        Ok(Looked { folded: folded(&content, None), content, tips, moved, is_settled, set_aside })
+        let folded = folded(&content, None);
+        if moved {
+            self.hold(name, &folded);
+        }
+        Ok(Looked { folded, content, tips, moved, is_settled, set_aside })
+    }
+
+    /// Keeps commits that no branch has any more. A repository that cannot be written is only read.
+    fn hold(&self, name: &Name, folded: &Folded) {
+        let Some(protocol) = &folded.protocol else { return };
+        let tips = self.branches.of(protocol, self.inventory.home());
+        if let Err(err) = keep::hold(&self.ctx.repo, name, protocol, &tips) {
+            tracing::debug!(%name, err = super::error_chain(&err), "lost commits are not kept");
+        }
     }
 
     /// Whether git shows nothing that the events do not say.

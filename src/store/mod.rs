@@ -9,6 +9,7 @@ pub mod cache;
 pub mod canon;
 pub mod content;
 pub mod inventory;
+pub mod kept;
 pub mod looked;
 pub mod refs;
 pub mod spec;

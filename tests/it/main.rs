@@ -48,3 +48,4 @@ mod support;
 mod terminal;
 mod tidy;
 mod undo;
+mod worktrees;

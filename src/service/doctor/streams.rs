@@ -25,7 +25,10 @@ impl Checkup<'_> {
             }
         }
         match list::list(self.ctx) {
-            Ok(listing) => self.listed(&listing, has_damage),
+            Ok(listing) => {
+                self.listed(&listing, has_damage);
+                self.worktrees(&listing);
+            }
             Err(err) => self.unlisted(&err),
         }
     }

@@ -14,7 +14,7 @@ use crate::domain::state::Step;
 use crate::domain::text;
 use crate::engine::Outcome;
 use crate::platform::git::{Guarded, NewCommit, RefMoved, Repo};
-use crate::platform::{clock, fail};
+use crate::platform::fail;
 use crate::service::context::Context;
 use crate::service::error::Error;
 use crate::service::guard::{self, Watched, some};
@@ -84,29 +84,6 @@ impl Before {
         })
     }
 
-    /// Keeps what is not committed under a ref of this clone. Returns its name.
-    pub(super) fn keep(&self, place: &Workplace, name: &Name) -> Result<Option<String>, Error> {
-        let Some(tree) = self.tree else { return Ok(None) };
-        let Some(who) = place.repo.committer() else { return Err(stream::Error::NoIdentity.into()) };
-        let commit = place.repo.write_commit(&NewCommit {
-            tree,
-            parents: vec![self.head],
-            message: format!("snapshot of {name} before a run\n"),
-            author: &who,
-            committer: &who,
-            for_people: false,
-        })?;
-        let snapshot = format!("refs/godzilla-local/snapshots/{name}/{}", clock::new_id());
-        place.repo.git_output(&[
-            "update-ref",
-            "-m",
-            "git-godzilla: before a run",
-            &snapshot,
-            &commit.to_string(),
-        ])?;
-        Ok(Some(snapshot))
-    }
-
     /// Returns what is looked after while the engine works.
     pub(super) fn watched<'a>(&'a self, place: &'a Workplace) -> Watched<'a> {
         Watched { repo: &place.repo, guarded: &self.guarded, own: &self.branch }
@@ -163,7 +140,10 @@ impl Before {
             Ok(hidden) if hidden.is_empty() => None,
             Ok(hidden) => {
                 let names: Vec<String> = hidden.iter().map(|path| text::one_line(path)).collect();
-                Some(format!("hidden from git by rules that the run wrote, and not committed: {}", some(&names)))
+                Some(format!(
+                    "hidden from git by rules that the run wrote, and not committed: {}",
+                    some(&names)
+                ))
             }
             Err(err) => Some(format!("nobody knows what the run hid from git: {err}")),
         }
