@@ -316,9 +316,10 @@ pub(super) fn find_base(
 }
 
 /// One more than the largest number that anything here has.
-fn next_number(ctx: &Context, streams: &Streams<'_>) -> Result<u64, Error> {
+pub(super) fn next_number(ctx: &Context, streams: &Streams<'_>) -> Result<u64, Error> {
     let taken = Inventory::taken_names(&ctx.repo)?;
     let unknown = streams.unknown_names();
-    let names = taken.iter().chain(&unknown).chain(streams.inventory.streams.keys());
+    let given: Vec<Name> = streams.renumbered().into_iter().map(|(name, _)| name).collect();
+    let names = taken.iter().chain(&unknown).chain(&given).chain(streams.inventory.streams.keys());
     Ok(names.map(Name::number).max().unwrap_or(0) + 1)
 }

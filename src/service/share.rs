@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use super::context::Context;
 use super::error::Error;
+use super::twins;
 use crate::domain::event::Event;
 use crate::domain::id::{Name, Oid};
 use crate::domain::sentence::sentence;
@@ -25,6 +26,8 @@ pub struct Plan {
     pub n_events: HashMap<String, usize>,
     /// Streams that are left alone there, and why.
     pub set_aside: Vec<String>,
+    /// Events that wait until their protocol has a name of its own: its name is that of another one there.
+    pub n_of_twins: usize,
 }
 
 impl Plan {
@@ -39,19 +42,28 @@ impl Plan {
 /// A ref is pushed if its local content is not all in the remote's stream or archive. If the
 /// remote's tip is a known ancestor of the local one, the local commit goes; else a new commit on
 /// top of the remote's tip carries everything. A drop box goes if the remote's own streams, as
-/// fetched, hold what it holds (`with_boxes`).
+/// fetched, hold what it holds (`with_boxes`). A stream that would make twins waits: its name is that of
+/// another protocol there, and `before` does not show that this one was shared as well.
 ///
 /// # Errors
 ///
 /// [`Error`] if a local stream cannot be read or a commit cannot be written. A remote's tip that
 /// cannot be read is left alone.
-pub fn plan(ctx: &Context, inventory: &Inventory, remote: &str, with_boxes: bool) -> Result<Plan, Error> {
+pub fn plan(
+    ctx: &Context,
+    inventory: &Inventory,
+    remote: &str,
+    with_boxes: bool,
+    before: Option<&Inventory>,
+) -> Result<Plan, Error> {
     let mut plan = Plan::default();
     for (name, tips) in &inventory.streams {
-        let what = Stream { name: Some(name), of_ref: refs::protocol(name), tips };
+        let before = before.and_then(|before| before.streams.get(name));
+        let what = Stream { name: Some(name), of_ref: refs::protocol(name), tips, before };
         plan_stream(ctx, &what, remote, &mut plan)?;
     }
-    let what = Stream { name: None, of_ref: refs::PROJECT.to_owned(), tips: &inventory.project };
+    let (of_ref, tips) = (refs::PROJECT.to_owned(), &inventory.project);
+    let what = Stream { name: None, of_ref, tips, before: None };
     plan_stream(ctx, &what, remote, &mut plan)?;
     if with_boxes {
         let boxes = boxes_at(inventory, remote);
@@ -70,6 +82,8 @@ struct Stream<'a> {
     name: Option<&'a Name>,
     of_ref: String,
     tips: &'a Tips,
+    /// What was known of it before the last fetch.
+    before: Option<&'a Tips>,
 }
 
 impl Stream<'_> {
@@ -120,12 +134,19 @@ fn plan_stream(ctx: &Context, what: &Stream<'_>, remote: &str, plan: &mut Plan) 
     }
     let known: HashSet<&str> = shared.lines().iter().map(|line| &*line.text).collect();
     let n_new = ours.lines().iter().filter(|line| !known.contains(&*line.text)).count();
+    let mut united = theirs.clone();
+    united.unite(&ours);
+    let seen: Vec<&Tips> = what.before.into_iter().chain([what.tips]).collect();
+    if !twins::unshared(repo, &seen, &united).is_empty() {
+        let label = what.label();
+        plan.n_of_twins += n_new;
+        plan.set_aside.push(format!("{label} is the name of another protocol there"));
+        return Ok(());
+    }
     let is_forward = tip.is_none_or(|tip| ours.contains(&theirs) && repo.is_ancestor(tip, local));
     let new = if is_forward {
         local
     } else {
-        let mut united = theirs.clone();
-        united.unite(&ours);
         if !united.may_be_written() {
             plan.set_aside.push(format!("{} demands a newer version", what.label()));
             return Ok(());

@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::error::Error;
 use super::streams::Streams;
-use super::{initialised, list, share};
+use super::{initialised, list, share, twins};
 use crate::domain::id::Name;
 use crate::platform::git::{Transport, TransportError};
 use crate::platform::{clock, fail};
@@ -101,7 +101,7 @@ pub fn sync(
     let mut all: Vec<Synced> = remotes.iter().map(|remote| Synced::of(remote)).collect();
     // What one remote brings goes to the others in the same run.
     for synced in &mut all {
-        fetch(ctx, synced, &mut n_known, progress)?;
+        fetch(ctx, synced, &before, &mut n_known, progress)?;
     }
     for synced in all.iter_mut().filter(|synced| synced.result == Outcome::Ok) {
         push(ctx, synced, &before, &mut n_known, progress)?;
@@ -113,10 +113,11 @@ fn transport(ctx: &Context) -> Transport {
     Transport { may_ask: true, silence: ctx.settings.sync_timeout, total: None, durable: true }
 }
 
-/// Fetches and takes over; `n_known` is how many events are known.
+/// Fetches and takes over; `n_known` is how many events are known, `before` what remotes were seen to hold.
 fn fetch(
     ctx: &Context,
     synced: &mut Synced,
+    before: &Inventory,
     n_known: &mut usize,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<(), Error> {
@@ -130,9 +131,17 @@ fn fetch(
     }
     fail::point("sync.fetched");
     progress(Progress::Reading);
-    let n_now = list::list(ctx)?.n_events();
-    synced.fetched_events += n_now.saturating_sub(*n_known);
-    *n_known = n_now;
+    let mut listing = list::list(ctx)?;
+    synced.fetched_events += listing.n_events().saturating_sub(*n_known);
+    for renamed in twins::settle(ctx, &listing.rows, before)? {
+        synced.say(format!(
+            "{} is the name of another protocol there, so yours is {} now",
+            renamed.from, renamed.to
+        ));
+        renamed.told.into_iter().for_each(|told| synced.say(told));
+        listing = list::list(ctx)?;
+    }
+    *n_known = listing.n_events();
     Ok(())
 }
 
@@ -151,7 +160,7 @@ fn push(
             synced.say("it holds no branch yet, so no state was sent".to_owned());
             return Ok(());
         }
-        let plan = share::plan(ctx, &inventory, &remote, true)?;
+        let plan = share::plan(ctx, &inventory, &remote, true, Some(before))?;
         if plan.updates.is_empty() {
             synced.say_set_aside(&plan);
             return Ok(());
@@ -180,7 +189,7 @@ fn push(
             return send_as_boxes(ctx, &inventory, &plan, &lost, synced);
         }
         std::thread::sleep(clock::jitter(50 << round));
-        fetch(ctx, synced, n_known, progress)?;
+        fetch(ctx, synced, before, n_known, progress)?;
         if synced.result != Outcome::Ok {
             return Ok(());
         }

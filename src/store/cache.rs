@@ -11,13 +11,16 @@ use crate::domain::fold::FOLD_VERSION;
 use crate::platform::git::Repo;
 
 /// Changes with [`Row`], whose bytes do not say which fields they are of.
-const ROW_VERSION: u32 = 3;
+const ROW_VERSION: u32 = 4;
 
 /// One protocol in a list. All but `unshared_events` and `merged_here` is the same in clones that
 /// agree.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Row {
+    /// What it is shown as.
     pub name: String,
+    /// The name of its stream.
+    pub key: String,
     pub id: String,
     pub number: u64,
     pub slug: String,
@@ -43,6 +46,8 @@ pub struct Row {
     pub n_events: usize,
     /// The ids that several events of the stream have; with the incumbent only.
     pub duplicate_ids: Vec<String>,
+    /// Whether protocols of this name went on under other ones; with the incumbent only.
+    pub has_moved: bool,
     /// What its runs used, by the day on which they began; the earliest first.
     pub spent: Vec<DaySpent>,
 }

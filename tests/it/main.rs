@@ -27,6 +27,7 @@ mod manual;
 mod merges;
 mod model;
 mod model_server;
+mod names;
 mod objects;
 mod planning;
 mod policies;

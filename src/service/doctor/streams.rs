@@ -120,7 +120,7 @@ impl Checkup<'_> {
         let mut by_number: BTreeMap<u64, Vec<&Row>> = BTreeMap::new();
         for row in &listing.rows {
             if row.name.contains('~') {
-                self.twin(row);
+                self.twin(row, listing);
             } else {
                 by_number.entry(row.number).or_default().push(row);
             }
@@ -131,23 +131,24 @@ impl Checkup<'_> {
             let message =
                 format!("{} have the number {number}; call them by their full names", names.join(" and "));
             let live: Vec<&Row> = rows.iter().filter(|row| is_live(row)).copied().collect();
-            let fix = live.last().map(|last| {
-                format!("for a number of its own plan it once more, then: git godzilla cancel {}", last.name)
-            });
+            // The one that was planned last gives way.
+            let next = listing.rows.iter().map(|row| row.number).max().unwrap_or(0) + 1;
+            let fix = live.last().map(|last| format!("git godzilla renumber {} {next}", last.name));
             let severity = if live.len() > 1 { Severity::Warning } else { Severity::Info };
             self.say("number.collision", severity, message, fix.filter(|_| live.len() > 1));
         }
     }
 
     /// A protocol that was planned with the name of another one, before either clone knew of the other.
-    fn twin(&mut self, row: &Row) {
+    fn twin(&mut self, row: &Row, listing: &Listing) {
         let name = &row.name;
         let of = name.split('~').next().unwrap_or(name);
         let message = format!(
             "{name} has the name of {of}, which was planned in another clone; it can be read, and nothing \
              can be recorded for it"
         );
-        let fix = Some(format!("git godzilla show {name}, then plan it once more under another title"));
+        let next = listing.rows.iter().map(|row| row.number).max().unwrap_or(0) + 1;
+        let fix = Some(format!("git godzilla renumber {name} {next}"));
         self.say("protocol.twin", Severity::Warning, message, fix);
     }
 }

@@ -31,7 +31,7 @@ pub(super) fn of(
     goes_on: bool,
 ) -> Result<(Prompt, Option<String>), Error> {
     let repo = &place.repo;
-    let name = protocol.name();
+    let name = protocol.key();
     let tree = repo.tree_of(place.head)?;
     let file =
         |file: &str| -> Result<String, Error> { told(repo, tree, &format!(".protocols/{name}/{file}")) };
