@@ -19,8 +19,8 @@ use clap::{CommandFactory as _, ValueEnum as _};
 
 use self::commands::{
     act, budget, ci_report, completions, config, demo, doctor, engines, explain, hooks, init, list, log, man,
-    notes, overlaps, plan, prompt, qa, ready, renumber, run, runs, show, spec, status, sync, trust, undo,
-    verify,
+    notes, overlaps, plan, prompt, qa, ready, redact, renumber, run, runs, show, spec, status, sync, trust,
+    undo, verify,
 };
 use self::error::CliError;
 use self::ui::{Color, Ui};
@@ -95,6 +95,7 @@ enum Command {
     Cancel(act::CancelArgs),
     Complete(act::CompleteArgs),
     Comment(act::CommentArgs),
+    Redact(redact::Args),
     Renumber(renumber::Args),
     Undo(undo::UndoArgs),
     Redo(undo::RedoArgs),
@@ -272,6 +273,7 @@ fn is_for_people(command: &Command) -> bool {
             | Command::Resume(_)
             | Command::Cancel(_)
             | Command::Complete(_)
+            | Command::Redact(_)
             | Command::Renumber(_)
             | Command::Undo(_)
             | Command::Redo(_)
@@ -328,6 +330,7 @@ fn dispatch(ui: &mut Ui, command: Command) -> Result<ExitCode, CliError> {
         Command::Cancel(args) => act::cancel(ui, args),
         Command::Complete(args) => act::complete(ui, args),
         Command::Comment(args) => act::comment(ui, args),
+        Command::Redact(args) => redact::run(ui, &args),
         Command::Renumber(args) => renumber::run(ui, &args),
         Command::Undo(args) => undo::undo(ui, &args),
         Command::Redo(args) => undo::redo(ui, &args),

@@ -8,8 +8,8 @@ use clap::{Args as _, Command as Definition, CommandFactory as _, FromArgMatches
 
 use super::commands::{
     act, budget, ci_report, completions, config, demo, doctor, engines, explain, hooks, init, list, log, man,
-    notes, overlaps, plan, prompt, qa, ready, renumber, run, runs, show, spec, status, sync, trust, undo,
-    verify,
+    notes, overlaps, plan, prompt, qa, ready, redact, renumber, run, runs, show, spec, status, sync, trust,
+    undo, verify,
 };
 use super::{Cli, Global};
 
@@ -65,6 +65,7 @@ fn set_up(name: &str) -> Option<(&'static str, SetUp)> {
         ("cancel", act::CancelArgs::augment_args),
         ("complete", act::CompleteArgs::augment_args),
         ("comment", act::CommentArgs::augment_args),
+        ("redact", redact::Args::augment_args),
         ("renumber", renumber::Args::augment_args),
         ("undo", undo::UndoArgs::augment_args),
         ("redo", undo::RedoArgs::augment_args),

@@ -33,6 +33,7 @@ pub mod planner;
 pub mod policy;
 pub mod prompts;
 pub mod qa;
+pub mod redact;
 pub mod renumber;
 pub mod resolve;
 pub mod review;

@@ -143,7 +143,11 @@ fn plan_stream(ctx: &Context, what: &Stream<'_>, remote: &str, plan: &mut Plan) 
         plan.set_aside.push(format!("{label} is the name of another protocol there"));
         return Ok(());
     }
-    let is_forward = tip.is_none_or(|tip| ours.contains(&theirs) && repo.is_ancestor(tip, local));
+    let is_forward = match tip {
+        Some(tip) => ours.contains(&theirs) && repo.is_ancestor(tip, local),
+        // What was taken out does not come back with the history of what is made anew.
+        None => ours.stubs().is_empty() || repo.commit(local).is_ok_and(|commit| commit.parents.is_empty()),
+    };
     let new = if is_forward {
         local
     } else {

@@ -109,7 +109,8 @@ pub fn sync(
     Ok(all)
 }
 
-fn transport(ctx: &Context) -> Transport {
+/// Returns how a command of a person talks to a remote.
+pub(super) fn transport(ctx: &Context) -> Transport {
     Transport { may_ask: true, silence: ctx.settings.sync_timeout, total: None, durable: true }
 }
 

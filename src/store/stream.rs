@@ -13,6 +13,7 @@ use super::content::{Content, Line, sha256};
 use super::inventory::Tips;
 use super::{refs, spool, tip, wire};
 use crate::domain::event::Event;
+use crate::domain::fold::fold;
 use crate::domain::id::{Name, Oid, Ulid};
 use crate::domain::ledger::{Author, Ledger};
 use crate::domain::state::Protocol;
@@ -247,7 +248,11 @@ pub fn append<E>(
         content.normalize();
         let message = if events.is_empty() { adoption_message(&view) } else { subject };
         let step = Step { name: name.as_str(), of_ref: refs::protocol(name), events: &events, message };
-        let protocol = ledger.protocol().cloned();
+        // What was taken out of a line is in no state either.
+        let protocol = match content.stubs() == view.content.stubs() {
+            true => ledger.protocol().cloned(),
+            false => fold(&content.events(), &content.decoded_specs()).protocol,
+        };
         match commit(repo, writer, &view, &content, protocol.as_ref(), &step, &mut guard)? {
             Attempt::Moved(tip) => {
                 fail::point("append.moved");
@@ -405,6 +410,9 @@ fn commit(
                 (Some(home), _) => Some(home),
                 (None, local) => local,
             };
+            // Nobody is led to a line whose text was taken out, but by what the remote has already.
+            let parent = parent.filter(|parent| view.home == Some(*parent) || !drops(repo, content, *parent));
+            let parent = parent.or(view.home);
             write_commit(repo, content, protocol, parent, &who, &step.message, writer.author.op, step.events)
                 .map_err(|source| Error::Write { name: step.name.to_owned(), source })?
         }
@@ -421,6 +429,18 @@ fn commit(
         Err(MoveError::Locked { path }) => Ok(Attempt::Locked(path)),
         Err(source) => Err(Error::Move { name: step.name.to_owned(), source }),
     }
+}
+
+/// Whether `content` lacks a line of `commit`, since a stub stands for it.
+fn drops(repo: &Repo, content: &Content, commit: Oid) -> bool {
+    let stubs = content.stubs();
+    let holds_any = || {
+        let before = tip::read(repo, repo.tree_of(commit).ok()?).ok()?;
+        let is_dropped = |line: &Line| line.event.redacts.is_none() && stubs.contains(&line.digest());
+        Some(before.lines().iter().any(is_dropped) || before.rejects.keys().any(|it| stubs.contains(it)))
+    };
+    // One that cannot be read may hold it.
+    !stubs.is_empty() && holds_any().unwrap_or(true)
 }
 
 /// Writes a commit that carries `content` and returns its id; no ref names it yet.
@@ -442,14 +462,33 @@ pub fn write_commit(
     let tree = tip::write(repo, content, protocol)?;
     fail::point("append.tree");
     let message = message(subject, op, events);
-    repo.write_commit(&NewCommit {
-        tree,
-        parents: parent.into_iter().collect(),
-        message,
-        author: who,
-        committer: who,
-        for_people: false,
-    })
+    carry(repo, tree, parent, who, message)
+}
+
+/// Writes a commit without parents that carries the tree of an archive, and returns its id.
+///
+/// # Errors
+///
+/// [`git::Error`] if the object cannot be written.
+pub fn write_commit_of(
+    repo: &Repo,
+    tree: Oid,
+    who: &Identity,
+    subject: &str,
+    op: Ulid,
+) -> Result<Oid, git::Error> {
+    carry(repo, tree, None, who, message(subject, op, &[]))
+}
+
+fn carry(
+    repo: &Repo,
+    tree: Oid,
+    parent: Option<Oid>,
+    who: &Identity,
+    message: String,
+) -> Result<Oid, git::Error> {
+    let parents = parent.into_iter().collect();
+    repo.write_commit(&NewCommit { tree, parents, message, author: who, committer: who, for_people: false })
 }
 
 /// The subject, then trailers: the command, at most fifty event ids, and their number.

@@ -36,6 +36,7 @@ mod qa;
 mod races;
 mod readme;
 mod real_engines;
+mod redaction;
 mod refs;
 mod refusals;
 mod review;

@@ -23,6 +23,7 @@ pub(super) mod plan;
 pub(super) mod prompt;
 pub(super) mod qa;
 pub(super) mod ready;
+pub(super) mod redact;
 pub(super) mod renumber;
 pub(super) mod run;
 pub(super) mod runs;

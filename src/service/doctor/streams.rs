@@ -6,6 +6,7 @@ use super::{Checkup, Severity};
 use crate::domain::id::{Name, Oid};
 use crate::platform::git::DamagedRef;
 use crate::service::list::{self, Listing};
+use crate::service::redact::purge;
 use crate::store::cache::Row;
 use crate::store::inventory::read_box;
 use crate::store::{refs, tip};
@@ -55,6 +56,7 @@ impl Checkup<'_> {
             self.say("stream.unreadable", Severity::Error, format!("{name}: {why}"), fix);
         }
         self.collisions(listing);
+        self.unpurged(listing);
         self.duplicates(listing);
         self.boxes(listing);
         let unshared: usize = listing.rows.iter().map(|row| row.unshared_events).sum();
@@ -96,6 +98,25 @@ impl Checkup<'_> {
             let message = format!("{name} at {remote} is of no use: {why}");
             let fix = Some(format!("git push {remote} :{name}, if nobody else reads it"));
             self.say("box.unreadable", Severity::Info, message, fix);
+        }
+    }
+
+    /// Texts that were taken out and are still in the history of a remote, or of this clone.
+    fn unpurged(&mut self, listing: &Listing) {
+        let lines = purge::redacted(self.ctx, &listing.inventory);
+        if lines.is_empty() {
+            return;
+        }
+        let remotes = listing.inventory.remotes.iter();
+        let places = remotes.map(|remote| (remote.clone(), refs::tracking_root(remote)));
+        for (place, prefix) in places.chain([("this clone".to_owned(), refs::SHARED.to_owned())]) {
+            let named = purge::naming(&self.ctx.repo, &prefix, &lines).unwrap_or_default();
+            let Some((first, _)) = named.first() else { continue };
+            let name = first.strip_prefix(&prefix).unwrap_or(first);
+            let more = if named.len() > 1 { format!(" and {} more", named.len() - 1) } else { String::new() };
+            let message = format!("the history of {name}{more} at {place} still says what was taken out");
+            let fix = Some("git godzilla redact --purge".to_owned());
+            self.say("redaction.unpurged", Severity::Warning, message, fix);
         }
     }
 

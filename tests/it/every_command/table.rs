@@ -204,6 +204,18 @@ pub(super) static ROWS: &[Row] = &[
         &[run(&["a note"], DO_CURRENT), run(&["a note", "9"], NO_STEP), run(&[], MISTYPED)],
     ),
     writes(
+        "redact",
+        &["redact.v1"],
+        &[
+            run(&["no such text", "--yes"], DO_UNKNOWN),
+            run(&["--purge", "--yes"], [A(0), A(0), E(4), E(4)]),
+            run(&["no such text", "--purge", "--dry-run"], [A(0), A(0), E(4), E(4)]),
+            run(&["--purge"], [E(4); 4]),
+            run(&["short", "--yes"], [E(2), E(2), E(2), E(4)]),
+            run(&[], MISTYPED),
+        ],
+    ),
+    writes(
         "renumber",
         &["renumber.v1"],
         &[
