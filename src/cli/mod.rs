@@ -19,8 +19,8 @@ use clap::{CommandFactory as _, ValueEnum as _};
 
 use self::commands::{
     act, archive, budget, ci_report, completions, config, demo, doctor, engines, explain, hooks, init, list,
-    log, man, notes, overlaps, plan, prompt, qa, ready, restore, run, runs, show, spec, status, sync, trust,
-    undo, verify, worktrees,
+    log, man, notes, overlaps, plan, prompt, qa, ready, redact, renumber, restore, run, runs, show, spec,
+    status, sync, trust, undo, verify, worktrees,
 };
 use self::error::CliError;
 use self::ui::{Color, Ui};
@@ -97,6 +97,8 @@ enum Command {
     Comment(act::CommentArgs),
     Archive(archive::Args),
     Unarchive(act::UnarchiveArgs),
+    Redact(redact::Args),
+    Renumber(renumber::Args),
     Undo(undo::UndoArgs),
     Redo(undo::RedoArgs),
     Run(run::Args),
@@ -296,6 +298,8 @@ fn is_for_people(command: &Command) -> bool {
             | Command::Complete(_)
             | Command::Archive(_)
             | Command::Unarchive(_)
+            | Command::Redact(_)
+            | Command::Renumber(_)
             | Command::Undo(_)
             | Command::Redo(_)
             | Command::Run(_)
@@ -354,6 +358,8 @@ fn dispatch(ui: &mut Ui, command: Command) -> Result<ExitCode, CliError> {
         Command::Comment(args) => act::comment(ui, args),
         Command::Archive(args) => archive::run(ui, args),
         Command::Unarchive(args) => act::unarchive(ui, args),
+        Command::Redact(args) => redact::run(ui, &args),
+        Command::Renumber(args) => renumber::run(ui, &args),
         Command::Undo(args) => undo::undo(ui, &args),
         Command::Redo(args) => undo::redo(ui, &args),
         Command::Run(args) => run::run(ui, &args),

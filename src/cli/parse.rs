@@ -8,8 +8,8 @@ use clap::{Args as _, Command as Definition, CommandFactory as _, FromArgMatches
 
 use super::commands::{
     act, archive, budget, ci_report, completions, config, demo, doctor, engines, explain, hooks, init, list,
-    log, man, notes, overlaps, plan, prompt, qa, ready, restore, run, runs, show, spec, status, sync, trust,
-    undo, verify, worktrees,
+    log, man, notes, overlaps, plan, prompt, qa, ready, redact, renumber, restore, run, runs, show, spec,
+    status, sync, trust, undo, verify, worktrees,
 };
 use super::{Cli, Global};
 
@@ -67,6 +67,8 @@ fn set_up(name: &str) -> Option<(&'static str, SetUp)> {
         ("comment", act::CommentArgs::augment_args),
         ("archive", archive::Args::augment_args),
         ("unarchive", act::UnarchiveArgs::augment_args),
+        ("redact", redact::Args::augment_args),
+        ("renumber", renumber::Args::augment_args),
         ("undo", undo::UndoArgs::augment_args),
         ("redo", undo::RedoArgs::augment_args),
         ("run", run::Args::augment_args),

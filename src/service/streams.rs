@@ -106,6 +106,24 @@ impl<'a> Streams<'a> {
         })
     }
 
+    /// Returns the names that protocols were given later, each with the name of its stream. The project's
+    /// stream holds these events as well, so that nobody has to read every other one for them.
+    pub fn renumbered(&self) -> Vec<(Name, Name)> {
+        let mut found = Vec::new();
+        for (key, content) in self.routed.iter().filter_map(|(name, content)| Some((name.as_ref()?, content)))
+        {
+            for line in content.lines() {
+                if let Body::Renumbered { number, slug } = &line.event.body
+                    && let Ok(name) = Name::new(*number, slug)
+                {
+                    found.push((name, key.clone()));
+                }
+            }
+        }
+        found.sort();
+        found
+    }
+
     /// Returns the names that only drop boxes or the project's stream know, without a creation.
     pub fn unknown_names(&self) -> Vec<Name> {
         let is_unknown = |name: &&Name| !self.inventory.streams.contains_key(*name);

@@ -361,13 +361,14 @@ fn run(
 
 fn print(ui: &mut Ui, command: &str, acted: &Acted) -> Result<(), CliError> {
     let protocol = &acted.protocol;
+    let name = protocol.name();
     let step = acted.step.as_ref().and_then(|id| protocol.step(id));
     let status = step.map_or(protocol.shown.as_str(), |step| step.shown.as_str());
     // What the branch showed is recorded beside what was asked for.
     let recorded = acted.events.iter().any(|event| !matches!(event.body, Body::CommitSeen(_)));
     let subject = match step {
-        Some(step) => format!("step {}/{}", acted.name, step.id),
-        None => format!("protocol {}", acted.name),
+        Some(step) => format!("step {name}/{}", step.id),
+        None => format!("protocol {name}"),
     };
     let message = match (command, recorded) {
         ("comment", _) => format!("noted on {subject}"),
@@ -380,7 +381,7 @@ fn print(ui: &mut Ui, command: &str, acted: &Acted) -> Result<(), CliError> {
         let events: Vec<Value> = acted.events.iter().map(|event| event.id.to_string().into()).collect();
         return ui.json(&json!({
             "schema": format!("git-godzilla/{command}@1"),
-            "name": acted.name.as_str(),
+            "name": name,
             "step": acted.step.as_ref().map(ToString::to_string),
             "status": status,
             "recorded": recorded,

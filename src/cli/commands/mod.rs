@@ -24,6 +24,8 @@ pub(super) mod plan;
 pub(super) mod prompt;
 pub(super) mod qa;
 pub(super) mod ready;
+pub(super) mod redact;
+pub(super) mod renumber;
 pub(super) mod restore;
 pub(super) mod run;
 pub(super) mod runs;

@@ -382,6 +382,33 @@ pub(super) static SCENARIOS: &[Scenario] = &[
         )
     },
     Scenario {
+        also: Some(|a| a.git(&["-C", "worktrees/0002-add-a-login", "status", "--porcelain", "--branch"])),
+        again: Some(|world| {
+            // Once for what was begun, once more for what follows from it.
+            with(world, "a", &["sync"], &[]);
+            with(world, "a", &["sync"], &[])
+        }),
+        ..scenario("sync, giving way to a twin", taken, |world, env| with(world, "a", &["sync"], env))
+    },
+    Scenario {
+        again: Some(|world| with(world, "a", &["renumber", NAME, "7"], &[])),
+        also: Some(|a| a.json(&["show", "7"])["name"].to_string()),
+        ..scenario("renumber", planned, |world, env| with(world, "a", &["renumber", NAME, "7"], env))
+    },
+    Scenario {
+        again: Some(|world| with(world, "a", &["redact", SECRET, "--purge", "--yes"], &[])),
+        also: Some(|a| {
+            let reached = a.git(&["rev-list", "--objects", "--all", "--reflog"]);
+            let ids = reached.lines().map(|line| line.split(' ').next().unwrap());
+            let says = |oid: &str| a.git(&["cat-file", "-p", oid]).contains(SECRET);
+            assert!(!ids.into_iter().any(says), "it is still there");
+            a.json(&["show", "1"])["status"].to_string()
+        }),
+        ..scenario("redact --purge", leaked, |world, env| {
+            with(world, "a", &["redact", SECRET, "--purge", "--yes"], env)
+        })
+    },
+    Scenario {
         also: Some(hook_files),
         ..scenario(
             "hooks uninstall",
@@ -481,6 +508,24 @@ fn over(world: &World) {
     let a = world.place("a");
     a.godzilla_ok(&["sync"]);
     a.godzilla_ok(&["cancel", "1"]);
+    a.godzilla_ok(&["sync"]);
+}
+
+const SECRET: &str = "hunter2-hunter2";
+
+/// The name is taken at the remote by the time it is shared.
+fn taken(world: &World) {
+    let b = world.clone("b");
+    planned(world);
+    b.plan("Add a login", &["Another form"]);
+    b.godzilla_ok(&["sync"]);
+}
+
+/// Something that is nobody's concern was shared.
+fn leaked(world: &World) {
+    planned(world);
+    let a = world.place("a");
+    a.godzilla_ok(&["comment", SECRET, "-p", "1"]);
     a.godzilla_ok(&["sync"]);
 }
 
