@@ -39,6 +39,7 @@ pub mod resolve;
 pub mod review;
 pub mod run;
 pub mod runs;
+pub mod server;
 pub mod settings;
 pub mod share;
 pub mod snapshot;
