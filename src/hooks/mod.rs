@@ -6,6 +6,7 @@
 mod commit;
 mod merge;
 mod push;
+mod receive;
 pub mod stdin;
 
 use std::ffi::OsString;
@@ -14,7 +15,7 @@ use std::process::ExitCode;
 
 use crate::domain::id::Name;
 use crate::platform::git::{self, Repo};
-use crate::platform::{env, hook_files};
+use crate::platform::{env, hook_files, server_hooks};
 use crate::service::context::Context;
 use crate::service::settings::Settings;
 use crate::service::{error_chain, guard};
@@ -50,14 +51,19 @@ pub fn run(event: &str, args: &[OsString]) -> ExitCode {
         say(&answer);
         return ExitCode::SUCCESS;
     }
-    if env::hooks_are_off() || !concerns_us(event, args) {
+    // A push over a path hands the pusher's environment on to the server.
+    let is_off = !is_of_server(event) && env::hooks_are_off();
+    if is_off || !concerns_us(event, args) {
         return ExitCode::SUCCESS;
     }
     // Whatever happens in here, the user's command goes on.
     let result = std::panic::catch_unwind(|| dispatch(event, args));
     match result {
+        Ok(Ok(Answer::Go)) => ExitCode::SUCCESS,
+        // What nobody could look at is not let in.
+        Err(_) if event == "pre-receive" => ExitCode::FAILURE,
         // Who panicked has said so; the next command makes up for it.
-        Ok(Ok(Answer::Go)) | Err(_) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::SUCCESS,
         Ok(Ok(Answer::Stop(reasons))) => {
             for reason in reasons {
                 say(&reason);
@@ -94,8 +100,14 @@ fn dispatch(event: &str, args: &[OsString]) -> HookResult {
         "pre-push" => push::pre_push(&ctx, args),
         "post-merge" => merge::post_merge(&ctx, args),
         "post-checkout" => merge::post_checkout(&ctx, args),
+        "pre-receive" => receive::pre_receive(&ctx),
+        "post-receive" => receive::post_receive(&ctx),
         _ => Ok(Answer::Go),
     }
+}
+
+fn is_of_server(event: &str) -> bool {
+    server_hooks::EVENTS.contains(&event)
 }
 
 /// Whether there is anything to do, by looking at `HEAD` alone: most commits are on other branches.

@@ -85,6 +85,32 @@ pub fn write_new_file(path: &Path, bytes: &[u8], executable: bool) -> io::Result
     options.open(path)?.write_all(bytes)
 }
 
+/// Writes a script that everybody may run, whole or not at all.
+///
+/// # Errors
+///
+/// Any error of the file system.
+pub fn replace_script(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let dir = path.parent().unwrap_or(Path::new("."));
+    let mut draft = tempfile::Builder::new().prefix(DRAFT_PREFIX).tempfile_in(dir)?;
+    draft.write_all(bytes)?;
+    #[cfg(unix)]
+    draft.as_file().set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+    draft.as_file().sync_all()?;
+    draft.persist(path).map_err(|err| err.error)?;
+    Ok(())
+}
+
+/// Whether somebody may run the file.
+pub fn is_executable(path: &Path) -> bool {
+    #[cfg(unix)]
+    return fs::metadata(path).is_ok_and(|it| {
+        it.is_file() && std::os::unix::fs::PermissionsExt::mode(&it.permissions()) & 0o111 != 0
+    });
+    #[cfg(not(unix))]
+    path.is_file()
+}
+
 /// Makes a folder for this user only, with those above it; it may be there.
 ///
 /// # Errors

@@ -44,6 +44,7 @@ pub mod restore;
 pub mod review;
 pub mod run;
 pub mod runs;
+pub mod server;
 pub mod settings;
 pub mod share;
 pub mod snapshot;

@@ -42,6 +42,7 @@ mod refusals;
 mod review;
 mod run;
 mod schemas;
+mod server;
 mod settings;
 mod sharing;
 mod signing;

@@ -1,5 +1,7 @@
 //! `git godzilla hooks` and, for git to call, `git godzilla hook`.
 
+mod server;
+
 use std::ffi::OsString;
 use std::process::ExitCode;
 
@@ -22,7 +24,12 @@ pub(in crate::cli) struct Args {
 #[derive(clap::Subcommand, Debug)]
 enum Command {
     /// Put the hooks in; what is there already is kept and called first
-    Install,
+    Install {
+        /// Those of a bare repository that others push to: they refuse what would harm the state, and see
+        /// merges
+        #[arg(long)]
+        server: bool,
+    },
     /// Take them out; what was there before comes back byte for byte
     Uninstall,
     /// Say which hooks are there and who calls whom
@@ -49,7 +56,12 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
     let ctx = crate::cli::context(ui)?;
     let mut probe = false;
     let changed = match args.command {
-        Command::Install => Some(init::install_hooks(&ctx.repo, &init::hooks_dir(&ctx.repo)?)?),
+        Command::Install { server: true } => return server::install(ui, &ctx),
+        Command::Uninstall if ctx.repo.is_bare() => return server::uninstall(ui, &ctx),
+        Command::Status { .. } if server::is_served(&ctx)? => return server::status(ui, &ctx),
+        Command::Install { server: false } => {
+            Some(init::install_hooks(&ctx.repo, &init::hooks_dir(&ctx.repo)?)?)
+        }
         Command::Uninstall => {
             let removed = hook_files::uninstall(&init::hooks_dir(&ctx.repo)?, &init::journal(&ctx.repo));
             Some(removed.map_err(crate::service::error::Error::from)?)

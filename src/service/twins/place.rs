@@ -1,5 +1,6 @@
 //! The branch, the worktree and the plan of a protocol that got another name.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::domain::event::Moved;
@@ -163,11 +164,12 @@ fn in_worktree(dir: &Path, moved: &Moved, message: &str) -> Result<(), Error> {
     {
         return Err(busy(format!("git is at work in {}", dir.display()), "git status"));
     }
-    if !repo.git_output(&["status", "--porcelain", "-z", "--", &from, &to])?.is_empty() {
+    if repo.git_output(&["status", "--porcelain", "-z", "--", &from, &to])?.is_empty() {
+        repo.git_output(&["mv", "--", &from, &to])?;
+        fail::point("twins.folder_moved");
+    } else if !is_begun(&repo, dir, moved)? {
         return Err(busy(format!("it holds what is not committed in {}", dir.display()), "git status"));
     }
-    repo.git_output(&["mv", "--", &from, &to])?;
-    fail::point("twins.folder_moved");
     let committed = || -> Result<(), Error> {
         let plan = dir.join(&to).join(PLAN_FILE);
         if let Ok(text) = std::fs::read_to_string(&plan) {
@@ -184,6 +186,35 @@ fn in_worktree(dir: &Path, moved: &Moved, message: &str) -> Result<(), Error> {
         drop(repo.git_output(&["mv", "--", &to, &from]));
         drop(repo.git_output(&["checkout", "--quiet", "HEAD", "--", &from]));
     })
+}
+
+/// Whether what is not committed is no more than what an interrupted command has begun here.
+fn is_begun(repo: &Repo, dir: &Path, moved: &Moved) -> Result<bool, Error> {
+    let (from, to) = (spec::folder(&moved.from), spec::folder(&moved.to));
+    let listed = |args: &[&str]| -> Result<BTreeSet<String>, Error> {
+        let text = String::from_utf8_lossy(&repo.git_output(args)?).into_owned();
+        Ok(text.split('\0').filter(|line| !line.is_empty()).map(str::to_owned).collect())
+    };
+    let tree = format!("HEAD:{from}");
+    let before = listed(&["ls-tree", "-r", "-z", "--format=%(objectname) %(path)", &tree])?;
+    let plan = format!(" {PLAN_FILE}");
+    let beyond_plan = |lines: BTreeSet<String>| -> BTreeSet<String> {
+        lines.into_iter().filter(|line| !line.ends_with(&plan)).collect()
+    };
+    let staged = listed(&["ls-files", "-z", "--format=%(objectname) %(path)", "--", &to])?;
+    let inner = format!(" {to}/");
+    let staged = staged.iter().map(|line| line.replacen(&inner, " ", 1)).collect();
+    let is_moved = beyond_plan(staged) == beyond_plan(before);
+    let changed = listed(&["ls-files", "-z", "--modified", "--deleted", "--others", "--", &from, &to])?;
+    let is_plan = |path: &String| *path == format!("{to}/{PLAN_FILE}");
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    let old = text(repo.git_output(&["show", &format!("{tree}/{PLAN_FILE}")])?);
+    let now = std::fs::read_to_string(dir.join(&to).join(PLAN_FILE)).unwrap_or_default();
+    let is_ours = now == old || now == renamed(&old, moved);
+    Ok(is_moved
+        && is_ours
+        && changed.iter().all(is_plan)
+        && listed(&["ls-files", "-z", "--", &from])?.is_empty())
 }
 
 fn in_objects(

@@ -388,11 +388,22 @@ pub(super) static SCENARIOS: &[Scenario] = &[
             with(world, "a", &["sync"], &[]);
             with(world, "a", &["sync"], &[])
         }),
+        only: Some(&[
+            "twins.copied",
+            "twins.moved",
+            "twins.branch",
+            "twins.worktree",
+            "twins.folder_moved",
+            "twins.folder",
+            "sync.fetched",
+            "sync.pushed",
+        ]),
         ..scenario("sync, giving way to a twin", taken, |world, env| with(world, "a", &["sync"], env))
     },
     Scenario {
         again: Some(|world| with(world, "a", &["renumber", NAME, "7"], &[])),
         also: Some(|a| a.json(&["show", "7"])["name"].to_string()),
+        only: Some(&["renumber.recorded", "append.moved", "append.commit"]),
         ..scenario("renumber", planned, |world, env| with(world, "a", &["renumber", NAME, "7"], env))
     },
     Scenario {
@@ -404,9 +415,52 @@ pub(super) static SCENARIOS: &[Scenario] = &[
             assert!(!ids.into_iter().any(says), "it is still there");
             a.json(&["show", "1"])["status"].to_string()
         }),
+        only: Some(&[
+            "redact.stream",
+            "redact.project",
+            "purge.log",
+            "purge.remote",
+            "purge.replaced",
+            "purge.here",
+            "purge.reflogs",
+            "append.moved",
+            "push.send",
+            "push.sent",
+        ]),
         ..scenario("redact --purge", leaked, |world, env| {
             with(world, "a", &["redact", SECRET, "--purge", "--yes"], env)
         })
+    },
+    Scenario {
+        only: Some(&["purge.here", "purge.reflogs"]),
+        also: Some(|a| a.git(&["rev-list", "--count", "refs/godzilla/protocols/0001-add-a-login"])),
+        ..scenario(
+            "redact --purge, of what is nowhere else",
+            |world| {
+                leaked(world);
+                let a = world.place("a");
+                a.git(&["remote", "remove", "origin"]);
+                a.godzilla_ok(&["redact", SECRET, "--yes"]);
+            },
+            |world, env| with(world, "a", &["redact", "--purge", "--yes"], env),
+        )
+    },
+    Scenario {
+        also: Some(server_hooks),
+        ..scenario("hooks install --server", served, |world, env| {
+            with(world, "srv.git", &["hooks", "install", "--server"], env)
+        })
+    },
+    Scenario {
+        also: Some(server_hooks),
+        ..scenario(
+            "hooks uninstall, on a server",
+            |world| {
+                served(world);
+                with(world, "srv.git", &["hooks", "install", "--server"], &[]);
+            },
+            |world, env| with(world, "srv.git", &["hooks", "uninstall"], env),
+        )
     },
     Scenario {
         also: Some(hook_files),
@@ -526,7 +580,26 @@ fn leaked(world: &World) {
     planned(world);
     let a = world.place("a");
     a.godzilla_ok(&["comment", SECRET, "-p", "1"]);
+    let commit = a.git(&["rev-parse", "HEAD"]);
+    let report = ["ci-report", "success", "--job", SECRET, "--protocol", "0099-elsewhere", "--sha"];
+    a.godzilla_ok(&[&report[..], &[commit.trim()]].concat());
     a.godzilla_ok(&["sync"]);
+    a.write(".git/godzilla/runs/01ARZ3NDEKTSV4RRFFQ69G5FAV/log", SECRET);
+}
+
+/// A server with a hook of its own.
+fn served(world: &World) {
+    world.clone("a");
+    world.place("srv.git").write_executable("hooks/pre-receive", "#!/bin/sh\ntrue\n");
+}
+
+fn server_hooks(a: &Place<'_>) -> String {
+    let mut said = String::new();
+    for name in ["pre-receive", "pre-receive.godzilla-prev", "post-receive", "post-receive.godzilla-prev"] {
+        let text = fs::read_to_string(a.path.join("../srv.git/hooks").join(name)).unwrap_or_default();
+        said.push_str(&format!("{name}: {text}\n"));
+    }
+    said
 }
 
 fn started(world: &World) {
