@@ -13,5 +13,6 @@ pub mod keeper;
 pub mod lock;
 pub mod memory;
 pub mod process;
+pub mod simulated;
 pub mod supervise;
 pub mod terminal;

@@ -7,7 +7,7 @@ use super::hardened::{RECEIVE, UPLOAD};
 use super::{Error, Repo};
 use crate::domain::id::Oid;
 use crate::platform::process::{self, Limits};
-use crate::platform::{env, fail};
+use crate::platform::{env, fail, simulated};
 
 /// How a remote is talked to.
 #[derive(Clone, Copy, Debug)]
@@ -87,6 +87,9 @@ impl Repo {
                 return Err(TransportError::NotForward { name: update.name.clone() });
             }
         }
+        if let Some(machine) = simulated::machine() {
+            return machine.push(self, remote, updates);
+        }
         for batch in updates.chunks(MAX_REFS_A_PUSH) {
             let mut git = self.transport_git(how);
             git.args(["push", "--porcelain", "--no-verify", "--no-follow-tags", "--recurse-submodules=no"]);
@@ -131,6 +134,9 @@ impl Repo {
         how: Transport,
         mut on_progress: impl FnMut(&str),
     ) -> Result<(), TransportError> {
+        if let Some(machine) = simulated::machine() {
+            return machine.fetch(self, remote, refspecs, prune);
+        }
         let mut git = self.transport_git(how);
         git.args([
             "fetch",
@@ -156,6 +162,9 @@ impl Repo {
 
     /// Whether `remote` holds a branch; one that does not answer holds none.
     pub fn remote_has_branches(&self, remote: &str, how: Transport) -> bool {
+        if let Some(machine) = simulated::machine() {
+            return machine.has_branches(self, remote);
+        }
         let mut git = self.transport_git(how);
         git.args(["ls-remote", "--heads"]).args(self.upload_option(remote)).args(["--", remote]);
         process::run(&mut git, None, how.limits(), |_| ())
