@@ -170,18 +170,6 @@ pub fn write_new_link(path: &Path, target: &[u8]) -> io::Result<()> {
     write_new_file(path, target, false)
 }
 
-/// Whether the owner of the file may run it.
-#[cfg(unix)]
-pub fn is_executable(path: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt as _;
-    fs::symlink_metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o100 != 0)
-}
-
-#[cfg(not(unix))]
-pub fn is_executable(_: &Path) -> bool {
-    false
-}
-
 /// Lets whoever may read a file run it as well, or nobody.
 ///
 /// # Errors

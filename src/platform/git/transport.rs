@@ -8,7 +8,7 @@ use super::hardened::{RECEIVE, UPLOAD};
 use super::{Error, Repo};
 use crate::domain::id::Oid;
 use crate::platform::process::{self, Limits};
-use crate::platform::{env, fail};
+use crate::platform::{env, fail, simulated};
 
 /// How a remote is talked to.
 #[derive(Clone, Copy, Debug)]
@@ -118,6 +118,9 @@ impl Repo {
         how: Transport,
         on_progress: &mut dyn FnMut(&str),
     ) -> Result<PushResult, TransportError> {
+        if let Some(machine) = simulated::machine() {
+            return machine.push(self, remote, updates);
+        }
         let mut result = PushResult::default();
         for batch in updates.chunks(MAX_REFS_A_PUSH) {
             let mut git = self.transport_git(how);
@@ -163,6 +166,9 @@ impl Repo {
         how: Transport,
         mut on_progress: impl FnMut(&str),
     ) -> Result<(), TransportError> {
+        if let Some(machine) = simulated::machine() {
+            return machine.fetch(self, remote, refspecs, prune);
+        }
         let mut git = self.transport_git(how);
         git.args([
             "fetch",
@@ -188,6 +194,9 @@ impl Repo {
 
     /// Whether `remote` holds a branch; one that does not answer holds none.
     pub fn remote_has_branches(&self, remote: &str, how: Transport) -> bool {
+        if let Some(machine) = simulated::machine() {
+            return machine.has_branches(self, remote);
+        }
         let mut git = self.transport_git(how);
         git.args(["ls-remote", "--heads"]).args(self.upload_option(remote)).args(["--", remote]);
         process::run(&mut git, None, how.limits(), |_| ())
