@@ -26,6 +26,7 @@ pub mod on_commit;
 pub mod on_merge;
 pub mod on_message;
 pub mod on_push;
+pub mod once;
 pub mod ops;
 pub mod overlaps;
 pub mod plan;

@@ -120,8 +120,13 @@ fn said(answer: &Answer) -> (String, Style) {
         (Mode::Symlink | Mode::Shim, None, None) => {
             ("not tried: others would run as well".to_owned(), YELLOW)
         }
-        (Mode::Symlink, ..) => ("called by git directly".to_owned(), GREEN),
-        (Mode::Shim, ..) => ("called after the hook that was there".to_owned(), GREEN),
+        (Mode::Symlink, ..) => {
+            ("called through a link to the program, over which others may write".to_owned(), YELLOW)
+        }
+        (Mode::Shim, ..) if answer.hook.chain.len() > 1 => {
+            ("called after the hook that was there".to_owned(), GREEN)
+        }
+        (Mode::Shim, ..) => ("called by git directly".to_owned(), GREEN),
         (Mode::Chained { by }, Some(_), None) => (format!("called by {by}"), GREEN),
         (Mode::Foreign | Mode::Broken(_), Some(true), None) => {
             ("called by the hook that is there".to_owned(), GREEN)

@@ -35,7 +35,7 @@ pub use notes::NotesError;
 pub use objects::{CommitInfo, NewCommit, TreeEntry};
 pub use open::{OpenError, init_if_needed};
 pub use patches::{Changes, Paths};
-pub use probe::{Scratch, Trial, answer_probe, is_probe};
+pub use probe::{Scratch, Trial, answer_probe};
 pub use refs::Head;
 pub use run::{forget_repository, git_version};
 pub use signing::{Error as SigningError, Signer, Verified, Verifier};

@@ -35,11 +35,6 @@ pub fn answer_probe(event: &str) -> Option<String> {
     Some(said)
 }
 
-/// Whether somebody asks for an answer.
-pub fn is_probe() -> bool {
-    env::var_os(PROBE).is_some()
-}
-
 fn answer(event: &str, token: &str) -> String {
     format!("{event} answers {token}")
 }

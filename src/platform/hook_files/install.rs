@@ -78,21 +78,16 @@ impl Request<'_> {
                     Some(_) => What::Chained { kept: kept_path },
                     None => What::Installed,
                 };
-                let content = self.ours(event, kept.is_some());
+                let content = self.ours(event);
                 Ok(self.write(event, top, content, kept.as_ref(), what))
             }
             Found::Link(target) => {
-                let content = self.ours(event, kept.is_some());
                 let is = Content::Link(target);
-                Ok(self.refresh(event, top, &is, content, kept.as_ref()))
+                Ok(self.refresh(event, top, &is, self.ours(event), kept.as_ref()))
             }
             Found::Shim(shim) => {
                 let is = Content::read(&top)?;
-                let content = if kept.is_some() || shim.has_more() {
-                    Content::File(shim.render(event, self.binary))
-                } else {
-                    self.ours(event, false)
-                };
+                let content = Content::File(shim.render(event, self.binary));
                 Ok(match is {
                     Some(is) => self.refresh(event, top, &is, content, kept.as_ref()),
                     None => self.write(event, top, content, kept.as_ref(), What::Installed),
@@ -114,9 +109,8 @@ impl Request<'_> {
             let side = place(self.dir, event, suffix);
             match self.find(&side)? {
                 Found::Link(target) => {
-                    let content = self.ours(event, false);
                     let is = Content::Link(target);
-                    return Ok(self.refresh(event, side, &is, content, kept.as_ref()));
+                    return Ok(self.refresh(event, side, &is, self.ours(event), kept.as_ref()));
                 }
                 Found::Shim(shim) => {
                     let content = Content::File(shim.render(event, self.binary));
@@ -135,7 +129,7 @@ impl Request<'_> {
         if kept.is_some_and(|kept| kept != foreign) {
             return Err(Error::KeptTwice { path: kept_path });
         }
-        let content = self.ours(event, true);
+        let content = self.ours(event);
         let entry = Entry {
             event: event.to_owned(),
             was: Trace::of(Some(&foreign)),
@@ -157,12 +151,8 @@ impl Request<'_> {
     }
 
     /// Our hook as it should be where nobody has added lines to it.
-    fn ours(&self, event: &str, chains: bool) -> Content {
-        if cfg!(unix) && !chains {
-            Content::Link(self.binary.to_owned())
-        } else {
-            Content::File(Shim::new().render(event, self.binary))
-        }
+    fn ours(&self, event: &str) -> Content {
+        Content::File(Shim::new().render(event, self.binary))
     }
 
     /// Replaces ours at `path`, unless it is right already.
@@ -174,8 +164,7 @@ impl Request<'_> {
         content: Content,
         kept: Option<&Content>,
     ) -> (Plan, Option<Entry>) {
-        let works = matches!(is, Content::Link(_)) || content::is_executable(&path);
-        let is_right = works && *is == content;
+        let is_right = content::is_executable(&path) && *is == content;
         let (plan, entry) = self.write(event, path, content, kept, What::Refreshed);
         (if is_right { Plan::Nothing } else { plan }, entry)
     }

@@ -1,13 +1,13 @@
 //! Our hook files in a hooks directory: putting them there, taking them away,
 //! and telling what is there.
 //!
-//! Where no hook exists, ours is a symbolic link to the binary, which sees from
-//! `argv[0]` what it is called for. Where one exists, it is kept beside as
-//! `<event>.godzilla-prev` and ours is a shell script, the *shim*, that runs the
-//! kept hook and then the binary. No file that belongs to somebody else is ever
-//! written to, and a hook changes only by a rename: whenever the program is
-//! killed, an event has either its earlier hook or ours with that one in its
-//! chain, and the same call made again completes what was begun.
+//! Ours is a shell script, the *shim*, a file of its own for each event, so that
+//! whoever writes over it reaches nothing else. A hook that was there is kept
+//! beside as `<event>.godzilla-prev`, and the shim runs it before the binary. No
+//! file that belongs to somebody else is ever written to, and a hook changes only
+//! by a rename: whenever the program is killed, an event has either its earlier
+//! hook or ours with that one in its chain, and the same call made again completes
+//! what was begun.
 //!
 //! Which directory is the right one, and whether git really calls what lies in
 //! it, is left to the caller.
@@ -103,7 +103,8 @@ pub struct HookStatus {
 /// In which way an event reaches us, if it does, judged by the files alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// A link to the binary.
+    /// A link to the binary, as earlier versions made it. What is written to it is
+    /// written over the binary.
     Symlink,
     /// Our script.
     Shim,

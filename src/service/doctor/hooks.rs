@@ -122,6 +122,11 @@ impl Checkup<'_> {
             let message = format!("git no longer calls us for {}", missing.join(", "));
             self.mend("hooks.missing", message, || init::install_hooks(repo, &dir).map(drop));
         }
+        let is_link = |answer: &&Answer| answer.hook.mode == Mode::Symlink;
+        if answers.iter().any(|answer| is_link(&answer)) {
+            let message = "hooks of an earlier version are links to this program: what is copied to them overwrites it";
+            self.mend("hooks.link", message, || init::install_hooks(repo, &dir).map(drop));
+        }
         if !foreign.is_empty() {
             let message = format!("another hook has the place of ours: {}", foreign.join(", "));
             self.say("hooks.not_called", Severity::Warning, message, Some(INSTALL.to_owned()));
