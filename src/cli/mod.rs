@@ -231,6 +231,10 @@ fn context(ui: &mut Ui) -> Result<Context, CliError> {
         // It can wait, as in a repository that is only read.
         Err(err) => tracing::debug!(err = crate::service::error_chain(&err), "an interrupted plan stays"),
     }
+    match crate::service::hooks::heal(&ctx.repo) {
+        Ok(healed) => healed.changed.iter().for_each(|change| ui.note(format!("hooks: {change}"))),
+        Err(err) => tracing::debug!(err = crate::service::error_chain(&err), "hooks stay as they are"),
+    }
     Ok(ctx)
 }
 

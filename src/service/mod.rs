@@ -16,6 +16,7 @@ pub mod error;
 pub mod exclude;
 pub mod explain;
 pub mod gates;
+pub mod hooks;
 pub mod init;
 pub mod issue;
 pub mod list;

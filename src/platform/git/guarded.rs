@@ -17,7 +17,15 @@ const MAX_FILES: usize = 50_000;
 const MAX_BYTES: u64 = 4 << 20;
 
 /// What git, its hooks and we believe without asking, below the common folder.
-const BELIEVED: &[&str] = &["config", "config.worktree", "info", "godzilla/trust.json", "shallow", "hooks"];
+const BELIEVED: &[&str] = &[
+    "config",
+    "config.worktree",
+    "info",
+    "godzilla/trust.json",
+    "godzilla/hooks.config",
+    "shallow",
+    "hooks",
+];
 
 /// The same, below the folder of one worktree.
 const BELIEVED_OF_WORKTREE: &[&str] = &["config.worktree", "commondir", "gitdir"];

@@ -5,6 +5,7 @@ mod as_checked_out;
 mod config;
 mod guarded;
 mod hardened;
+mod hook_config;
 mod leftovers;
 mod loose;
 mod moves;
@@ -29,6 +30,7 @@ use std::path::{Path, PathBuf};
 
 pub use config::{ConfigLine, Remote};
 pub use guarded::{Guarded, Tampered};
+pub use hook_config::{ConfiguredHook, SINCE as CONFIGURED_HOOKS_SINCE};
 pub use leftovers::DamagedRef;
 pub use moves::{Move, MoveError};
 pub use notes::NotesError;
@@ -37,7 +39,7 @@ pub use open::{OpenError, init_if_needed};
 pub use patches::{Changes, Paths};
 pub use probe::{Scratch, Trial, answer_probe};
 pub use refs::Head;
-pub use run::{forget_repository, git_version};
+pub use run::{forget_repository, git_version, gits_on_path};
 pub use signing::{Error as SigningError, Signer, Verified, Verifier};
 pub use transport::{PushResult, RefPush, Transport, TransportError};
 pub use work_tree::{Look, Since};
@@ -179,6 +181,22 @@ impl Repo {
         }
         found.sort();
         found
+    }
+}
+
+impl Repo {
+    /// Returns the folder of every worktree that is there, the main one first, whatever is checked out.
+    pub fn worktree_folders(&self) -> Vec<PathBuf> {
+        let mut linked = Vec::new();
+        for entry in std::fs::read_dir(self.common_dir.join("worktrees")).into_iter().flatten().flatten() {
+            let dir = entry.path();
+            let Ok(gitdir) = std::fs::read(dir.join("gitdir")) else { continue };
+            let Ok(file) = gix::path::from_byte_slice(gitdir.trim_ascii_end()) else { continue };
+            let file = dir.join(file);
+            linked.extend(file.parent().filter(|_| file.exists()).map(Path::to_owned));
+        }
+        linked.sort();
+        self.main_work_dir().into_iter().chain(linked).collect()
     }
 }
 

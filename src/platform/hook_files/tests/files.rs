@@ -159,9 +159,7 @@ fn ours_is_refreshed_when_the_binary_moves_or_the_mode_is_lost() {
 
     let report = install(&world.hooks(), &moved, &world.journal()).unwrap();
     assert_eq!(whats(report.changed), [const { What::Refreshed }; 7]);
-    assert!(
-        status(&world.hooks(), &moved).iter().all(|status| status.mode == Mode::Shim)
-    );
+    assert!(status(&world.hooks(), &moved).iter().all(|status| status.mode == Mode::Shim));
 
     world.script(&world.binary(), "#!/bin/sh\n");
     assert!(broken("post-commit").ends_with("calls another binary"));

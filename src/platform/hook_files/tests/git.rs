@@ -173,7 +173,7 @@ fn only_a_plain_new_commit_is_left_to_commit_msg() {
         &["-m", "feat: a", "--no-verify"][..],
         &["-nm", "feat: a"],
         &["-m", "feat: a\n\nb", "--no-verify"],
-        &["-m", "feat: a", "--no-ver"],
+        &["-m", "feat: a", "--no-veri"],
         &["--amend", "-m", "feat: a"],
         &["--am", "-m", "feat: a"],
         &["-m", "feat: a", "--edit"],
