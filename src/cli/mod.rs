@@ -246,6 +246,10 @@ fn context(ui: &mut Ui) -> Result<Context, CliError> {
         Ok(settled) => settled.into_iter().for_each(|said| ui.note(said)),
         Err(err) => tracing::debug!(err = crate::service::error_chain(&err), "an interrupted removal stays"),
     }
+    match crate::service::hooks::heal(&ctx.repo) {
+        Ok(healed) => healed.changed.iter().for_each(|change| ui.note(format!("hooks: {change}"))),
+        Err(err) => tracing::debug!(err = crate::service::error_chain(&err), "hooks stay as they are"),
+    }
     Ok(ctx)
 }
 

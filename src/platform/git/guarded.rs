@@ -23,8 +23,16 @@ const MAX_BYTES: u64 = 32 << 20;
 const MAX_STASH_LOG: u64 = 4 << 20;
 
 /// What git, its hooks and we believe without asking, below the common folder.
-const BELIEVED: &[&str] =
-    &["config", "config.worktree", "info", "godzilla/trust.json", "godzilla/clone", "shallow", "hooks"];
+const BELIEVED: &[&str] = &[
+    "config",
+    "config.worktree",
+    "info",
+    "godzilla/trust.json",
+    "godzilla/hooks.config",
+    "godzilla/clone",
+    "shallow",
+    "hooks",
+];
 
 /// The same, below the folder of one worktree.
 const BELIEVED_OF_WORKTREE: &[&str] = &["config.worktree", "commondir", "gitdir"];
