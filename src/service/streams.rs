@@ -239,7 +239,7 @@ impl<'a> Streams<'a> {
         if moved {
             self.hold(name, &folded);
         }
-        Ok(Looked { folded, content, tips, moved, is_settled, set_aside })
+        Ok(Looked { content, folded, tips, moved, is_settled, set_aside })
     }
 
     /// Keeps commits that no branch has any more. A repository that cannot be written is only read.

@@ -115,6 +115,12 @@ fn go(
         return Err(err.into());
     }
     done.what = sentence::command(&decisions, &|_| None);
+    let planned: Vec<&Name> =
+        done.streams.iter().filter(|it| !matches!(it.work, Work::Stays)).map(|it| &it.name).collect();
+    if let [name] = planned.as_slice() {
+        done.what = format!("the plan of {name}");
+        done.decisions = vec![done.what.clone()];
+    }
     if dry_run {
         return done.streams.iter().try_for_each(|it| it.work.check(ctx)).map(|()| done);
     }

@@ -28,7 +28,8 @@ fn files_of(dir: &Path) -> BTreeMap<Vec<u8>, (u32, Vec<u8>)> {
             let meta = fs::symlink_metadata(&path).unwrap();
             if name == b".git" {
                 continue;
-            } else if meta.is_dir() {
+            }
+            if meta.is_dir() {
                 folders.push(path);
             } else if meta.is_symlink() {
                 found.insert(name, (0, fs::read_link(&path).unwrap().as_os_str().as_bytes().to_owned()));

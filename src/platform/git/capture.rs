@@ -157,6 +157,10 @@ impl Repo {
     }
 
     /// Puts what `tree` holds and `known` does not on the disk. What is packed is there already.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if a tree cannot be read.
     pub fn make_tree_durable(&self, tree: Oid, known: Option<Oid>) -> Result<(), Error> {
         if known == Some(tree) {
             return Ok(());

@@ -44,7 +44,7 @@ impl Repo {
         let mut put = Put::default();
         let gone = differences.iter().filter(|(_, entry)| entry.is_none());
         for (path, _) in gone {
-            if self.remove(root, path)? {
+            if remove(root, path)? {
                 put.removed.push(path.clone());
             }
         }
@@ -96,18 +96,6 @@ impl Repo {
         Ok(Some(at))
     }
 
-    fn remove(&self, root: &Path, path: &BString) -> Result<bool, Error> {
-        let Some(place) = safe_place(root, path) else { return Ok(false) };
-        let is_file = fs::symlink_metadata(&place).is_ok_and(|meta| !meta.is_dir());
-        if is_file {
-            files::remove_if_there(&place).map_err(Error::io(format!("remove `{}`", place.display())))?;
-            // As git does, with folders that are empty then.
-            let folders = place.ancestors().skip(1).take_while(|folder| *folder != root);
-            let _n_removed = folders.take_while(|folder| fs::remove_dir(folder).is_ok()).count();
-        }
-        Ok(is_file)
-    }
-
     /// Returns whether it was other than that.
     fn write_entry(&self, place: &Path, mode: u32, oid: Oid) -> Result<bool, Error> {
         let writing = || Error::io(format!("write `{}`", place.display()));
@@ -135,6 +123,19 @@ impl Repo {
         files::make_executable(place, is_executable).map_err(writing())?;
         Ok(true)
     }
+}
+
+/// Takes away what lies at a path, unless that is a folder. Returns whether something did.
+fn remove(root: &Path, path: &BString) -> Result<bool, Error> {
+    let Some(place) = safe_place(root, path) else { return Ok(false) };
+    let is_file = fs::symlink_metadata(&place).is_ok_and(|meta| !meta.is_dir());
+    if is_file {
+        files::remove_if_there(&place).map_err(Error::io(format!("remove `{}`", place.display())))?;
+        // As git does, with folders that are empty then.
+        let folders = place.ancestors().skip(1).take_while(|folder| *folder != root);
+        let _n_removed = folders.take_while(|folder| fs::remove_dir(folder).is_ok()).count();
+    }
+    Ok(is_file)
 }
 
 /// Returns the place of a path below `root` if nothing on the way leads elsewhere.

@@ -167,8 +167,7 @@ fn plain(dir: &Path) -> PathBuf {
     if !dir.components().any(|part| part == std::path::Component::ParentDir) {
         return dir.to_owned();
     }
-    dir.canonicalize()
-        .unwrap_or_else(|_| gix::path::normalize(dir.into(), dir).map_or(dir.into(), |it| it.into_owned()))
+    dir.canonicalize().unwrap_or_else(|_| dir.to_owned())
 }
 
 fn is_same(one: &Path, other: &Path) -> bool {

@@ -1,5 +1,6 @@
 //! `worktrees remove`: what a worktree holds and where its branch stands are kept; then both go.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::intent::{Intent, aside_of, settle};
@@ -119,8 +120,7 @@ fn branch_only(
 ) -> Result<Option<Removal>, Error> {
     let Some(tip) = standing.tip.filter(|_| !dry_run) else { return Ok(None) };
     let tree = ctx.repo.tree_of(tip)?;
-    let captured =
-        Captured { tree, index: Some(tree), changed: Default::default(), not_held: Default::default() };
+    let captured = Captured { tree, index: Some(tree), changed: BTreeSet::new(), not_held: BTreeSet::new() };
     // Nothing lies there, so nothing is moved.
     let dir = ctx.repo.state_dir().join("intents").join(name.as_str());
     let held = kept::keep(
@@ -380,5 +380,5 @@ fn of_index(ctx: &Context, worktree: &Worktree, head_tree: Oid) -> Result<Captur
     let index = if path.exists() { ctx.repo.staged_tree(&path)? } else { Some(head_tree) };
     let tree = index.unwrap_or(head_tree);
     let changed = ctx.repo.paths_changed(head_tree, tree)?.into_iter().map(Into::into).collect();
-    Ok(Captured { tree, index, changed, not_held: Default::default() })
+    Ok(Captured { tree, index, changed, not_held: BTreeSet::new() })
 }

@@ -22,15 +22,7 @@ fn nothing_is_overwritten_that_is_not_kept() {
     messy(&work);
     let first = files_of(&work.path);
     let kept = removed(&a, &["--force"])["kept"]["id"].as_str().unwrap().to_owned();
-    a.git(&[
-        "worktree",
-        "add",
-        "--quiet",
-        "-b",
-        NAME,
-        work.path.to_str().unwrap(),
-        &format!("main^{{commit}}"),
-    ]);
+    a.git(&["worktree", "add", "--quiet", "-b", NAME, work.path.to_str().unwrap(), "main"]);
     work.git(&["reset", "--quiet", "--hard", &format!("refs/godzilla-local/trash/{NAME}/{kept}^1")]);
     work.write("both.txt", "done since\n");
     work.write("mine.txt", "mine\n");

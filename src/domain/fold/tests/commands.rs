@@ -65,7 +65,7 @@ fn the_last_command_is_taken_back_and_the_one_before_then() {
 }
 
 #[test]
-fn facts_plans_and_what_does_not_count_are_refused() {
+fn facts_and_what_does_not_count_are_refused() {
     let events = begun_with([
         commit(4, 4, Some(A), &[]),
         saw("running", 1, step(5, A, StepMove::Submitted)),
