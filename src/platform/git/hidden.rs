@@ -111,7 +111,8 @@ pub(super) fn pipe_below(root: &Path) -> Option<PathBuf> {
                 }
             } else if !kind.is_file() && READ_BY_GIT.iter().any(|read| name == *read) {
                 // A link is followed by some of its versions.
-                let is_file = || fs::metadata(entry.path()).map_or(true, |meta| meta.is_file() || meta.is_dir());
+                let is_file =
+                    || fs::metadata(entry.path()).map_or(true, |meta| meta.is_file() || meta.is_dir());
                 if !kind.is_symlink() || !is_file() {
                     return Some(entry.path());
                 }

@@ -163,7 +163,10 @@ impl Before {
             Ok(hidden) if hidden.is_empty() => None,
             Ok(hidden) => {
                 let names: Vec<String> = hidden.iter().map(|path| text::one_line(path)).collect();
-                Some(format!("hidden from git by rules that the run wrote, and not committed: {}", some(&names)))
+                Some(format!(
+                    "hidden from git by rules that the run wrote, and not committed: {}",
+                    some(&names)
+                ))
             }
             Err(err) => Some(format!("nobody knows what the run hid from git: {err}")),
         }

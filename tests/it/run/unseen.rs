@@ -22,8 +22,14 @@ printf 'secret.txt\n' >>.gitignore; git add -f secret.txt; echo form >form.html;
     let ran = json(&work.godzilla(&["run", "--json"]));
     assert_eq!(ran["result"], "succeeded", "{ran}");
     let said = notices(&ran);
-    assert!(said.contains("hidden from git") && said.contains("secret.txt") && said.contains("sly/"), "{said}");
-    assert!(!said.contains("built.o") && !said.contains("mine.old"), "rules that were there are no news: {said}");
+    assert!(
+        said.contains("hidden from git") && said.contains("secret.txt") && said.contains("sly/"),
+        "{said}"
+    );
+    assert!(
+        !said.contains("built.o") && !said.contains("mine.old"),
+        "rules that were there are no news: {said}"
+    );
 }
 
 #[test]
@@ -42,7 +48,8 @@ fn rules_beside_the_worktree_hide_nothing() {
 fn pipes_that_git_would_read_are_refused_before_it_is_asked() {
     for name in [".gitignore", "a/b/.gitattributes", ".gitmodules", ".mailmap"] {
         let world = World::new();
-        let (_, work) = engine(&world, &format!(r#"mkdir -p a/b; mkfifo {name}; echo form >form.html; echo "$DONE""#));
+        let (_, work) =
+            engine(&world, &format!(r#"mkdir -p a/b; mkfifo {name}; echo form >form.html; echo "$DONE""#));
         let ran = json(&work.godzilla(&["run", "--json"]));
         assert_eq!(ran["result"], "denied", "{name}: {ran}");
         assert!(notices(&ran).contains(&format!("{name}`, which is no file")), "{name}: {ran}");
@@ -71,7 +78,8 @@ fn a_pipe_in_another_worktree_holds_nothing_up() {
 #[test]
 fn what_is_made_outside_of_a_sparse_checkout_is_committed() {
     let world = World::new();
-    let (_, work) = engine(&world, r#"mkdir -p other; echo new >other/new.txt; echo form >form.html; echo "$DONE""#);
+    let (_, work) =
+        engine(&world, r#"mkdir -p other; echo new >other/new.txt; echo form >form.html; echo "$DONE""#);
     work.commit("other/old.txt", "feat: other");
     work.git(&["sparse-checkout", "set", ".protocols"]);
     assert!(!work.path.join("other").exists());
@@ -94,7 +102,10 @@ fn branches_of_remotes_and_the_stash_are_told() {
     let ran = json(&work.godzilla(&["run", "--json"]));
     assert_eq!(ran["result"], "succeeded", "{ran}");
     let said = notices(&ran);
-    assert!(said.contains("somebody pushed or fetched") && said.contains("refs/remotes/origin/sly"), "{said}");
+    assert!(
+        said.contains("somebody pushed or fetched") && said.contains("refs/remotes/origin/sly"),
+        "{said}"
+    );
     let back = format!("git stash store {stashed}");
     assert!(said.contains(&back), "{said}");
     work.git(&back.split(' ').skip(1).collect::<Vec<_>>());
