@@ -57,7 +57,9 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
     let ctx = crate::cli::context(ui)?;
     let name = args.name.as_deref().or(args.protocol.as_deref());
     let runs = runs::list(&ctx, name, args.step.as_deref())?;
-    runs.notices.iter().for_each(|notice| ui.warn(notice));
+    for notice in &runs.notices {
+        ui.warn(notice);
+    }
     if ui.json {
         ui.json(&document(&runs))?;
         return Ok(ExitCode::SUCCESS);
@@ -141,7 +143,9 @@ fn run_json(shown: &Shown) -> Value {
 pub(in crate::cli) fn logs(ui: &mut Ui, args: &LogsArgs) -> Result<ExitCode, CliError> {
     let ctx = crate::cli::context(ui)?;
     let runs = runs::list(&ctx, args.protocol.as_deref(), None)?;
-    runs.notices.iter().for_each(|notice| ui.warn(notice));
+    for notice in &runs.notices {
+        ui.warn(notice);
+    }
     let shown = runs::find(&runs, args.run.as_deref())?;
     let id = shown.run.started.run;
     let Some(path) = &shown.log else {
@@ -196,7 +200,9 @@ pub(in crate::cli) fn logs(ui: &mut Ui, args: &LogsArgs) -> Result<ExitCode, Cli
 pub(in crate::cli) fn artifacts(ui: &mut Ui, args: &ArtifactsArgs) -> Result<ExitCode, CliError> {
     let ctx = crate::cli::context(ui)?;
     let runs = runs::list(&ctx, args.protocol.as_deref(), None)?;
-    runs.notices.iter().for_each(|notice| ui.warn(notice));
+    for notice in &runs.notices {
+        ui.warn(notice);
+    }
     let chosen: Vec<&Shown> = match &args.run {
         Some(run) => vec![runs::find(&runs, Some(run))?],
         None => runs.runs.iter().collect(),

@@ -228,9 +228,10 @@ mod tests {
     #[test]
     fn version_1_is_read_for_ever() {
         let (_dir, repo) = repository();
-        let record = "godzilla-guard 1\0file\0hooks/a\0755 whole 3\0x\0\n\0link\0hooks/b\0../b\0\
-            file\0config\0644 mark 6\x007 then\0end\0\
-            a9f763762d794221431c8aebaba01fb48bc8f794474693ac012c148874ee8a8f\0";
+        let record =
+            "godzilla-guard 1|file|hooks/a|755 whole 3|x|\n|link|hooks/b|../b|file|config|644 mark 6|7 then|\
+            end|a9f763762d794221431c8aebaba01fb48bc8f794474693ac012c148874ee8a8f|"
+                .replace('|', "\0");
         let read = Guarded::from_bytes(&repo, record.as_bytes(), None).unwrap();
         let of = |path: &str| &read.files[&repo.common_dir().join(path)];
         assert_eq!((of("hooks/a").bytes.as_slice(), of("hooks/a").mode), (&b"x\0\n"[..], 0o755));
