@@ -1,6 +1,7 @@
 //! The use cases: load, decide, act, record. Nothing here prints or parses arguments.
 
 pub mod act;
+pub mod archive;
 pub mod ask;
 pub mod base;
 pub mod branch;
@@ -19,6 +20,8 @@ pub mod gates;
 pub mod guard;
 pub mod init;
 pub mod issue;
+pub mod keep;
+pub mod kept;
 pub mod list;
 pub mod merge;
 pub mod notes;
@@ -35,6 +38,7 @@ pub mod policy;
 pub mod prompts;
 pub mod qa;
 pub mod resolve;
+pub mod restore;
 pub mod review;
 pub mod run;
 pub mod runs;
@@ -47,8 +51,10 @@ pub mod sync;
 pub mod terms;
 pub mod trust;
 pub mod undo;
+pub mod upkeep;
 pub mod verify;
 pub mod workplace;
+pub mod worktrees;
 
 use std::time::Duration;
 

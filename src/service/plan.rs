@@ -320,5 +320,6 @@ fn next_number(ctx: &Context, streams: &Streams<'_>) -> Result<u64, Error> {
     let taken = Inventory::taken_names(&ctx.repo)?;
     let unknown = streams.unknown_names();
     let names = taken.iter().chain(&unknown).chain(streams.inventory.streams.keys());
-    Ok(names.map(Name::number).max().unwrap_or(0) + 1)
+    let last = names.map(Name::number).max().max(streams.inventory.last_archived(&ctx.repo));
+    Ok(last.unwrap_or(0) + 1)
 }

@@ -306,7 +306,11 @@ impl Work<'_> {
             RunStatus::Killed if is_interrupted() => Err(Error::Interrupted),
             status => {
                 let said = text::clip(&text::one_line(&asked.outcome.text), 400);
-                let message = format!("{engine} gave no answer, but ended with {status}: {said}");
+                let said = if said.is_empty() { String::new() } else { format!(": {said}") };
+                let message = format!(
+                    "{engine} gave no answer, but ended with {status}{said} (git godzilla logs {})",
+                    asked.run
+                );
                 Err(Error::Engine { code: "engine.failed", message, hint: Some(INSTEAD.to_owned()) })
             }
         }

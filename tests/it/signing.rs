@@ -172,6 +172,8 @@ fn an_approval_without_a_signature_fails_only_where_one_is_required() {
     work.godzilla_ok(&["approve"]);
     let (code, unsigned) = verify(&work, &[]);
     assert_eq!((code, result(&unsigned)), (Some(0), "unsigned"));
+    let told = work.godzilla_ok(&["verify"]);
+    assert!(told.starts_with("? approved without a signature"), "it is neither good nor bad: {told}");
     assert_eq!(verify(&work, &["--require"]).0, Some(1));
     // What was taken back completes nothing.
     work.godzilla_ok(&["undo"]);
@@ -186,7 +188,8 @@ fn nothing_is_approved_if_it_cannot_be_signed() {
     let refused = |shown: Shown, code: &str, exit: i32| {
         let document: Value = serde_json::from_str(&shown.stdout).unwrap();
         assert_eq!((document["code"].as_str(), shown.code), (Some(code), Some(exit)), "{shown}");
-        assert!(document["hint"].is_string(), "{shown}");
+        let hint = document["hint"].as_str().unwrap();
+        assert!(hint.contains("git config --global ") && !hint.contains("git commit"), "{shown}");
     };
     global(&work, "gpg.format", "ssh");
     refused(work.godzilla(&["approve", "--sign", "--json"]), "signing.not_set_up", 4);

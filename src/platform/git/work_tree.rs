@@ -164,7 +164,7 @@ impl Repo {
         files.filter(|entry| !is_same(entry)).map(|entry| entry.path(index).to_owned()).collect()
     }
 
-    fn private_index(&self, draft: &Path) -> Result<gix::index::File, Error> {
+    pub(super) fn private_index(&self, draft: &Path) -> Result<gix::index::File, Error> {
         let path = draft.join("index");
         let options = gix::index::decode::Options::default();
         gix::index::File::at(path, self.gix.object_hash(), true, options)

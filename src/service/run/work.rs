@@ -13,8 +13,8 @@ use crate::domain::sentence::short_ref;
 use crate::domain::state::Step;
 use crate::domain::text;
 use crate::engine::Outcome;
+use crate::platform::fail;
 use crate::platform::git::{Guarded, NewCommit, RefMoved, Repo};
-use crate::platform::{clock, fail};
 use crate::service::context::Context;
 use crate::service::error::Error;
 use crate::service::guard::{self, Watched, some};
@@ -82,29 +82,6 @@ impl Before {
             elsewhere: place.repo.elsewhere(),
             ignored: place.repo.ignored()?,
         })
-    }
-
-    /// Keeps what is not committed under a ref of this clone. Returns its name.
-    pub(super) fn keep(&self, place: &Workplace, name: &Name) -> Result<Option<String>, Error> {
-        let Some(tree) = self.tree else { return Ok(None) };
-        let Some(who) = place.repo.committer() else { return Err(stream::Error::NoIdentity.into()) };
-        let commit = place.repo.write_commit(&NewCommit {
-            tree,
-            parents: vec![self.head],
-            message: format!("snapshot of {name} before a run\n"),
-            author: &who,
-            committer: &who,
-            for_people: false,
-        })?;
-        let snapshot = format!("refs/godzilla-local/snapshots/{name}/{}", clock::new_id());
-        place.repo.git_output(&[
-            "update-ref",
-            "-m",
-            "git-godzilla: before a run",
-            &snapshot,
-            &commit.to_string(),
-        ])?;
-        Ok(Some(snapshot))
     }
 
     /// Returns what is looked after while the engine works.
