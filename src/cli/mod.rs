@@ -269,10 +269,12 @@ fn context_unwarned(ui: &mut Ui) -> Result<Context, CliError> {
     match crate::service::guard::settle(&repo) {
         Ok(told) if told.is_empty() => (),
         Ok(told) => {
-            told.iter().for_each(|line| ui.warn(line));
+            for line in told {
+                ui.warn(line);
+            }
             repo = open(ui)?;
         }
-        Err(err) => ui.warn(&crate::service::error_chain(&err)),
+        Err(err) => ui.warn(crate::service::error_chain(&err)),
     }
     let settings = Settings::load(&repo);
     Ok(Context::of_command(repo, settings))

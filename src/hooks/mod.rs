@@ -88,7 +88,9 @@ fn dispatch(event: &str, way: Way, args: &[OsString]) -> HookResult {
     match guard::settle(&repo) {
         Ok(told) if told.is_empty() => (),
         Ok(told) => {
-            told.iter().for_each(|line| say(line));
+            for line in told {
+                say(&line);
+            }
             repo = Repo::discover(Path::new("."))?;
         }
         Err(err) => say(&error_chain(&err)),

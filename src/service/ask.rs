@@ -310,18 +310,7 @@ fn one_run(
     if inspected.is_put_back {
         record.forget();
     }
-    let facts = left::path(&ctx.repo, run, has_protocol);
-    let held = Held::new(facts, folder.into_lock());
-    let mut unrecorded = Vec::new();
-    let mut helds = Vec::new();
-    if has_protocol {
-        held.recorded();
-    } else {
-        let facts = recorder.into_unrecorded();
-        left::note(ctx, run, has_protocol, &facts, true)?;
-        unrecorded.extend(facts.into_iter().map(Draft::new));
-        helds.push(held);
-    }
+    let (unrecorded, held) = keep(ctx, run, has_protocol, folder, recorder)?;
     Ok(Asked {
         run,
         engine: chosen.name.clone(),
@@ -331,8 +320,26 @@ fn one_run(
         took,
         log: log.map(|log| log.sha256),
         unrecorded,
-        held: helds,
+        held: held.into_iter().collect(),
     })
+}
+
+/// Keeps on disk what there is no protocol for that could record it. Returns it, and who holds it.
+fn keep(
+    ctx: &Context,
+    run: Ulid,
+    has_protocol: bool,
+    folder: RunFolder,
+    recorder: Recorder<'_>,
+) -> Result<(Vec<Draft>, Option<Held>), Error> {
+    let held = Held::new(left::path(&ctx.repo, run, has_protocol), folder.into_lock());
+    if has_protocol {
+        held.recorded();
+        return Ok((Vec::new(), None));
+    }
+    let facts = recorder.into_unrecorded();
+    left::note(ctx, run, has_protocol, &facts, true)?;
+    Ok((facts.into_iter().map(Draft::new).collect(), Some(held)))
 }
 
 /// Returns what a conversation has used with a run, whether the run went on with `before` or began anew.

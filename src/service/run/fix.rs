@@ -77,8 +77,10 @@ pub fn fix(ctx: &Context, fix: &Fix<'_>, tell: &mut dyn FnMut(Told<'_>)) -> Resu
         (RunStatus::Succeeded, None) => did.own_commits.first().copied(),
         (_, left) => {
             if left.is_some() {
-                let dir = fix.place.dir.display();
-                notices.push(format!("what the run changed lies in {dir} and is not committed"));
+                let (dir, head) = (fix.place.dir.display(), fix.place.head);
+                let aside = format!("git -C '{dir}' stash push --include-untracked");
+                let what = "what the run changed lies there and is not committed";
+                notices.push(format!("{what}; to set it aside and go back to {head}: {aside}"));
             }
             None
         }

@@ -226,6 +226,21 @@ mod tests {
     }
 
     #[test]
+    fn version_1_is_read_for_ever() {
+        let (_dir, repo) = repository();
+        let record =
+            "godzilla-guard 1|file|hooks/a|755 whole 3|x|\n|link|hooks/b|../b|file|config|644 mark 6|7 then|\
+            end|a9f763762d794221431c8aebaba01fb48bc8f794474693ac012c148874ee8a8f|"
+                .replace('|', "\0");
+        let read = Guarded::from_bytes(&repo, record.as_bytes(), None).unwrap();
+        let of = |path: &str| &read.files[&repo.common_dir().join(path)];
+        assert_eq!((of("hooks/a").bytes.as_slice(), of("hooks/a").mode), (&b"x\0\n"[..], 0o755));
+        assert_eq!(of("hooks/b").link, Some(PathBuf::from("../b")));
+        assert!(!of("config").is_whole && read.files.len() == 3);
+        assert_eq!(read.files_as_bytes(&repo).len(), record.len(), "it is written as it was");
+    }
+
+    #[test]
     fn what_is_not_whole_is_not_believed() {
         let (_dir, repo) = repository();
         let before = guarded(&repo);
