@@ -2,6 +2,7 @@
 
 pub mod act;
 pub mod ask;
+pub mod at;
 pub mod base;
 pub mod branch;
 pub mod budget;

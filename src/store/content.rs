@@ -144,6 +144,14 @@ impl Content {
             .collect()
     }
 
+    /// Returns what of it had happened at a moment, as each event says of itself; plans are all there.
+    #[must_use]
+    pub fn until(&self, at_ms: u64) -> Self {
+        let mut until = self.clone();
+        until.lines.retain(|line| line.event.at_ms <= at_ms);
+        until
+    }
+
     /// Returns the plans that `other` does not hold.
     pub fn specs_beyond(&self, other: &Self) -> Vec<(Digest, &String)> {
         let is_new = |(digest, _): &(&Digest, &String)| !other.specs.contains_key(*digest);

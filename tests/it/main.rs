@@ -28,6 +28,7 @@ mod merges;
 mod model;
 mod model_server;
 mod objects;
+mod past;
 mod planning;
 mod policies;
 mod prompts;

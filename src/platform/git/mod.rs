@@ -3,6 +3,7 @@
 
 mod as_checked_out;
 mod config;
+mod date;
 mod guarded;
 mod hardened;
 mod leftovers;
