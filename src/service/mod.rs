@@ -16,7 +16,9 @@ pub mod engines;
 pub mod error;
 pub mod exclude;
 pub mod explain;
+pub mod export;
 pub mod gates;
+pub mod import;
 pub mod init;
 pub mod issue;
 pub mod list;
@@ -47,6 +49,7 @@ pub mod sync;
 pub mod terms;
 pub mod trust;
 pub mod undo;
+pub mod uninstall;
 pub mod verify;
 pub mod workplace;
 

@@ -122,6 +122,11 @@ impl Default for Content {
 }
 
 impl Content {
+    /// Returns a content of these versions that holds nothing.
+    pub fn in_format(format: Format) -> Self {
+        Self { format, ..Self::default() }
+    }
+
     /// Returns the lines in fold order.
     pub fn lines(&self) -> &[Line] {
         &self.lines
@@ -150,6 +155,11 @@ impl Content {
         let mut until = self.clone();
         until.lines.retain(|line| line.event.at_ms <= at_ms);
         until
+    }
+
+    /// Leaves only the events that `keep` wants.
+    pub fn retain(&mut self, keep: impl Fn(&Event) -> bool) {
+        self.lines.retain(|line| keep(&line.event));
     }
 
     /// Returns the plans that `other` does not hold.

@@ -7,6 +7,7 @@
 pub mod cache;
 pub mod canon;
 pub mod content;
+pub mod exported;
 pub mod inventory;
 pub mod looked;
 pub mod refs;

@@ -6,6 +6,7 @@ mod config;
 mod date;
 mod guarded;
 mod hardened;
+mod leave;
 mod leftovers;
 mod loose;
 mod moves;
