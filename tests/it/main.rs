@@ -47,3 +47,4 @@ mod support;
 mod terminal;
 mod tidy;
 mod undo;
+mod upkeep;
