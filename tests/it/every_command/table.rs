@@ -245,6 +245,27 @@ pub(super) static ROWS: &[Row] = &[
             run(&["3"], MISTYPED),
         ],
     ),
+    writes(
+        "archive",
+        &["archive.v1"],
+        &[
+            run(&["--all"], [A(0), A(0), E(4), E(4)]),
+            run(&["--older-than", "30", "--dry-run"], [A(0), A(0), E(4), E(4)]),
+            run(&[], UNFIT),
+            run(&["77"], DO_UNKNOWN),
+            run(&["--all", "77"], MISTYPED),
+        ],
+    ),
+    writes(
+        "unarchive",
+        TRANSITION,
+        &[
+            run(&[], DO_CURRENT),
+            run(&["3", "--reopen"], DO_NAMED),
+            run(&["77"], DO_UNKNOWN),
+            run(&["--reason", "more"], MISTYPED),
+        ],
+    ),
     writes("undo", UNDO, &[run(&[], THERE), run(&["--dry-run"], THERE), run(&["no-such-one"], DO_UNKNOWN)]),
     writes("redo", UNDO, &[run(&[], THERE), run(&["--dry-run"], THERE), run(&["no-such-one"], DO_UNKNOWN)]),
     writes(

@@ -206,6 +206,7 @@ fn body() -> impl Strategy<Value = Body> {
         1 => select(vec![plans()[0].0, plans()[1].0, Digest([9; 32])])
             .prop_map(|spec| Body::SpecChanged { spec, commit: None }),
         1 => Just(planned(plans()[0].0)),
+        1 => any::<bool>().prop_map(|on| Body::Pinned { on }),
         1 => Just(Body::NoteAdded { text: "a note".to_owned() }),
         1 => select(&WITHOUT_MEANING[..]).prop_map(Body::without_meaning),
         3 => looped(),
