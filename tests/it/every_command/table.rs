@@ -384,7 +384,11 @@ pub(super) static ROWS: &[Row] = &[
             run(&["--discard", "--export", "x"], MISTYPED),
         ],
     ),
-    writes("hooks install", HOOKS, &[run(&[], OF_ANY), run(&["more"], MISTYPED)]),
+    writes(
+        "hooks install",
+        HOOKS,
+        &[run(&[], OF_ANY), run(&["--server"], [E(4); 4]), run(&["more"], MISTYPED)],
+    ),
     writes("hooks uninstall", HOOKS, &[run(&[], OF_ANY), run(&["more"], MISTYPED)]),
     reads("hooks status", HOOKS, &[run(&[], OF_ANY), run(&["more"], MISTYPED)]),
     // Those that read their standard input would wait for git to end it.
