@@ -19,7 +19,7 @@ use clap::{CommandFactory as _, ValueEnum as _};
 
 use self::commands::{
     act, budget, ci_report, completions, config, demo, doctor, engines, explain, hooks, init, list, log, man,
-    notes, overlaps, plan, prompt, qa, ready, run, runs, show, spec, status, sync, trust, undo, verify,
+    notes, overlaps, plan, prompt, push, qa, ready, run, runs, show, spec, status, sync, trust, undo, verify,
 };
 use self::error::CliError;
 use self::ui::{Color, Ui};
@@ -105,6 +105,7 @@ enum Command {
     Trust(trust::Args),
     CiReport(ci_report::Args),
     Sync(sync::Args),
+    Push(push::Args),
     Hooks(hooks::Args),
     Hook(hooks::HookArgs),
     Notes(notes::Args),
@@ -336,6 +337,7 @@ fn dispatch(ui: &mut Ui, command: Command) -> Result<ExitCode, CliError> {
         Command::Trust(args) => trust::run(ui, &args),
         Command::CiReport(args) => ci_report::run(ui, args),
         Command::Sync(args) => sync::run(ui, &args),
+        Command::Push(args) => push::run(ui, &args),
         Command::Hooks(args) => hooks::run(ui, &args),
         Command::Hook(args) => Ok(crate::hooks::run(&args.name, &args.args)),
         Command::Notes(args) => notes::run(ui, &args),

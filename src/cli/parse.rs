@@ -8,7 +8,7 @@ use clap::{Args as _, Command as Definition, CommandFactory as _, FromArgMatches
 
 use super::commands::{
     act, budget, ci_report, completions, config, demo, doctor, engines, explain, hooks, init, list, log, man,
-    notes, overlaps, plan, prompt, qa, ready, run, runs, show, spec, status, sync, trust, undo, verify,
+    notes, overlaps, plan, prompt, push, qa, ready, run, runs, show, spec, status, sync, trust, undo, verify,
 };
 use super::{Cli, Global};
 
@@ -75,6 +75,7 @@ fn set_up(name: &str) -> Option<(&'static str, SetUp)> {
         ("trust", trust::Args::augment_args),
         ("ci-report", ci_report::Args::augment_args),
         ("sync", sync::Args::augment_args),
+        ("push", push::Args::augment_args),
         ("hooks", hooks::Args::augment_args),
         ("hook", hooks::HookArgs::augment_args),
         ("notes", notes::Args::augment_args),

@@ -12,6 +12,7 @@ use crate::domain::id::{Name, Ulid};
 use crate::domain::state::Protocol;
 use crate::domain::status::StepStatus;
 use crate::platform::memory;
+use crate::store::answer;
 use crate::store::cache::{self, Cache, DaySpent, Merged, Reason, Row};
 use crate::store::content::Content;
 use crate::store::inventory::{Inventory, Tips};
@@ -185,6 +186,8 @@ pub struct RemoteState {
     pub shared: bool,
     /// Events here that it was not seen to hold; 0 if it is not shared with.
     pub unshared_events: usize,
+    /// What it said when it last did not take our state.
+    pub last_error: Option<String>,
 }
 
 /// Returns the remotes and what they lack, as last fetched.
@@ -206,7 +209,9 @@ pub fn remotes(ctx: &Context) -> Result<Vec<RemoteState>, Error> {
             let content = ctx.repo.tree_of(local).and_then(|tree| tip::read(&ctx.repo, tree));
             unshared += content.map_or(0, |content| events_not_at(&streams, tips, &content, &remote.name));
         }
-        remotes.push(RemoteState { name: remote.name, shared, unshared_events: unshared });
+        let last = answer::read(&ctx.repo, &remote).filter(|_| shared);
+        let last_error = last.map(|answer| format!("{}: {}", answer.said.as_str(), answer.reason));
+        remotes.push(RemoteState { name: remote.name, shared, unshared_events: unshared, last_error });
     }
     Ok(remotes)
 }

@@ -1,6 +1,7 @@
 //! The use cases: load, decide, act, record. Nothing here prints or parses arguments.
 
 pub mod act;
+pub mod answers;
 pub mod ask;
 pub mod base;
 pub mod branch;
@@ -32,6 +33,7 @@ pub mod plan;
 pub mod planner;
 pub mod policy;
 pub mod prompts;
+pub mod push;
 pub mod qa;
 pub mod resolve;
 pub mod review;

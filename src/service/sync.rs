@@ -1,11 +1,12 @@
 //! `sync`: fetch, take over, record, push, and let redundant drop boxes go.
 
+use super::answers::{self, Said};
 use super::context::Context;
 use super::error::Error;
 use super::streams::Streams;
 use super::{initialised, list, share};
 use crate::domain::id::Name;
-use crate::platform::git::{Transport, TransportError};
+use crate::platform::git::{Refusal, Transport, TransportError};
 use crate::platform::{clock, fail};
 use crate::store::inventory::Inventory;
 use crate::store::refs;
@@ -22,6 +23,8 @@ pub struct Synced {
     pub pushed_events: usize,
     /// Why it did not work, or what is worth knowing.
     pub message: Option<String>,
+    /// In which way it did not take what it was to take.
+    said: Option<Said>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,7 +109,20 @@ pub fn sync(
     for synced in all.iter_mut().filter(|synced| synced.result == Outcome::Ok) {
         push(ctx, synced, &before, &mut n_known, progress)?;
     }
+    for synced in &all {
+        remember(ctx, synced);
+    }
     Ok(all)
+}
+
+fn remember(ctx: &Context, synced: &Synced) {
+    match synced.result {
+        Outcome::Ok => answers::forget(ctx, &synced.name),
+        result => {
+            let reason = synced.message.as_deref().unwrap_or(result.as_str());
+            answers::remember(ctx, &synced.name, synced.said.unwrap_or(Said::Failed), reason);
+        }
+    }
 }
 
 fn transport(ctx: &Context) -> Transport {
@@ -166,8 +182,8 @@ fn push(
         fail::point("sync.pushed");
         synced.pushed_events += plan.events_in(&result.accepted);
         // A box that somebody else removed first is gone all the same.
-        let lost: Vec<&(String, String)> =
-            result.refused.iter().filter(|(name, _)| !name.starts_with(refs::INBOX)).collect();
+        let lost: Vec<&Refusal> =
+            result.refused.iter().filter(|refusal| !refusal.name.starts_with(refs::INBOX)).collect();
         if lost.is_empty() {
             let n_rewound = share::n_rewound(&ctx.repo, before, &remote, &plan);
             if n_rewound > 0 {
@@ -176,7 +192,8 @@ fn push(
             synced.say_set_aside(&plan);
             return follow_home(ctx, &inventory, &remote, &result.accepted);
         }
-        if round == MAX_ROUNDS {
+        if round == MAX_ROUNDS || answers::are_unwanted(&lost) {
+            synced.said = answers::of_refusals(&lost, result.accepted.is_empty()).map(|(said, _)| said);
             return send_as_boxes(ctx, &inventory, &plan, &lost, synced);
         }
         std::thread::sleep(clock::jitter(50 << round));
@@ -189,7 +206,12 @@ fn push(
 }
 
 /// After a push to the home remote the local refs of what was pushed follow what is there now.
-fn follow_home(ctx: &Context, inventory: &Inventory, remote: &str, pushed: &[String]) -> Result<(), Error> {
+pub(super) fn follow_home(
+    ctx: &Context,
+    inventory: &Inventory,
+    remote: &str,
+    pushed: &[String],
+) -> Result<(), Error> {
     /// More are looked at sooner with all others, whose rows are remembered.
     const FEW: usize = 8;
 
@@ -214,14 +236,14 @@ fn send_as_boxes(
     ctx: &Context,
     inventory: &Inventory,
     plan: &share::Plan,
-    lost: &[&(String, String)],
+    lost: &[&Refusal],
     synced: &mut Synced,
 ) -> Result<(), Error> {
     let mut boxes = Vec::new();
-    for update in plan.updates.iter().filter(|update| lost.iter().any(|(name, _)| *name == update.name)) {
+    for update in plan.updates.iter().filter(|update| lost.iter().any(|lost| lost.name == update.name)) {
         boxes.extend(share::drop_box_for(ctx, inventory, &synced.name, update)?);
     }
-    let reason = lost.first().map(|(_, reason)| reason.as_str()).unwrap_or_default();
+    let reason = lost.first().map(|lost| lost.reason.as_str()).unwrap_or_default();
     match ctx.repo.push(&synced.name, &boxes, transport(ctx), |_| ()) {
         Ok(result) if result.refused.is_empty() => {
             synced
@@ -248,6 +270,7 @@ impl Synced {
             fetched_events: 0,
             pushed_events: 0,
             message: None,
+            said: None,
         }
     }
 
@@ -267,6 +290,7 @@ impl Synced {
     }
 
     fn failed(&mut self, err: TransportError) -> Result<(), Error> {
+        self.said = Some(answers::of_error(&err).0);
         let (result, message) = match err {
             TransportError::Unreachable { message, .. } => (Outcome::Unreachable, message),
             TransportError::Auth { message, .. } => (Outcome::Auth, message),
@@ -279,8 +303,7 @@ impl Synced {
     }
 }
 
-/// Whether the remote holds a branch: state must never be the first thing in a repository.
+/// Whether the remote holds a branch.
 fn has_branches(ctx: &Context, remote: &str, inventory: &Inventory) -> bool {
-    let tracked = ctx.repo.refs(&format!("refs/remotes/{remote}/")).is_ok_and(|refs| !refs.is_empty());
-    tracked || inventory.holds_state(remote) || ctx.repo.remote_has_branches(remote, transport(ctx))
+    share::is_in_use(ctx, inventory, remote) || ctx.repo.remote_has_branches(remote, transport(ctx))
 }

@@ -31,6 +31,7 @@ mod objects;
 mod planning;
 mod policies;
 mod prompts;
+mod push;
 mod qa;
 mod races;
 mod readme;

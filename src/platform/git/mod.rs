@@ -19,6 +19,8 @@ mod refs;
 mod run;
 mod signing;
 mod transport;
+mod unasked;
+mod user_push;
 mod walk;
 mod work_tree;
 
@@ -39,7 +41,8 @@ pub use probe::{Scratch, Trial, answer_probe, is_probe};
 pub use refs::Head;
 pub use run::{forget_repository, git_version};
 pub use signing::{Error as SigningError, Signer, Verified, Verifier};
-pub use transport::{PushResult, RefPush, Transport, TransportError};
+pub use transport::{Cause, PushResult, RefPush, Refusal, Transport, TransportError};
+pub use user_push::{Moved, UserPush, UserPushed};
 pub use work_tree::{Look, Since};
 
 use crate::domain::id::Oid;
