@@ -21,17 +21,19 @@ pub(super) fn pre_push(ctx: &Context, args: &[OsString]) -> HookResult {
     std::io::stdin().lock().take(MAX_STDIN).read_to_end(&mut bytes)?;
     let pushed = stdin::pushed(&String::from_utf8_lossy(&bytes));
 
-    let lost = on_push::deleted_state(&pushed);
-    if !lost.is_empty() && (on_push::is_mirror(ctx, &remote) || process::ancestor_is(is_mirror_push)) {
-        return Ok(Answer::Stop(vec![
-            format!("this push would delete {} there, which this clone does not have", lost.join(", ")),
-            WITHOUT_MIRROR.to_owned(),
-        ]));
-    }
     let private = on_push::private_refs(&pushed);
     if !private.is_empty() {
         return Ok(Answer::Stop(vec![
             format!("this push would publish {}, which must stay in this clone", private.join(", ")),
+            WITHOUT_MIRROR.to_owned(),
+        ]));
+    }
+    // Git does not tell its hook what a mirror deletes.
+    if on_push::shares_state(ctx, &remote)
+        && (on_push::is_mirror(ctx, &remote) || process::ancestor_is(is_mirror_push))
+    {
+        return Ok(Answer::Stop(vec![
+            format!("a mirror would delete what others share at {remote} and this clone does not have"),
             WITHOUT_MIRROR.to_owned(),
         ]));
     }

@@ -47,11 +47,9 @@ pub fn private_refs(pushed: &[PushedRef]) -> Vec<String> {
     names
 }
 
-/// Returns the shared refs of ours that the push would delete. By name that is a person's right; a mirror
-/// does it to all that this clone was never told of.
-pub fn deleted_state(pushed: &[PushedRef]) -> Vec<String> {
-    let is_lost = |line: &&PushedRef| line.local_oid.is_none() && line.remote.starts_with(refs::SHARED);
-    pushed.iter().filter(is_lost).map(|line| line.remote.clone()).collect()
+/// Whether state is shared with `remote`.
+pub fn shares_state(ctx: &Context, remote: &str) -> bool {
+    shared_remotes(&ctx.repo.remotes()).iter().any(|name| name == remote)
 }
 
 /// Whether every push to `remote` is a mirror.
@@ -102,8 +100,7 @@ fn gates_of(protocol: &Protocol) -> Vec<String> {
 /// [`Error`] if our own refs cannot be read.
 pub fn send_state(ctx: &Context, remote: &str, pushed: &[PushedRef]) -> Result<Sent, Error> {
     let carries_state = pushed.iter().any(|line| line.remote.starts_with(refs::SHARED));
-    let shares = shared_remotes(&ctx.repo.remotes()).iter().any(|name| name == remote);
-    if carries_state || !shares || !ctx.settings.sync_auto {
+    if carries_state || !shares_state(ctx, remote) || !ctx.settings.sync_auto {
         return Ok(Sent::Nothing);
     }
     let before = answers::last(ctx, remote);

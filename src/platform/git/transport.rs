@@ -297,6 +297,7 @@ pub(super) fn classify(remote: &str, stderr: &[u8]) -> TransportError {
         "could not read Password",
         "Permission denied (",
         "terminal prompts disabled",
+        "unable to get password from user",
         "Host key verification failed",
         "error: 403",
         "error: 401",

@@ -38,6 +38,7 @@ fn of_a_thousand_streams_one_is_pushed() {
     let record = world.path().join("received");
     server_hook(&world, "post-receive", &format!("cat >>'{}'", record.display()));
     let trace = world.path().join("trace");
+    std::fs::write(&trace, "").unwrap();
     let sent = || {
         let nested: Vec<String> = std::fs::read_to_string(&trace)
             .unwrap()
@@ -46,7 +47,7 @@ fn of_a_thousand_streams_one_is_pushed() {
             .map(str::to_owned)
             .collect();
         let received = std::fs::read_to_string(&record).unwrap();
-        std::fs::remove_file(&trace).unwrap();
+        std::fs::write(&trace, "").unwrap();
         std::fs::remove_file(&record).unwrap();
         (nested, received)
     };
@@ -65,7 +66,10 @@ fn of_a_thousand_streams_one_is_pushed() {
     assert_eq!(state, format!("{before} {after} {STREAM}"));
     assert!(branch.ends_with(BRANCH), "{branch}");
 
-    // The same by the command, in one connection.
+    // The same by the command, in one connection. It records what no hook saw, as `sync` does.
+    a.godzilla_ok(&["sync"]);
+    sent();
+    let after = ref_at(&server, STREAM).unwrap();
     work.commit("two.txt", "feat: still more");
     let shown = run(work.command(BIN).args(["push", "origin", "HEAD"]).envs(env));
     assert_eq!(shown.code, Some(0), "{shown}");

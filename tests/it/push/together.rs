@@ -86,7 +86,7 @@ fn without_a_refspec_it_goes_where_git_push_would() {
             for (key, value) in settings {
                 a.git(&["config", key, value]);
             }
-            let commit = work.commit("file.txt", wanted);
+            let commit = work.commit("file.txt", &format!("feat: {settings:?}"));
             pushes();
             work.godzilla_ok(&["push"]);
             assert_eq!(ref_at(&server, wanted), Some(commit), "{settings:?}");
@@ -157,7 +157,8 @@ fn a_server_that_refuses_the_state_gets_the_branch() {
             assert!(remote_state(&a)["last_error"].as_str().unwrap().starts_with("refused: "));
             // It is not asked again, and what is missing is said all the same.
             let pushes = record_pushes(world);
-            let commit = work.commit("two.txt", "feat: more");
+            pushes();
+            let commit = work.commit("two.txt", &format!("feat: past {hook}"));
             let shown = work.godzilla(&["push", "origin", NAME]);
             assert!(shown.code == Some(0) && shown.stderr.contains("events not on origin ("), "{shown}");
             assert!(shown.stderr.contains("share them with `git godzilla sync`"), "{shown}");

@@ -153,14 +153,20 @@ fn w3_a_mirror_does_not_delete_the_state_of_others() {
         {
             b.git(&["update-ref", "-d", name]);
         }
+        world.place("").git(&["init", "--quiet", "--bare", "mirror.git"]);
         let refused = |shown: &Shown| {
             assert_eq!(shown.code, Some(1), "{shown}");
-            assert!(shown.stderr.contains("would delete refs/godzilla/"), "{shown}");
+            assert!(shown.stderr.contains("a mirror would delete what others share at origin"), "{shown}");
             assert_eq!(ref_at(&server, STREAM), before);
         };
         refused(&b.try_git(&["push", "--mirror", "origin"]));
         b.git(&["config", "remote.origin.mirror", "true"]);
         refused(&b.try_git(&["push", "origin"]));
+        assert_eq!(
+            b.try_git(&["push", "--mirror", "../mirror.git"]).code,
+            Some(0),
+            "elsewhere it is a mirror"
+        );
         // Who names it means it; the next sync of anybody brings it back.
         b.git(&["config", "--unset", "remote.origin.mirror"]);
         b.git(&["push", "--quiet", "origin", &format!(":{STREAM}")]);
