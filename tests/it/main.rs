@@ -35,6 +35,7 @@ mod past;
 mod planning;
 mod policies;
 mod prompts;
+mod push;
 mod qa;
 mod races;
 mod readme;
