@@ -43,6 +43,7 @@ mod schemas;
 mod settings;
 mod sharing;
 mod signing;
+mod simulation;
 mod support;
 mod terminal;
 mod tidy;

@@ -3,6 +3,7 @@
 
 pub(crate) mod bounded;
 pub(crate) mod model_server;
+pub(crate) mod simulation;
 pub(crate) mod terminal;
 
 use std::ffi::OsStr;
