@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! cargo run --example simulate -- --seeds 20 --steps 5000 --clones 24 --remotes 3 [--start SEED] [--friendly]
+//! cargo run --example simulate -- --seeds 1 --start 7 … --only 12 --only 80
 //! ```
 //!
 //! A seed that breaks a promise is told with a short list of steps that does; then it ends with 1.
@@ -22,7 +23,7 @@ use simulation::{Config, run, shrink, steps};
 fn main() {
     let mut config = Config { n_clones: 24, n_remotes: 3, n_steps: 2000, hostile: true, broken: None };
     let (mut start, mut n_seeds) = (0, 10);
-    let only: Vec<u64> = std::env::var("ONLY").map(|text| text.split(',').map(|n| n.parse().unwrap()).collect()).unwrap_or_default();
+    let mut only = Vec::new();
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         let mut number = || args.next().and_then(|text| text.parse::<usize>().ok()).unwrap_or_else(|| usage());
@@ -32,6 +33,7 @@ fn main() {
             "--steps" => config.n_steps = number(),
             "--clones" => config.n_clones = number(),
             "--remotes" => config.n_remotes = number(),
+            "--only" => only.push(number() as u64),
             "--friendly" => config.hostile = false,
             _ => usage(),
         }
@@ -40,7 +42,7 @@ fn main() {
     for seed in start..start + n_seeds {
         let began = Instant::now();
         let mut steps = steps(seed, &config);
-        if !only.is_empty() { steps.retain(|step| only.contains(&step.at)); }
+        steps.retain(|step| only.is_empty() || only.contains(&step.at));
         let outcome = run(&config, &steps);
         println!("seed {seed}: {:.1} s\n{:?}\n{}", began.elapsed().as_secs_f64(), outcome.counts, outcome.result);
         if let Some(violation) = outcome.violation {

@@ -27,6 +27,9 @@ const MAX_PROTOCOLS: usize = 6;
 /// The longest time for which somebody is offline, in steps.
 const MAX_OFFLINE: usize = 400;
 
+/// The longest time for which others are always faster on a server, in steps.
+const MAX_BUSY: usize = 30;
+
 /// Something that a clone, a CI job or a hostile hand does.
 pub(crate) struct Action {
     pub(crate) name: &'static str,
@@ -61,6 +64,7 @@ pub(crate) const ACTIONS: &[Action] = &[
     row("merge", 12, merge),
     row("report", 90, report),
     row("go offline", 8, go_offline),
+    row("be busy", 8, be_busy),
     row("backup", 15, hostile::backup),
     hostile("force back", 4, hostile::force_back),
     hostile("force to a subset", 4, hostile::force_to_a_subset),
@@ -324,5 +328,12 @@ fn report(world: &World, _: usize) -> bool {
 fn go_offline(world: &World, clone: usize) -> bool {
     let until = world.now() + world.below(MAX_OFFLINE) as u64;
     world.clones.borrow_mut()[clone].offline_until = until;
+    true
+}
+
+/// On this server others are faster for a while, whatever is pushed to a stream.
+fn be_busy(world: &World, _: usize) -> bool {
+    let until = world.now() + world.below(MAX_BUSY) as u64;
+    world.servers.borrow_mut()[world.below(world.config.n_remotes)].busy_until = until;
     true
 }

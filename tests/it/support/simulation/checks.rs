@@ -251,7 +251,7 @@ pub(crate) fn root_is_the_first(content: &Content, folded: &Folded) -> Option<St
 }
 
 /// Lines that come in another order, some of them twice, make the same state. Returns what is wrong.
-fn order_matters(content: &Content, of: &Folded) -> Option<String> {
+pub(crate) fn order_matters(content: &Content, of: &Folded) -> Option<String> {
     let mut lines: Vec<&Line> = content.lines().iter().collect();
     let mut chance = Chance(lines.len() as u64);
     let mut other = Content::default();

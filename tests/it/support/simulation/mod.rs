@@ -19,11 +19,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
 
-pub(crate) use actions::ACTIONS;
-pub(crate) use checks::{automation_repeats, newest_report_counts, root_is_the_first};
+use actions::ACTIONS;
+pub(crate) use checks::{automation_repeats, newest_report_counts, order_matters, root_is_the_first};
 pub(crate) use ledger::Content;
 pub(crate) use shrink::shrink;
-pub(crate) use world::World;
+use world::World;
 
 /// What a simulation consists of.
 #[derive(Clone, Debug)]
@@ -42,8 +42,8 @@ pub(crate) struct Config {
 pub(crate) enum Broken {
     /// A server says that it took a drop box, and forgets it.
     ForgetfulServer,
-    /// One clone hears nothing of what others do.
-    DeafClone,
+    /// What one clone sends arrives nowhere, and it hears of nothing.
+    LonelyClone,
     /// Somebody deletes a stream from a server after every round.
     RestlessHand,
     /// A clone deletes drop boxes that nobody took over.
@@ -155,6 +155,7 @@ fn step(at: u64, config: &Config, chance: &mut Chance, may_be_interrupted: bool)
 pub(crate) fn run(config: &Config, steps: &[Step]) -> Outcome {
     let world = Rc::new(World::new(config.clone()));
     let _entered = git_godzilla::platform::simulated::enter(Rc::clone(&world) as _);
+    world.begin();
     for step in steps {
         world.step(step);
     }

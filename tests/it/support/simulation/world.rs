@@ -34,6 +34,8 @@ const SKEWS_S: [i64; 6] = [0, 0, 0, -500, 700, 90_000];
 pub(crate) struct Server {
     pub(crate) refs: BTreeMap<String, Oid>,
     pub(super) backups: Vec<BTreeMap<String, Oid>>,
+    /// The step from which on streams can be pushed to again.
+    pub(super) busy_until: u64,
 }
 
 /// Everything that is simulated.
@@ -67,6 +69,7 @@ pub(crate) struct World {
 struct Killed;
 
 impl World {
+    /// Makes a world in which nothing is yet.
     pub(crate) fn new(config: Config) -> Self {
         let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
         let own = dir.path().join("objects.git");
@@ -75,7 +78,7 @@ impl World {
         }
         fs::write(own.join("HEAD"), "ref: refs/heads/main\n").unwrap();
         fs::write(own.join("config"), "[core]\n\trepositoryformatversion = 0\n\tbare = true\n").unwrap();
-        let world = Self {
+        Self {
             repo: Repo::open(&own).unwrap(),
             servers: RefCell::default(),
             clones: RefCell::default(),
@@ -93,22 +96,25 @@ impl World {
             has_met: Cell::new(false),
             config,
             dir,
-        };
-        let readme = world.repo.write_blob(b"a project\n").unwrap();
-        let tree = world.repo.write_tree(&[TreeEntry::blob("README", readme)]).unwrap();
-        let main = world.commit(tree, &[], "first");
-        for _ in 0..world.config.n_remotes {
+        }
+    }
+
+    /// Makes the first commit, the servers and the clones.
+    pub(super) fn begin(&self) {
+        let readme = self.repo.write_blob(b"a project\n").unwrap();
+        let tree = self.repo.write_tree(&[TreeEntry::blob("README", readme)]).unwrap();
+        let main = self.commit(tree, &[], "first");
+        for _ in 0..self.config.n_remotes {
             let refs = BTreeMap::from([("refs/heads/main".to_owned(), main)]);
-            world.servers.borrow_mut().push(Server { refs, backups: Vec::new() });
+            self.servers.borrow_mut().push(Server { refs, ..Server::default() });
         }
-        for idx in 0..world.config.n_clones {
-            let clone = world.make_clone(idx);
-            world.clones.borrow_mut().push(clone);
+        for idx in 0..self.config.n_clones {
+            let clone = self.make_clone(idx);
+            self.clones.borrow_mut().push(clone);
         }
-        let all = (0..world.config.n_remotes).map(|server| (format!("s{server}"), server)).collect();
-        let runner = world.clone_with("runner", all, main);
-        world.clones.borrow_mut().push(runner);
-        world
+        let all = (0..self.config.n_remotes).map(|server| (format!("s{server}"), server)).collect();
+        let runner = self.clone_with("runner", all, main);
+        self.clones.borrow_mut().push(runner);
     }
 
     /// Makes the clone that is to be the `idx`-th. Every third one knows all servers, the others one.
@@ -355,7 +361,8 @@ impl World {
         if now != update.expected && !is_lenient {
             return Err("[rejected] (stale info)".to_owned());
         }
-        if !self.calm.get() && self.below(100) < 5 {
+        let is_busy = self.servers.borrow()[server].busy_until > self.now() && update.name.starts_with(refs::PROTOCOLS);
+        if !self.calm.get() && (is_busy || self.below(100) < 5) {
             return Err("[remote rejected] (the server is in a mood)".to_owned());
         }
         if self.config.broken == Some(Broken::ForgetfulServer) && update.name.starts_with(refs::INBOX) {
@@ -412,8 +419,8 @@ impl World {
         self.commit(tree, parent.as_slice(), "the last line")
     }
 
-    fn is_deaf(&self, clone: usize) -> bool {
-        self.config.broken == Some(Broken::DeafClone) && clone == 0
+    fn is_lonely(&self, clone: usize) -> bool {
+        self.config.broken == Some(Broken::LonelyClone) && clone == 0
     }
 }
 
@@ -479,6 +486,10 @@ impl Machine for World {
         let clone = self.clone_at(from);
         let server = self.connect(clone, remote)?;
         let mut result = PushResult::default();
+        if self.is_lonely(clone) {
+            result.accepted.extend(updates.iter().map(|update| update.name.clone()));
+            return Ok(result);
+        }
         for update in self.with_breakage(server, updates) {
             self.point("push.ref");
             match self.apply(server, &update) {
@@ -503,7 +514,7 @@ impl Machine for World {
         let clone = self.clone_at(into);
         let server = self.connect(clone, remote)?;
         let there = self.servers.borrow()[server].refs.clone();
-        if self.is_deaf(clone) {
+        if self.is_lonely(clone) {
             return Ok(());
         }
         let here = self.refs_of(clone);
