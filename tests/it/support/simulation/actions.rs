@@ -250,10 +250,10 @@ fn sync(world: &World, clone: usize) -> bool {
     let remote = (world.below(2) == 0).then(|| some_remote(world, clone));
     let synced = world.process(clone, |ctx| sync::sync(ctx, remote.as_deref(), &mut |_| ()));
     let Some(Ok(synced)) = synced else { return false };
-    if synced.iter().any(|remote| remote.message.as_ref().is_some_and(|said| said.contains("as drop boxes"))) {
+    if synced.remotes.iter().any(|remote| remote.message.as_ref().is_some_and(|said| said.contains("as drop boxes"))) {
         world.count("sync fell back to a drop box");
     }
-    synced.iter().all(|remote| remote.result == sync::Outcome::Ok)
+    synced.remotes.iter().all(|remote| remote.result == sync::Outcome::Ok)
 }
 
 /// Plain `git push` of a branch, with its hook.

@@ -97,7 +97,7 @@ impl World {
             let synced = self.process(clone, |ctx| sync::sync(ctx, None, &mut |_| ()));
             match synced.expect("nobody else is at work") {
                 Ok(all) => {
-                    for remote in all.iter().filter(|remote| remote.result != sync::Outcome::Ok) {
+                    for remote in all.remotes.iter().filter(|remote| remote.result != sync::Outcome::Ok) {
                         self.violated("sharing works again", format!("c{clone}: {remote:?}"));
                     }
                 }
