@@ -7,7 +7,7 @@ use super::workplace::Workplace;
 use super::{keep, run};
 use crate::domain::id::{Name, Ulid};
 use crate::platform::clock;
-use crate::platform::git::Ignored;
+use crate::platform::git::{Captured, Ignored};
 use crate::store::kept::{self, Kept, Kind};
 
 /// Keeps what lies in the worktree of a protocol and is not committed; `None` if there is nothing. When
@@ -22,8 +22,22 @@ pub fn snapshot(
     (why, op): (&str, Ulid),
     ignored: Ignored,
 ) -> Result<Option<Kept>, Error> {
+    let captured = place.repo.capture(place.repo.tree_of(place.head)?, ignored)?;
+    snapshot_of(place, name, (why, op), &captured)
+}
+
+/// As [`snapshot`], of what was seen there.
+///
+/// # Errors
+///
+/// As [`snapshot`].
+pub fn snapshot_of(
+    place: &Workplace,
+    name: &Name,
+    (why, op): (&str, Ulid),
+    captured: &Captured,
+) -> Result<Option<Kept>, Error> {
     let committed = place.repo.tree_of(place.head)?;
-    let captured = place.repo.capture(committed, ignored)?;
     if captured.tree == committed && captured.index == Some(committed) && captured.changed.is_empty() {
         return Ok(None);
     }
@@ -37,7 +51,7 @@ pub fn snapshot(
         dir: &place.dir,
         why,
         op,
-        captured: &captured,
+        captured,
     };
     Ok(Some(kept::keep(&place.repo, &new, LIMIT)?))
 }

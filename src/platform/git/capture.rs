@@ -1,7 +1,8 @@
 //! What lies in a worktree, byte for byte, as trees that bring it back: tracked and untracked files, on
 //! wish ignored ones, and what is staged.
 //!
-//! No filter runs and no attribute counts: a file is held with the bytes that it has. What cannot be held
+//! No attribute counts, and no filter that only the repository names runs: a file is held with the bytes
+//! that it has. What cannot be held
 //! is named. See [`put`](super::put) for the way back.
 
 use std::borrow::Cow;

@@ -62,7 +62,7 @@ fn what_is_kept_never_leaves_this_clone() {
     a.godzilla_ok(&["list"]);
     removed(&a, &["--force"]);
     a.godzilla_ok(&["restore", "1"]);
-    work.write("kept.txt", "other\n");
+    work.write("both.txt", "other\n");
     a.godzilla_ok(&["restore", "1"]);
     let local = refs(&a, "refs/godzilla-local");
     for folder in ["trash", "snapshots", "keep"] {
