@@ -7,9 +7,9 @@ use std::mem::ManuallyDrop;
 use clap::{Args as _, Command as Definition, CommandFactory as _, FromArgMatches as _};
 
 use super::commands::{
-    act, budget, ci_report, completions, config, demo, doctor, engines, explain, hooks, init, list, log, man,
-    notes, overlaps, plan, prompt, qa, ready, restore, run, runs, show, spec, status, sync, trust, undo,
-    verify, worktrees,
+    act, archive, budget, ci_report, completions, config, demo, doctor, engines, explain, hooks, init, list,
+    log, man, notes, overlaps, plan, prompt, qa, ready, redact, renumber, restore, run, runs, show, spec,
+    status, sync, trust, undo, verify, worktrees,
 };
 use super::{Cli, Global};
 
@@ -65,6 +65,10 @@ fn set_up(name: &str) -> Option<(&'static str, SetUp)> {
         ("cancel", act::CancelArgs::augment_args),
         ("complete", act::CompleteArgs::augment_args),
         ("comment", act::CommentArgs::augment_args),
+        ("archive", archive::Args::augment_args),
+        ("unarchive", act::UnarchiveArgs::augment_args),
+        ("redact", redact::Args::augment_args),
+        ("renumber", renumber::Args::augment_args),
         ("undo", undo::UndoArgs::augment_args),
         ("redo", undo::RedoArgs::augment_args),
         ("run", run::Args::augment_args),

@@ -85,6 +85,32 @@ pub fn write_new_file(path: &Path, bytes: &[u8], executable: bool) -> io::Result
     options.open(path)?.write_all(bytes)
 }
 
+/// Writes a script that everybody may run, whole or not at all.
+///
+/// # Errors
+///
+/// Any error of the file system.
+pub fn replace_script(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let dir = path.parent().unwrap_or(Path::new("."));
+    let mut draft = tempfile::Builder::new().prefix(DRAFT_PREFIX).tempfile_in(dir)?;
+    draft.write_all(bytes)?;
+    #[cfg(unix)]
+    draft.as_file().set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+    draft.as_file().sync_all()?;
+    draft.persist(path).map_err(|err| err.error)?;
+    Ok(())
+}
+
+/// Whether somebody may run the file.
+pub fn is_executable(path: &Path) -> bool {
+    #[cfg(unix)]
+    return fs::metadata(path).is_ok_and(|it| {
+        it.is_file() && std::os::unix::fs::PermissionsExt::mode(&it.permissions()) & 0o111 != 0
+    });
+    #[cfg(not(unix))]
+    path.is_file()
+}
+
 /// Makes a folder for this user only, with those above it; it may be there.
 ///
 /// # Errors
@@ -98,14 +124,14 @@ pub fn make_private_dir(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
-/// Makes a file for this user only, and opens it to be written.
+/// Makes a file for this user only, and opens it to be written and read.
 ///
 /// # Errors
 ///
 /// Any error of the file system, also if the file is there.
 pub fn create_private(path: &Path) -> io::Result<File> {
     let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
+    options.read(true).write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path)
@@ -142,18 +168,6 @@ pub fn write_new_link(path: &Path, target: &[u8]) -> io::Result<()> {
     }
     #[cfg(not(unix))]
     write_new_file(path, target, false)
-}
-
-/// Whether the owner of the file may run it.
-#[cfg(unix)]
-pub fn is_executable(path: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt as _;
-    fs::symlink_metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o100 != 0)
-}
-
-#[cfg(not(unix))]
-pub fn is_executable(_: &Path) -> bool {
-    false
 }
 
 /// Lets whoever may read a file run it as well, or nobody.

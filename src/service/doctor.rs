@@ -1,5 +1,6 @@
 //! `doctor`: what is not as it should be in this clone, and what to do about it.
 
+mod archive;
 mod hooks;
 mod left;
 mod setup;

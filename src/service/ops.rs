@@ -63,8 +63,11 @@ impl Op {
 /// Returns what is known of every stream, or of the one that is named. What cannot be read is left
 /// out, as `list` says.
 pub fn streams(streams: &Streams<'_>, only: Option<&Name>) -> Vec<Stream> {
-    let names = streams.inventory.streams.keys().filter(|name| only.is_none_or(|only| only == *name));
-    let mut names: Vec<&Name> = names.collect();
+    // One that is named may be archived.
+    let mut names: Vec<&Name> = match only {
+        Some(name) => vec![name],
+        None => streams.inventory.streams.keys().collect(),
+    };
     names.sort_by_key(|name| (name.number(), name.as_str().to_owned()));
     let read = |name: &Name| -> Result<Stream, Error> {
         let content = streams.view(name)?.content;

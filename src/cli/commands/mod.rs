@@ -2,6 +2,7 @@
 
 pub(super) mod act;
 mod amend;
+pub(super) mod archive;
 pub(super) mod budget;
 pub(super) mod ci_report;
 pub(super) mod completions;
@@ -23,6 +24,8 @@ pub(super) mod plan;
 pub(super) mod prompt;
 pub(super) mod qa;
 pub(super) mod ready;
+pub(super) mod redact;
+pub(super) mod renumber;
 pub(super) mod restore;
 pub(super) mod run;
 pub(super) mod runs;

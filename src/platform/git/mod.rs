@@ -4,10 +4,14 @@
 mod as_checked_out;
 mod capture;
 mod config;
+mod deletes;
 mod guarded;
 mod hardened;
+mod hidden;
+mod hook_config;
 mod leftovers;
 mod loose;
+mod maintain;
 mod moves;
 mod notes;
 mod objects;
@@ -17,6 +21,7 @@ mod partial;
 mod patches;
 mod probe;
 mod put;
+mod quarantine;
 mod refs;
 mod run;
 mod signing;
@@ -32,17 +37,19 @@ use std::path::{Path, PathBuf};
 
 pub use capture::{Captured, Ignored, NotHeld, Why};
 pub use config::{ConfigLine, Remote};
-pub use guarded::{Guarded, Tampered};
+pub use guarded::{Guarded, RefMoved, Tampered};
+pub use hook_config::{ConfiguredHook, SINCE as CONFIGURED_HOOKS_SINCE};
 pub use leftovers::DamagedRef;
 pub use moves::{Move, MoveError};
 pub use notes::NotesError;
 pub use objects::{CommitInfo, NewCommit, TreeEntry};
 pub use open::{OpenError, init_if_needed};
 pub use patches::{Changes, Paths};
-pub use probe::{Scratch, Trial, answer_probe, is_probe};
+pub use probe::{Scratch, Trial, answer_probe};
 pub use put::Put;
+pub use quarantine::Quarantined;
 pub use refs::Head;
-pub use run::{forget_repository, git_version};
+pub use run::{forget_repository, git_version, gits_on_path};
 pub use signing::{Error as SigningError, Signer, Verified, Verifier};
 pub use transport::{PushResult, RefPush, Transport, TransportError};
 pub use work_tree::{Look, Since};
@@ -66,6 +73,9 @@ pub enum Error {
     Missing(Oid),
     #[error("{0}")]
     Damaged(String),
+    /// Git reads files of this name, and a pipe or a device has no end.
+    #[error("git would wait for ever to read `{}`, which is no file: remove it", .0.display())]
+    Waits(PathBuf),
 }
 
 impl Error {

@@ -86,6 +86,11 @@ impl Repo {
         found
     }
 
+    /// Returns the folder of every worktree that is there, the main one first, whatever is checked out.
+    pub fn worktree_folders(&self) -> Vec<PathBuf> {
+        self.all_worktrees().into_iter().filter(Worktree::is_there).map(|worktree| worktree.dir).collect()
+    }
+
     fn worktree_admins(&self) -> Vec<(PathBuf, PathBuf, bool)> {
         let main = self.main_work_dir().map(|main| (main, self.common_dir.clone(), true));
         let entries = fs::read_dir(self.common_dir.join("worktrees")).into_iter().flatten().flatten();

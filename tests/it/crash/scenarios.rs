@@ -112,6 +112,49 @@ pub(super) static SCENARIOS: &[Scenario] = &[
         |world, env| git(world, &["push", "--quiet", "--set-upstream", "origin", NAME], env),
     ),
     scenario("sync", diverged, |world, env| with(world, "a", &["sync"], env)),
+    Scenario {
+        also: Some(archived),
+        ..scenario("archive", over, |world, env| with(world, "a", &["archive", "1"], env))
+    },
+    Scenario {
+        also: Some(archived),
+        ..scenario(
+            "unarchive",
+            |world| {
+                over(world);
+                world.place("a").godzilla_ok(&["archive", "1"]);
+            },
+            |world, env| with(world, "a", &["unarchive", "1"], env),
+        )
+    },
+    Scenario {
+        also: Some(archived),
+        ..scenario(
+            "sync, archiving what is over",
+            |world| {
+                over(world);
+                world.place("a").git(&["config", "godzilla.archive.afterDays", "0"]);
+            },
+            |world, env| with(world, "a", &["sync"], env),
+        )
+    },
+    Scenario {
+        also: Some(archived),
+        ..scenario(
+            "sync, deleting what is archived there, uniting archives",
+            |world| {
+                over(world);
+                let b = world.clone("b");
+                b.plan("Another", &["One"]);
+                b.godzilla_ok(&["cancel", "2"]);
+                b.godzilla_ok(&["archive", "1", "2"]);
+                b.godzilla_ok(&["sync"]);
+                let a = world.place("a");
+                a.godzilla_ok(&["archive", "1"]);
+            },
+            |world, env| with(world, "a", &["sync"], env),
+        )
+    },
     scenario(
         "list, adopting",
         |world| {
@@ -339,6 +382,87 @@ pub(super) static SCENARIOS: &[Scenario] = &[
         )
     },
     Scenario {
+        also: Some(|a| a.git(&["-C", "worktrees/0002-add-a-login", "status", "--porcelain", "--branch"])),
+        again: Some(|world| {
+            // Once for what was begun, once more for what follows from it.
+            with(world, "a", &["sync"], &[]);
+            with(world, "a", &["sync"], &[])
+        }),
+        only: Some(&[
+            "twins.copied",
+            "twins.moved",
+            "twins.branch",
+            "twins.worktree",
+            "twins.folder_moved",
+            "twins.folder",
+            "sync.fetched",
+            "sync.pushed",
+        ]),
+        ..scenario("sync, giving way to a twin", taken, |world, env| with(world, "a", &["sync"], env))
+    },
+    Scenario {
+        again: Some(|world| with(world, "a", &["renumber", NAME, "7"], &[])),
+        also: Some(|a| a.json(&["show", "7"])["name"].to_string()),
+        only: Some(&["renumber.recorded", "append.moved", "append.commit"]),
+        ..scenario("renumber", planned, |world, env| with(world, "a", &["renumber", NAME, "7"], env))
+    },
+    Scenario {
+        again: Some(|world| with(world, "a", &["redact", SECRET, "--purge", "--yes"], &[])),
+        also: Some(|a| {
+            let reached = a.git(&["rev-list", "--objects", "--all", "--reflog"]);
+            let ids = reached.lines().map(|line| line.split(' ').next().unwrap());
+            let says = |oid: &str| a.git(&["cat-file", "-p", oid]).contains(SECRET);
+            assert!(!ids.into_iter().any(says), "it is still there");
+            a.json(&["show", "1"])["status"].to_string()
+        }),
+        only: Some(&[
+            "redact.stream",
+            "redact.project",
+            "purge.log",
+            "purge.remote",
+            "purge.replaced",
+            "purge.here",
+            "purge.reflogs",
+            "append.moved",
+            "push.send",
+            "push.sent",
+        ]),
+        ..scenario("redact --purge", leaked, |world, env| {
+            with(world, "a", &["redact", SECRET, "--purge", "--yes"], env)
+        })
+    },
+    Scenario {
+        only: Some(&["purge.here", "purge.reflogs"]),
+        also: Some(|a| a.git(&["rev-list", "--count", "refs/godzilla/protocols/0001-add-a-login"])),
+        ..scenario(
+            "redact --purge, of what is nowhere else",
+            |world| {
+                leaked(world);
+                let a = world.place("a");
+                a.git(&["remote", "remove", "origin"]);
+                a.godzilla_ok(&["redact", SECRET, "--yes"]);
+            },
+            |world, env| with(world, "a", &["redact", "--purge", "--yes"], env),
+        )
+    },
+    Scenario {
+        also: Some(server_hooks),
+        ..scenario("hooks install --server", served, |world, env| {
+            with(world, "srv.git", &["hooks", "install", "--server"], env)
+        })
+    },
+    Scenario {
+        also: Some(server_hooks),
+        ..scenario(
+            "hooks uninstall, on a server",
+            |world| {
+                served(world);
+                with(world, "srv.git", &["hooks", "install", "--server"], &[]);
+            },
+            |world, env| with(world, "srv.git", &["hooks", "uninstall"], env),
+        )
+    },
+    Scenario {
         also: Some(hook_files),
         ..scenario(
             "hooks uninstall",
@@ -422,6 +546,60 @@ fn is_clean(world: &World) -> bool {
 
 fn planned(world: &World) {
     world.clone("a").plan("Add a login", &["The form", "The API"]);
+}
+
+/// What goes on, and what lies in the archive, here and at the server.
+fn archived(a: &Place<'_>) -> String {
+    let server = a.world.place("srv.git");
+    let listed = a.godzilla_ok(&["list"]);
+    let entries = [a, &server]
+        .map(|place| place.try_git(&["ls-tree", "-r", "-d", "--name-only", "refs/godzilla/archive"]).stdout);
+    format!("{listed}{}", entries.concat())
+}
+
+fn over(world: &World) {
+    planned(world);
+    let a = world.place("a");
+    a.godzilla_ok(&["sync"]);
+    a.godzilla_ok(&["cancel", "1"]);
+    a.godzilla_ok(&["sync"]);
+}
+
+const SECRET: &str = "hunter2-hunter2";
+
+/// The name is taken at the remote by the time it is shared.
+fn taken(world: &World) {
+    let b = world.clone("b");
+    planned(world);
+    b.plan("Add a login", &["Another form"]);
+    b.godzilla_ok(&["sync"]);
+}
+
+/// Something that is nobody's concern was shared.
+fn leaked(world: &World) {
+    planned(world);
+    let a = world.place("a");
+    a.godzilla_ok(&["comment", SECRET, "-p", "1"]);
+    let commit = a.git(&["rev-parse", "HEAD"]);
+    let report = ["ci-report", "success", "--job", SECRET, "--protocol", "0099-elsewhere", "--sha"];
+    a.godzilla_ok(&[&report[..], &[commit.trim()]].concat());
+    a.godzilla_ok(&["sync"]);
+    a.write(".git/godzilla/runs/01ARZ3NDEKTSV4RRFFQ69G5FAV/log", SECRET);
+}
+
+/// A server with a hook of its own.
+fn served(world: &World) {
+    world.clone("a");
+    world.place("srv.git").write_executable("hooks/pre-receive", "#!/bin/sh\ntrue\n");
+}
+
+fn server_hooks(a: &Place<'_>) -> String {
+    let mut said = String::new();
+    for name in ["pre-receive", "pre-receive.godzilla-prev", "post-receive", "post-receive.godzilla-prev"] {
+        let text = fs::read_to_string(a.path.join("../srv.git/hooks").join(name)).unwrap_or_default();
+        said.push_str(&format!("{name}: {text}\n"));
+    }
+    said
 }
 
 fn started(world: &World) {

@@ -203,6 +203,28 @@ pub(super) static ROWS: &[Row] = &[
         TRANSITION,
         &[run(&["a note"], DO_CURRENT), run(&["a note", "9"], NO_STEP), run(&[], MISTYPED)],
     ),
+    writes(
+        "redact",
+        &["redact.v1"],
+        &[
+            run(&["no such text", "--yes"], DO_UNKNOWN),
+            run(&["--purge", "--yes"], [A(0), A(0), E(4), E(4)]),
+            run(&["no such text", "--purge", "--dry-run"], [A(0), A(0), E(4), E(4)]),
+            run(&["--purge"], [E(4); 4]),
+            run(&["short", "--yes"], [E(2), E(2), E(2), E(4)]),
+            run(&[], MISTYPED),
+        ],
+    ),
+    writes(
+        "renumber",
+        &["renumber.v1"],
+        &[
+            run(&["3", "33"], DO_NAMED),
+            run(&["77", "78"], DO_UNKNOWN),
+            run(&["3", "1"], [E(4), E(3), E(4), E(4)]),
+            run(&["3"], MISTYPED),
+        ],
+    ),
     writes("undo", UNDO, &[run(&[], THERE), run(&["--dry-run"], THERE), run(&["no-such-one"], DO_UNKNOWN)]),
     writes("redo", UNDO, &[run(&[], THERE), run(&["--dry-run"], THERE), run(&["no-such-one"], DO_UNKNOWN)]),
     writes(
