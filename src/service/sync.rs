@@ -122,6 +122,9 @@ pub fn sync(
     for synced in all.iter_mut().filter(|synced| synced.result == Outcome::Ok) {
         push(ctx, synced, &before, &mut known, progress)?;
     }
+    if let Err(err) = super::kept::upkeep(ctx) {
+        tracing::debug!(err = super::error_chain(&err), "what was kept for long enough stays");
+    }
     Ok(Done { remotes: all, archived })
 }
 
