@@ -7,9 +7,9 @@ use std::mem::ManuallyDrop;
 use clap::{Args as _, Command as Definition, CommandFactory as _, FromArgMatches as _};
 
 use super::commands::{
-    act, archive, budget, ci_report, completions, config, demo, doctor, engines, explain, hooks, init, list,
-    log, man, notes, overlaps, plan, prompt, qa, ready, redact, renumber, restore, run, runs, show, spec,
-    status, sync, trust, undo, verify, worktrees,
+    act, archive, budget, ci_report, completions, config, demo, doctor, engines, explain, export, hooks,
+    import, init, list, log, man, notes, overlaps, plan, prompt, qa, ready, redact, renumber, restore, run,
+    runs, show, spec, status, sync, trust, undo, uninstall, verify, worktrees,
 };
 use super::{Cli, Global};
 
@@ -85,9 +85,12 @@ fn set_up(name: &str) -> Option<(&'static str, SetUp)> {
         ("hooks", hooks::Args::augment_args),
         ("hook", hooks::HookArgs::augment_args),
         ("notes", notes::Args::augment_args),
+        ("export", export::Args::augment_args),
+        ("import", import::Args::augment_args),
         ("engines", engines::Args::augment_args),
         ("config", config::Args::augment_args),
         ("doctor", doctor::Args::augment_args),
+        ("uninstall", uninstall::Args::augment_args),
         ("demo", demo::Args::augment_args),
         ("completions", completions::Args::augment_args),
         ("man", man::Args::augment_args),

@@ -294,8 +294,10 @@ fn unmerged_reason(standing: &Standing, name: &str) -> Option<Reason> {
     let n_commits = standing.unpushed.max(1);
     let commits = if n_commits == 1 { "commit".to_owned() } else { format!("{n_commits} commits") };
     let message = format!("the branch {name} has {commits} that nothing else has, up to {}", tip.short());
-    let remedy =
-        format!("merge or push it, or: git godzilla worktrees remove {name} --force (it can be restored)");
+    let remedy = format!(
+        "merge it, or: git godzilla worktrees remove {name} --keep-branch; with --force the branch goes too, \
+         and can be restored"
+    );
     Some(Reason::new("branch.unmerged", message, remedy))
 }
 

@@ -8,6 +8,7 @@ pub mod archive;
 pub mod cache;
 pub mod canon;
 pub mod content;
+pub mod exported;
 pub mod history;
 pub mod inventory;
 pub mod kept;

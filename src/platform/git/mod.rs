@@ -4,11 +4,13 @@
 mod as_checked_out;
 mod capture;
 mod config;
+mod date;
 mod deletes;
 mod guarded;
 mod hardened;
 mod hidden;
 mod hook_config;
+mod leave;
 mod leftovers;
 mod loose;
 mod maintain;
