@@ -43,6 +43,8 @@ impl Lab {
             BIN,
         );
         lab.program("git", "", git.join("git").to_str().unwrap());
+        // What it finds of itself on `PATH` it writes into its hooks.
+        lab.program("lefthook", "", lab.lefthook().to_str().unwrap());
         let lfs = lab.folder.join("lfs/usr/bin/git-lfs");
         lab.program("git-lfs", &format!("echo \"git-lfs $1\" >>{}\n", lab.record()), lfs.to_str().unwrap());
         Some(lab)
@@ -263,7 +265,8 @@ fn ours_first(tool: &'static str, install: &[&str]) {
         assert_eq!(left, [] as [&Path; 0]);
     }
     let config = life.home.path.join(".git/config");
-    assert_eq!(files(&life)[&config], before[&config]);
+    // git-lfs leaves a section of its own.
+    assert!(files(&life)[&config].starts_with(&before[&config]));
 }
 
 #[test]
@@ -313,8 +316,6 @@ fn lefthook_that_comes_back_by_itself_is_chained_by_the_next_command() {
     let life = lab.begin();
     lab.does(&life.home, &["install"]);
     life.home.godzilla_ok(&["hooks", "install"]);
-    let lefthook = lab.lefthook();
-    lab.program("lefthook", "", lefthook.to_str().unwrap());
     for n in 0..2 {
         let text = format!("{}# {n}\n", life.work.read("lefthook.yml"));
         life.work.write("lefthook.yml", &text);
