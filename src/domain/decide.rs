@@ -411,13 +411,8 @@ fn live<'a>(ledger: &'a Ledger<'_>) -> Result<&'a Protocol, Refusal> {
 
 fn is_live(protocol: &Protocol) -> Result<(), Refusal> {
     is_not_over(protocol)?;
-    if protocol.recorded == ProtocolStatus::Paused {
-        let name = protocol.name();
-        return Err(Refusal::state(
-            "protocol.paused",
-            format!("protocol {name} is paused"),
-            format!("git godzilla resume {name}"),
-        ));
+    if let Some(held) = protocol.held_by().filter(|_| protocol.recorded == ProtocolStatus::Paused) {
+        return Err(Refusal::state("protocol.paused", held.message, held.remedy));
     }
     Ok(())
 }

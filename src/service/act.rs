@@ -86,7 +86,7 @@ pub fn act(ctx: &Context, name: Option<&str>, step: Option<&str>, verb: &Verb) -
         return Err(Error::state(
             "protocol.twin",
             "this protocol shares its name with another one, which holds the stream",
-            format!("git godzilla show {}", target.name),
+            "give it a name of its own: git godzilla renumber NAME NUMBER",
         ));
     }
     let Target { name, .. } = target;

@@ -142,9 +142,14 @@ pub(super) fn by_day(runs: &[Run]) -> Vec<DaySpent> {
     sum(runs.iter().map(|run| (run.started_at_ms, Spent::by([run]))))
 }
 
-/// Returns what runs without a protocol used, by the day on which it was recorded. A run counts once,
-/// and by the record that knows what it used.
+/// Returns what runs without a protocol used, by the day on which it was recorded.
 pub(super) fn recorded_by_day(content: &Content) -> Vec<DaySpent> {
+    sum(of_nobody(content).into_iter().map(|(at_ms, recorded)| (at_ms, Spent::of_recorded(recorded))))
+}
+
+/// Returns the runs without a protocol and when they were recorded. A run is there once, by the record that
+/// knows what it used.
+pub(super) fn of_nobody(content: &Content) -> Vec<(u64, &UsageRecorded)> {
     let mut runs: BTreeMap<Ulid, (u64, &UsageRecorded)> = BTreeMap::new();
     for line in content.lines() {
         if let Body::UsageRecorded(recorded) = &line.event.body {
@@ -163,8 +168,7 @@ pub(super) fn recorded_by_day(content: &Content) -> Vec<DaySpent> {
             _ => None,
         })
         .collect();
-    let of_nobody = runs.into_iter().filter(|(run, _)| !told.contains(run));
-    sum(of_nobody.map(|(_, (at_ms, recorded))| (at_ms, Spent::of_recorded(recorded))))
+    runs.into_iter().filter(|(run, _)| !told.contains(run)).map(|(_, recorded)| recorded).collect()
 }
 
 fn sum(spent: impl Iterator<Item = (u64, Spent)>) -> Vec<DaySpent> {

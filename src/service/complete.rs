@@ -41,7 +41,7 @@ pub fn protocols(repo: &Repo) -> Result<Vec<Named>, Error> {
             n_read += 1;
             let view = stream::view(repo, name, tips, None).ok();
             let protocol = view.and_then(|view| folded(&view.content, None).protocol);
-            rows.extend(protocol.map(|protocol| Rc::new(list::row(&protocol, name.as_str()))));
+            rows.extend(protocol.map(|protocol| Rc::new(list::row(&protocol, protocol.name()))));
         }
         if rows.is_empty() {
             found.push((false, Named { name: name.to_string(), about: String::new() }));

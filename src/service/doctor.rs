@@ -5,6 +5,7 @@ mod hooks;
 mod left;
 mod setup;
 mod streams;
+mod worktrees;
 
 use super::context::Context;
 use super::error::Error;

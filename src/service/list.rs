@@ -107,6 +107,8 @@ fn rows_of_all(mut streams: Streams<'_>) -> Result<Listing, Error> {
         }
     }
     super::after_writes(ctx, &moved);
+    // Those that are shown under another number than their streams have.
+    listing.rows.sort_by(|one, other| (one.number, &one.name).cmp(&(other.number, &other.name)));
     listing.spent_elsewhere = streams.routed(None).map(budget::recorded_by_day).unwrap_or_default();
     listing.unmatched_ci_reports =
         unmatched(&streams) + listing.rows.iter().map(|row| row.unmatched_ci_reports).sum::<usize>();
@@ -198,14 +200,16 @@ fn rows_of(
     let mut rows = Vec::new();
     if let Some(protocol) = &incumbent.protocol {
         let merged_here = merged_here(streams, protocol);
-        let row = row(protocol, name.as_str());
+        let row = row(protocol, protocol.name());
         let duplicate_ids = duplicate_ids(&content, &incumbent);
+        let has_moved = !incumbent.moved.is_empty();
         let has_entry = !tips.archived.is_empty();
         let archived = has_entry && tips.local.is_none() && is_settled && archive::may_be_archived(&content);
         rows.push(Rc::new(Row {
             unshared_events: unshared,
             merged_here,
             duplicate_ids,
+            has_moved,
             has_entry,
             archived,
             ..row
@@ -214,7 +218,7 @@ fn rows_of(
     for root in &incumbent.twins {
         if let Some(twin) = folded(&content, Some(*root)).protocol {
             let archived = rows.first().is_some_and(|incumbent| incumbent.archived);
-            rows.push(Rc::new(Row { archived, ..row(&twin, &twin_name(name, *root)) }));
+            rows.push(Rc::new(Row { archived, ..row(&twin, twin_name(name, *root)) }));
         }
     }
     let is_same = streams.inventory.streams.get(name) == Some(&tips);
@@ -299,12 +303,13 @@ fn events_not_at(streams: &Streams<'_>, tips: &Tips, content: &Content, remote: 
 }
 
 /// Returns the row of a protocol, as far as it is the same everywhere.
-pub fn row(protocol: &Protocol, name: &str) -> Row {
+pub fn row(protocol: &Protocol, name: String) -> Row {
     let created = &protocol.created;
     let current = protocol.current_step().filter(|_| !protocol.shown.is_final());
     let count = |is: fn(StepStatus) -> bool| protocol.steps.iter().filter(|step| is(step.recorded)).count();
     Row {
-        name: name.to_owned(),
+        name,
+        key: protocol.key(),
         id: protocol.root.to_string(),
         number: created.number,
         slug: created.slug.clone(),
@@ -318,10 +323,10 @@ pub fn row(protocol: &Protocol, name: &str) -> Row {
         steps_total: protocol.steps.len(),
         steps_completed: count(|status| status == StepStatus::Completed),
         steps_settled: count(StepStatus::is_final),
-        blocked_reason: protocol.blocked.as_ref().map(|blocked| Reason {
-            code: blocked.code.to_owned(),
-            message: blocked.message.clone(),
-            remedy: blocked.remedy.clone(),
+        blocked_reason: protocol.held_by().map(|held| Reason {
+            code: held.code.to_owned(),
+            message: held.message,
+            remedy: held.remedy,
         }),
         merged: protocol.merged.as_ref().map(|merged| Merged {
             rule: merged.rule.clone(),
@@ -337,6 +342,7 @@ pub fn row(protocol: &Protocol, name: &str) -> Row {
         pinned: protocol.pinned,
         has_entry: false,
         archived: false,
+        has_moved: false,
         spent: budget::by_day(&protocol.runs),
     }
 }
@@ -369,11 +375,11 @@ pub fn show(streams: &Streams<'_>, name: &Name, root: Option<Ulid>) -> Result<Sh
     let Some(protocol) = folded.protocol.clone() else {
         return Err(Error::Unknown { what: "protocol", text: name.to_string(), near: Vec::new() });
     };
-    let shown_name = root.map_or_else(|| name.to_string(), |root| twin_name(name, root));
+    let shown_name = root.map_or_else(|| protocol.name(), |root| twin_name(name, root));
     let row = Row {
         unshared_events: unshared,
         merged_here: merged_here(streams, &protocol),
-        ..row(&protocol, &shown_name)
+        ..row(&protocol, shown_name.clone())
     };
     Ok(Shown { name: shown_name, row, protocol, folded, content: looked.content })
 }

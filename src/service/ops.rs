@@ -109,6 +109,8 @@ fn op(streams: &[Stream], id: Ulid, places: &[(usize, usize)]) -> Option<Op> {
     let find = |id: Ulid| touched.iter().find_map(|stream| stream.events.iter().find(|event| event.id == id));
     let command = sentence::command(&events, &find);
     let (mut has_standing, mut has_undo, mut n_undone, mut n_takeable) = (false, false, 0, 0);
+    // What else an undo records goes with it: a plan that is taken back is cancelled.
+    let takes_back = events.iter().any(|event| matches!(event.body, Body::Undo { .. }));
     let mut is_idle = false;
     for stream in &touched {
         let told = stream.told();
@@ -120,7 +122,7 @@ fn op(streams: &[Stream], id: Ulid, places: &[(usize, usize)]) -> Option<Op> {
             n_undone += usize::from(told.is_undone(idx));
             let is_undo = matches!(stream.events[idx].body, Body::Undo { .. });
             if told.is_standing(idx) {
-                has_standing |= !is_undo;
+                has_standing |= !takes_back;
                 has_undo |= is_undo && told.is_first_undo(idx);
             }
         }

@@ -9,6 +9,7 @@ pub use self::archived::archived_events_beyond;
 
 use super::context::Context;
 use super::error::Error;
+use super::twins;
 use crate::domain::event::Event;
 use crate::domain::id::{Name, Oid};
 use crate::domain::sentence::sentence;
@@ -29,6 +30,8 @@ pub struct Plan {
     pub n_events: HashMap<String, usize>,
     /// Streams that are left alone there, and why.
     pub set_aside: Vec<String>,
+    /// Events that wait until their protocol has a name of its own: its name is that of another one there.
+    pub n_of_twins: usize,
 }
 
 impl Plan {
@@ -44,19 +47,28 @@ impl Plan {
 /// remote's tip is a known ancestor of the local one, the local commit goes; else a new commit on
 /// top of the remote's tip carries everything. The archive goes by the same rule, entry by entry. With
 /// `deletes` drop boxes go whose content the remote's own streams, as fetched, hold, and streams whose
-/// content its archive holds.
+/// content its archive holds. A stream that would make twins waits: its name is that of another protocol
+/// there, and `before` does not show that this one was shared as well.
 ///
 /// # Errors
 ///
 /// [`Error`] if a local stream cannot be read or a commit cannot be written. A remote's tip that
 /// cannot be read is left alone.
-pub fn plan(ctx: &Context, inventory: &Inventory, remote: &str, deletes: bool) -> Result<Plan, Error> {
+pub fn plan(
+    ctx: &Context,
+    inventory: &Inventory,
+    remote: &str,
+    deletes: bool,
+    before: Option<&Inventory>,
+) -> Result<Plan, Error> {
     let mut plan = Plan::default();
     for (name, tips) in &inventory.streams {
-        let what = Stream { name: Some(name), of_ref: refs::protocol(name), tips };
+        let before = before.and_then(|before| before.streams.get(name));
+        let what = Stream { name: Some(name), of_ref: refs::protocol(name), tips, before };
         plan_stream(ctx, &what, remote, &mut plan)?;
     }
-    let what = Stream { name: None, of_ref: refs::PROJECT.to_owned(), tips: &inventory.project };
+    let (of_ref, tips) = (refs::PROJECT.to_owned(), &inventory.project);
+    let what = Stream { name: None, of_ref, tips, before: None };
     plan_stream(ctx, &what, remote, &mut plan)?;
     archived::plan_archive(ctx, inventory, remote, &mut plan)?;
     if deletes {
@@ -77,6 +89,8 @@ struct Stream<'a> {
     name: Option<&'a Name>,
     of_ref: String,
     tips: &'a Tips,
+    /// What was known of it before the last fetch.
+    before: Option<&'a Tips>,
 }
 
 impl Stream<'_> {
@@ -127,12 +141,23 @@ fn plan_stream(ctx: &Context, what: &Stream<'_>, remote: &str, plan: &mut Plan) 
     }
     let known: HashSet<&str> = shared.lines().iter().map(|line| &*line.text).collect();
     let n_new = ours.lines().iter().filter(|line| !known.contains(&*line.text)).count();
-    let is_forward = tip.is_none_or(|tip| ours.contains(&theirs) && repo.is_ancestor(tip, local));
+    let mut united = theirs.clone();
+    united.unite(&ours);
+    let seen: Vec<&Tips> = what.before.into_iter().chain([what.tips]).collect();
+    if !twins::unshared(repo, &seen, &united).is_empty() {
+        let label = what.label();
+        plan.n_of_twins += n_new;
+        plan.set_aside.push(format!("{label} is the name of another protocol there"));
+        return Ok(());
+    }
+    let is_forward = match tip {
+        Some(tip) => ours.contains(&theirs) && repo.is_ancestor(tip, local),
+        // What was taken out does not come back with the history of what is made anew.
+        None => ours.stubs().is_empty() || repo.commit(local).is_ok_and(|commit| commit.parents.is_empty()),
+    };
     let new = if is_forward {
         local
     } else {
-        let mut united = theirs.clone();
-        united.unite(&ours);
         if !united.may_be_written() {
             plan.set_aside.push(format!("{} demands a newer version", what.label()));
             return Ok(());

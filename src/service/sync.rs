@@ -8,7 +8,7 @@ use super::context::Context;
 use super::error::Error;
 use super::list::Listing;
 use super::streams::Streams;
-use super::{archive, initialised, list, share};
+use super::{archive, initialised, list, share, twins};
 use crate::domain::id::Name;
 use crate::platform::git::{Transport, TransportError};
 use crate::platform::{clock, fail};
@@ -115,7 +115,7 @@ pub fn sync(
     let mut all: Vec<Synced> = remotes.iter().map(|remote| Synced::of(remote)).collect();
     // What one remote brings goes to the others in the same run.
     for synced in &mut all {
-        latest = fetch(ctx, synced, &mut known, progress)?.or(latest);
+        latest = fetch(ctx, synced, &before, &mut known, progress)?.or(latest);
     }
     // What is archived now goes in the same push.
     let archived = archive::upkeep(ctx, latest.as_ref().unwrap_or(&listing), usize::MAX).archived;
@@ -125,14 +125,17 @@ pub fn sync(
     Ok(Done { remotes: all, archived })
 }
 
-fn transport(ctx: &Context) -> Transport {
+/// Returns how a command of a person talks to a remote.
+pub(super) fn transport(ctx: &Context) -> Transport {
     Transport { may_ask: true, silence: ctx.settings.sync_timeout, total: None, durable: true }
 }
 
-/// Fetches and takes over, and returns what is there then; `known` is what was known before.
+/// Fetches and takes over, and returns what is there then; `known` is what was known, `before` what remotes
+/// were seen to hold.
 fn fetch(
     ctx: &Context,
     synced: &mut Synced,
+    before: &Inventory,
     known: &mut Known,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Option<Listing>, Error> {
@@ -146,10 +149,18 @@ fn fetch(
     }
     fail::point("sync.fetched");
     progress(Progress::Reading);
-    let listing = list::list(ctx)?;
-    let now = Known::of(listing.n_events.clone(), &listing.inventory);
-    synced.fetched_events += known.n_new_in(&ctx.repo, &now);
-    *known = now;
+    let mut listing = list::list(ctx)?;
+    synced.fetched_events +=
+        known.n_new_in(&ctx.repo, &Known::of(listing.n_events.clone(), &listing.inventory));
+    for renamed in twins::settle(ctx, &listing.rows, before)? {
+        synced.say(format!(
+            "{} is the name of another protocol there, so yours is {} now",
+            renamed.from, renamed.to
+        ));
+        renamed.told.into_iter().for_each(|told| synced.say(told));
+        listing = list::list(ctx)?;
+    }
+    *known = Known::of(listing.n_events.clone(), &listing.inventory);
     Ok(Some(listing))
 }
 
@@ -169,7 +180,7 @@ fn push(
             return Ok(());
         }
         let deletes = !refused::is_known(&ctx.repo, &remote);
-        let plan = share::plan(ctx, &inventory, &remote, deletes)?;
+        let plan = share::plan(ctx, &inventory, &remote, deletes, Some(before))?;
         if plan.updates.is_empty() {
             synced.say_set_aside(&plan);
             return Ok(());
@@ -203,7 +214,7 @@ fn push(
             return send_as_boxes(ctx, &inventory, &plan, &lost, synced);
         }
         std::thread::sleep(clock::jitter(50 << round));
-        fetch(ctx, synced, known, progress)?;
+        fetch(ctx, synced, before, known, progress)?;
         if synced.result != Outcome::Ok {
             return Ok(());
         }

@@ -17,7 +17,10 @@ const ROW_VERSION: u32 = 4;
 /// agree.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Row {
+    /// What it is shown as.
     pub name: String,
+    /// The name of its stream.
+    pub key: String,
     pub id: String,
     pub number: u64,
     pub slug: String,
@@ -49,6 +52,8 @@ pub struct Row {
     pub has_entry: bool,
     /// Whether all of it is in the archive, and only there.
     pub archived: bool,
+    /// Whether protocols of this name went on under other ones; with the incumbent only.
+    pub has_moved: bool,
     /// What its runs used, by the day on which they began; the earliest first.
     pub spent: Vec<DaySpent>,
 }

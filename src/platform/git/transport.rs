@@ -8,7 +8,7 @@ use super::hardened::{RECEIVE, UPLOAD};
 use super::{Error, Repo};
 use crate::domain::id::Oid;
 use crate::platform::process::{self, Limits};
-use crate::platform::{env, fail};
+use crate::platform::{env, fail, simulated};
 
 /// How a remote is talked to.
 #[derive(Clone, Copy, Debug)]
@@ -65,7 +65,7 @@ const MAX_REFS_A_PUSH: usize = 4000;
 impl Repo {
     /// Moves refs of `remote` forward, each only if it still is what was expected.
     ///
-    /// The only place that pushes. An update must contain what it replaces: with an exact expected
+    /// An update must contain what it replaces: with an exact expected
     /// value git would push a non-fast-forward without `+`. What it names is on the disk before it
     /// leaves.
     ///
@@ -80,7 +80,6 @@ impl Repo {
         how: Transport,
         mut on_progress: impl FnMut(&str),
     ) -> Result<PushResult, TransportError> {
-        let mut result = PushResult::default();
         for update in updates {
             if let (Some(new), Some(expected)) = (update.new, update.expected)
                 && !self.is_ancestor(expected, new)
@@ -88,6 +87,41 @@ impl Repo {
                 return Err(TransportError::NotForward { name: update.name.clone() });
             }
         }
+        self.send(remote, updates, how, &mut on_progress)
+    }
+
+    /// Puts commits without a history in the place of refs of `remote`, each only if it still is what was
+    /// expected. The only place that pushes by force: what a remote held of a text that was taken out goes.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::push`], and if a commit has a history.
+    pub fn replace(
+        &self,
+        remote: &str,
+        updates: &[RefPush],
+        how: Transport,
+    ) -> Result<PushResult, TransportError> {
+        for update in updates {
+            let has_history = |oid| self.commit(oid).is_ok_and(|commit| !commit.parents.is_empty());
+            if update.new.is_none_or(has_history) || update.expected.is_none() {
+                return Err(TransportError::NotForward { name: update.name.clone() });
+            }
+        }
+        self.send(remote, updates, how, &mut |_| ())
+    }
+
+    fn send(
+        &self,
+        remote: &str,
+        updates: &[RefPush],
+        how: Transport,
+        on_progress: &mut dyn FnMut(&str),
+    ) -> Result<PushResult, TransportError> {
+        if let Some(machine) = simulated::machine() {
+            return machine.push(self, remote, updates);
+        }
+        let mut result = PushResult::default();
         for batch in updates.chunks(MAX_REFS_A_PUSH) {
             let mut git = self.transport_git(how);
             git.args(["push", "--porcelain", "--no-verify", "--no-follow-tags", "--recurse-submodules=no"]);
@@ -107,7 +141,7 @@ impl Repo {
                 git.arg(format!("{new}:{}", update.name));
             }
             fail::point("push.send");
-            let output = process::run(&mut git, None, how.limits(), &mut on_progress)
+            let output = process::run(&mut git, None, how.limits(), |line| on_progress(line))
                 .map_err(|err| silent(remote, err))?;
             fail::point("push.sent");
             let told = parse_porcelain(&output.stdout, &mut result);
@@ -132,6 +166,9 @@ impl Repo {
         how: Transport,
         mut on_progress: impl FnMut(&str),
     ) -> Result<(), TransportError> {
+        if let Some(machine) = simulated::machine() {
+            return machine.fetch(self, remote, refspecs, prune);
+        }
         let mut git = self.transport_git(how);
         git.args([
             "fetch",
@@ -157,6 +194,9 @@ impl Repo {
 
     /// Whether `remote` holds a branch; one that does not answer holds none.
     pub fn remote_has_branches(&self, remote: &str, how: Transport) -> bool {
+        if let Some(machine) = simulated::machine() {
+            return machine.has_branches(self, remote);
+        }
         let mut git = self.transport_git(how);
         git.args(["ls-remote", "--heads"]).args(self.upload_option(remote)).args(["--", remote]);
         process::run(&mut git, None, how.limits(), |_| ())

@@ -66,12 +66,12 @@ fn rows_of(repo: &git::Repo, name: &Name, trees: &[Oid]) -> Result<Vec<Rc<Row>>,
     }
     let incumbent = folded(&content, None);
     let as_row =
-        |protocol: &Protocol, name: &str| Row { has_entry: true, archived: true, ..row(protocol, name) };
+        |protocol: &Protocol, name: String| Row { has_entry: true, archived: true, ..row(protocol, name) };
     let mut rows: Vec<Rc<Row>> =
-        incumbent.protocol.iter().map(|protocol| Rc::new(as_row(protocol, name.as_str()))).collect();
+        incumbent.protocol.iter().map(|protocol| Rc::new(as_row(protocol, protocol.name()))).collect();
     for root in &incumbent.twins {
         if let Some(twin) = folded(&content, Some(*root)).protocol {
-            rows.push(Rc::new(as_row(&twin, &super::twin_name(name, *root))));
+            rows.push(Rc::new(as_row(&twin, super::twin_name(name, *root))));
         }
     }
     Ok(rows)

@@ -45,6 +45,10 @@ pub(super) fn decode(kind: &str, body: View<'_>, words: &mut Recent<Arc<str>>) -
         "verdict.recorded" => verdict(&read),
         "note.added" => read.str("text").map(|said| Body::NoteAdded { text: text::harmless(&said) }),
         "project.created" => read.text("base_branch").map(|base_branch| Body::ProjectCreated { base_branch }),
+        // What an older release reserved says nothing.
+        kind if let Some(read) = super::names::decode(kind, &read) => {
+            Ok(read.unwrap_or_else(|_| Body::without_meaning(kind)))
+        }
         kind if let Some(read) = super::runs::decode(kind, &read) => {
             Ok(read.unwrap_or_else(|_| Body::without_meaning(kind)))
         }
@@ -292,7 +296,9 @@ pub(super) fn encode(body: &Body) -> Value<'_> {
         Body::VerdictRecorded(verdict) => encode_verdict(verdict),
         Body::NoteAdded { text: note } => Value::object([("text", text(note))]),
         Body::ProjectCreated { base_branch } => Value::object([("base_branch", text(base_branch))]),
-        other => super::runs::encode(other).unwrap_or(Value::Obj(Vec::new())),
+        other => super::runs::encode(other)
+            .or_else(|| super::names::encode(other))
+            .unwrap_or(Value::Obj(Vec::new())),
     }
 }
 
