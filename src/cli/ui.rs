@@ -318,6 +318,8 @@ pub(super) fn counted(count: usize, noun: &str) -> String {
 #[derive(Default)]
 pub(super) struct Table {
     rows: Vec<Vec<(String, Style)>>,
+    /// Lines below rows, by how many rows there were before.
+    below: Vec<(usize, String, Style)>,
 }
 
 impl Table {
@@ -326,6 +328,13 @@ impl Table {
 
     pub(super) fn row<S: Into<String>>(&mut self, cells: impl IntoIterator<Item = (S, Style)>) {
         self.rows.push(cells.into_iter().map(|(cell, style)| (cell.into(), style)).collect());
+    }
+
+    /// Adds a line below the last row, which is in no column; an empty one is left out.
+    pub(super) fn below(&mut self, text: String, style: Style) {
+        if !text.is_empty() {
+            self.below.push((self.rows.len(), text, style));
+        }
     }
 
     /// Returns the lines, without spaces at their ends.
@@ -350,7 +359,15 @@ impl Table {
             });
             cells.collect()
         };
-        self.rows.iter().map(line).collect()
+        let below = |n_rows: usize| {
+            let lines = self.below.iter().filter(move |(after, ..)| *after == n_rows);
+            lines.map(|(_, text, style)| {
+                let text = columns.map_or_else(|| text.clone(), |columns| cut(text, columns));
+                styled(*style, text)
+            })
+        };
+        let rows = self.rows.iter().enumerate();
+        rows.flat_map(|(idx, row)| std::iter::once(line(row)).chain(below(idx + 1))).collect()
     }
 
     fn widths(&self) -> Vec<usize> {

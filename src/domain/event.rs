@@ -130,6 +130,10 @@ pub enum Body {
     },
     Step(StepChange),
     GatesAccepted(AcceptedGates),
+    /// Whether the protocol is to stay out of the archive, now that it is over.
+    Pinned {
+        on: bool,
+    },
     Undo {
         targets: Vec<Ulid>,
     },
@@ -385,6 +389,7 @@ impl Body {
             | Self::Protocol { .. }
             | Self::Step(_)
             | Self::GatesAccepted(_)
+            | Self::Pinned { .. }
             | Self::Undo { .. }
             | Self::ProjectCreated { .. }
             | Self::Renumbered { .. }
@@ -410,6 +415,7 @@ impl Body {
             | Self::Protocol { .. }
             | Self::Step(_)
             | Self::GatesAccepted(_)
+            | Self::Pinned { .. }
             | Self::PolicyLooped(_)
             | Self::PolicyTriggered(_)
             | Self::PolicyNoted(_)
@@ -452,6 +458,7 @@ impl Body {
             Self::Protocol { to, .. } => to.as_str(),
             Self::Step(change) => change.to.as_str(),
             Self::GatesAccepted(_) => "gates.accepted",
+            Self::Pinned { .. } => "pinned",
             Self::Undo { .. } => "undo",
             Self::CommitSeen(_) => "commit.seen",
             Self::CommitRewritten { .. } => "commit.rewritten",

@@ -25,6 +25,8 @@ pub struct Protocol {
     pub shown: ProtocolStatus,
     /// Why nothing goes on, when [`Self::shown`] is `blocked`.
     pub blocked: Option<Blocked>,
+    /// Who holds it, while [`Self::recorded`] is `paused`.
+    pub paused: Option<Paused>,
     pub merged: Option<MergeDetected>,
     pub spec: Option<Digest>,
     /// The events name a spec that is not here.
@@ -34,6 +36,8 @@ pub struct Protocol {
     pub push_gate: bool,
     /// What judges its steps in place of the base's gates.
     pub gates: Option<AcceptedGates>,
+    /// Whether somebody wants it out of the archive.
+    pub pinned: bool,
     /// By number.
     pub steps: Vec<Step>,
     /// Every commit that an event names, with what became of it.
@@ -112,6 +116,13 @@ pub struct Blocked {
     pub remedy: String,
 }
 
+/// Who holds a protocol, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Paused {
+    pub by: String,
+    pub reason: Option<String>,
+}
+
 /// How often policies made steps begin again or called them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Loops {
@@ -167,6 +178,21 @@ impl Protocol {
             .map_or_else(|_| self.created.slug.clone(), |name| name.to_string())
     }
 
+    /// Returns why nothing goes on: it is blocked, or somebody holds it.
+    pub fn held_by(&self) -> Option<Blocked> {
+        let paused = || {
+            let Paused { by, reason } = self.paused.as_ref().filter(|_| !self.shown.is_final())?;
+            let name = self.name();
+            let because = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+            Some(Blocked {
+                code: "protocol.paused",
+                message: format!("{name} was paused by {by}{because}"),
+                remedy: format!("git godzilla resume {name}"),
+            })
+        };
+        self.blocked.clone().or_else(paused)
+    }
+
     /// Returns the name of its stream, its branch and its folder, which never changes.
     pub fn key(&self) -> String {
         self.names.first().map_or_else(|| self.name(), Name::to_string)
@@ -196,6 +222,11 @@ impl Protocol {
     /// Returns the dependencies of `step` that are not settled.
     pub fn open_dependencies<'a>(&'a self, step: &'a Step) -> impl Iterator<Item = &'a Step> {
         step.depends_on.iter().filter_map(|id| self.step(id)).filter(|dep| !dep.is_settled())
+    }
+
+    /// Whether it is over and nobody wants it out of the archive.
+    pub fn may_be_archived(&self) -> bool {
+        self.shown.is_final() && !self.pinned
     }
 
     /// Whether every step is settled and only the merge is missing.

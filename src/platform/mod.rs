@@ -14,5 +14,6 @@ pub mod lock;
 pub mod memory;
 pub mod process;
 pub mod server_hooks;
+pub mod simulated;
 pub mod supervise;
 pub mod terminal;

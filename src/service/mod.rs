@@ -1,6 +1,7 @@
 //! The use cases: load, decide, act, record. Nothing here prints or parses arguments.
 
 pub mod act;
+pub mod archive;
 pub mod ask;
 pub mod base;
 pub mod branch;
@@ -16,8 +17,12 @@ pub mod error;
 pub mod exclude;
 pub mod explain;
 pub mod gates;
+pub mod guard;
+pub mod hooks;
 pub mod init;
 pub mod issue;
+pub mod keep;
+pub mod kept;
 pub mod list;
 pub mod merge;
 pub mod notes;
@@ -26,6 +31,7 @@ pub mod on_commit;
 pub mod on_merge;
 pub mod on_message;
 pub mod on_push;
+pub mod once;
 pub mod ops;
 pub mod overlaps;
 pub mod plan;
@@ -36,6 +42,7 @@ pub mod qa;
 pub mod redact;
 pub mod renumber;
 pub mod resolve;
+pub mod restore;
 pub mod review;
 pub mod run;
 pub mod runs;
@@ -50,8 +57,10 @@ pub mod terms;
 pub mod trust;
 pub mod twins;
 pub mod undo;
+pub mod upkeep;
 pub mod verify;
 pub mod workplace;
+pub mod worktrees;
 
 use std::time::Duration;
 

@@ -321,5 +321,6 @@ pub(super) fn next_number(ctx: &Context, streams: &Streams<'_>) -> Result<u64, E
     let unknown = streams.unknown_names();
     let given: Vec<Name> = streams.renumbered().into_iter().map(|(name, _)| name).collect();
     let names = taken.iter().chain(&unknown).chain(&given).chain(streams.inventory.streams.keys());
-    Ok(names.map(Name::number).max().unwrap_or(0) + 1)
+    let last = names.map(Name::number).max().max(streams.inventory.last_archived(&ctx.repo));
+    Ok(last.unwrap_or(0) + 1)
 }

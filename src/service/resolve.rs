@@ -31,15 +31,23 @@ pub fn protocol(streams: &Streams<'_>, arg: Option<&str>) -> Result<Target, Erro
     if let Some((base, suffix)) = arg.split_once('~') {
         return twin(streams, arg, base, suffix);
     }
-    let found: Vec<&Name> = match arg.parse::<u64>() {
-        Ok(number) => still_numbered(streams, number, &names)?,
-        Err(_) => names.iter().filter(|name| name.as_str() == arg).copied().collect(),
+    let (repo, inventory) = (&streams.ctx.repo, &streams.inventory);
+    let mut found: Vec<Name> = match arg.parse::<u64>() {
+        Ok(number) => still_numbered(streams, number, &names)?.into_iter().cloned().collect(),
+        Err(_) => names.iter().filter(|name| name.as_str() == arg).copied().cloned().collect(),
     };
+    found.extend(inventory.archived_as(repo, arg));
+    found.sort();
+    found.dedup();
     match found.as_slice() {
-        [name] => Ok(Target { name: (*name).clone(), root: None }),
+        [name] => Ok(Target { name: name.clone(), root: None }),
         [] => match renumbered(streams, arg)? {
             Some(name) => Ok(Target { name, root: None }),
-            None => Err(unknown("protocol", arg, names.iter().map(|name| name.as_str()))),
+            None => {
+                let archived = inventory.all_archived(repo);
+                let known = names.into_iter().chain(archived.keys());
+                Err(unknown("protocol", arg, known.map(Name::as_str)))
+            }
         },
         several => Err(Error::Ambiguous {
             message: format!("`{arg}` names several protocols"),
@@ -115,7 +123,11 @@ pub fn current(streams: &Streams<'_>) -> Result<Option<Name>, Error> {
         None => repo.head()?.branch().map(str::to_owned),
     };
     let name = branch.and_then(|branch| branch.parse::<Name>().ok());
-    Ok(name.filter(|name| streams.inventory.streams.contains_key(name)))
+    let inventory = &streams.inventory;
+    let is_known = |name: &Name| {
+        inventory.streams.contains_key(name) || !inventory.archived_as(repo, name.as_str()).is_empty()
+    };
+    Ok(name.filter(is_known))
 }
 
 /// Returns the step of `protocol` that `arg` names: its id or its number; without `arg` the

@@ -1,7 +1,11 @@
 //! What goes to a remote: what makes its content strictly larger, and nothing else.
 
+mod archived;
+
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
+
+pub use self::archived::archived_events_beyond;
 
 use super::context::Context;
 use super::error::Error;
@@ -41,9 +45,10 @@ impl Plan {
 ///
 /// A ref is pushed if its local content is not all in the remote's stream or archive. If the
 /// remote's tip is a known ancestor of the local one, the local commit goes; else a new commit on
-/// top of the remote's tip carries everything. A drop box goes if the remote's own streams, as
-/// fetched, hold what it holds (`with_boxes`). A stream that would make twins waits: its name is that of
-/// another protocol there, and `before` does not show that this one was shared as well.
+/// top of the remote's tip carries everything. The archive goes by the same rule, entry by entry. With
+/// `deletes` drop boxes go whose content the remote's own streams, as fetched, hold, and streams whose
+/// content its archive holds. A stream that would make twins waits: its name is that of another protocol
+/// there, and `before` does not show that this one was shared as well.
 ///
 /// # Errors
 ///
@@ -53,7 +58,7 @@ pub fn plan(
     ctx: &Context,
     inventory: &Inventory,
     remote: &str,
-    with_boxes: bool,
+    deletes: bool,
     before: Option<&Inventory>,
 ) -> Result<Plan, Error> {
     let mut plan = Plan::default();
@@ -65,7 +70,9 @@ pub fn plan(
     let (of_ref, tips) = (refs::PROJECT.to_owned(), &inventory.project);
     let what = Stream { name: None, of_ref, tips, before: None };
     plan_stream(ctx, &what, remote, &mut plan)?;
-    if with_boxes {
+    archived::plan_archive(ctx, inventory, remote, &mut plan)?;
+    if deletes {
+        archived::plan_deletes(&ctx.repo, inventory, remote, &mut plan);
         let boxes = boxes_at(inventory, remote);
         let redundant = boxes.filter(|drop_box| is_redundant(&ctx.repo, inventory, drop_box));
         plan.updates.extend(redundant.map(|drop_box| RefPush {
@@ -202,9 +209,11 @@ fn is_redundant(repo: &Repo, inventory: &Inventory, drop_box: &DropBox) -> bool 
     is_plain
         && !parts.is_empty()
         && parts.iter().all(|(name, part)| {
-            let stream = name.as_ref().and_then(|name| inventory.streams.get(name));
-            stream.is_some_and(|tips| holds(repo, tips, &drop_box.remote, part))
-                || holds(repo, project, &drop_box.remote, part)
+            let in_stream = name.as_ref().is_some_and(|name| {
+                are_there(repo, &inventory.tips(repo, name), &drop_box.remote, part)
+                    && archived::is_held_here(repo, inventory, name, part)
+            });
+            in_stream || holds(repo, project, &drop_box.remote, part)
         })
 }
 
@@ -227,13 +236,19 @@ pub fn n_rewound(repo: &Repo, before: &Inventory, remote: &str, plan: &Plan) -> 
 
 /// Whether both the remote, as fetched, and this clone hold `part` in a stream.
 fn holds(repo: &Repo, tips: &Tips, remote: &str, part: &Content) -> bool {
+    are_there(repo, tips, remote, part)
+        && tips.local.and_then(|tip| read(repo, tip)).is_some_and(|here| here.contains(part))
+}
+
+/// Whether the remote, as fetched, holds `part` in a stream or its archive entry.
+fn are_there(repo: &Repo, tips: &Tips, remote: &str, part: &Content) -> bool {
     let mut there = tips.at(remote).and_then(|tip| read(repo, tip)).unwrap_or_default();
     for tree in tips.archived_at(remote) {
         if let Ok(archived) = tip::read(repo, tree) {
             there.unite(&archived);
         }
     }
-    there.contains(part) && tips.local.and_then(|tip| read(repo, tip)).is_some_and(|here| here.contains(part))
+    there.contains(part)
 }
 
 /// Returns a drop box with what a remote refused to take and no box there holds yet: nobody contends

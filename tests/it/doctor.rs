@@ -473,3 +473,46 @@ fn people_see_it_by_subject_with_what_to_type() {
     [exit code: 1]
     ");
 }
+
+/// Git and the protocols know of worktrees; what is there is another thing.
+#[test]
+fn worktrees_that_are_not_where_they_should_be_are_named() {
+    let world = World::new();
+    let a = world.clone("a");
+    let work = a.plan("Add a login", &["The form"]);
+    let other = a.plan("Another one", &["One"]);
+    for number in ["1", "2"] {
+        a.godzilla_ok(&["start", "1", "-p", number]);
+    }
+    let codes = || -> Vec<(String, String)> {
+        let found = a.godzilla(&["doctor", "--json"]);
+        let found: Value = serde_json::from_str(&found.stdout).unwrap();
+        let found = found["findings"].as_array().unwrap().iter();
+        let said = found.map(|it| ["code", "fix"].map(|key| it[key].as_str().unwrap_or_default().to_owned()));
+        said.map(|[code, fix]| (code, fix)).filter(|(code, _)| code.starts_with("worktree.")).collect()
+    };
+    assert_eq!(codes(), []);
+    std::fs::remove_dir_all(&work.path).unwrap();
+    a.git(&["worktree", "remove", other.path.to_str().unwrap()]);
+    let found = codes();
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].0 == "worktree.stale" && found[0].1.contains("remove 0001-add-a-login --keep-branch"));
+    assert_eq!(found[1].0, "worktree.missing");
+    // What it says to type does it.
+    a.godzilla_ok(&["worktrees", "remove", "1", "--keep-branch"]);
+    let words: Vec<&str> = found[1].1.split(' ').skip(1).collect();
+    a.git(&words);
+    let found = codes();
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].0 == "worktree.missing" && found[0].1.contains("0001-add-a-login"), "{found:?}");
+
+    let died = run(a
+        .command(BIN)
+        .args(["worktrees", "remove", "2", "--force"])
+        .env("GODZILLA_FAIL_POINT", "remove.aside"));
+    assert_eq!(died.code, None);
+    assert_eq!(codes()[0].0, "worktree.interrupted");
+    a.godzilla(&["doctor", "--fix"]);
+    assert!(codes().iter().all(|(code, _)| code == "worktree.missing"));
+    assert!(!other.path.exists());
+}

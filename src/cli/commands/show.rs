@@ -2,14 +2,17 @@
 
 use std::process::ExitCode;
 
+use super::act::Target;
 use crate::cli::error::CliError;
 use crate::cli::json::{self as shapes, Worktrees};
 use crate::cli::told::spent;
 use crate::cli::ui::{BOLD, CYAN, DIM, Table, Ui, counted, moment, status_look, styled};
 use crate::domain::ci::JobResult;
 use crate::domain::sentence::short_ref;
+use crate::domain::state::Protocol;
 use crate::service::context::Context;
 use crate::service::list::{self, Shown};
+use crate::service::spec::audit;
 use crate::service::streams::Streams;
 use crate::service::{explain, resolve};
 
@@ -19,13 +22,13 @@ const MAX_FOUND: usize = 10;
 /// Show one protocol: its steps, commits, CI and what to do next
 #[derive(clap::Args, Debug)]
 pub(in crate::cli) struct Args {
-    /// Its name or number; that of the current branch if left out
-    name: Option<String>,
+    #[command(flatten)]
+    target: Target,
 }
 
 pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError> {
     let ctx = crate::cli::context(ui)?;
-    let shown = load(&ctx, "show", args.name.as_deref())?;
+    let shown = load(&ctx, "show", args.target.name())?;
     print(ui, &ctx, &shown)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -40,6 +43,7 @@ pub(super) fn load(ctx: &Context, command: &str, name: Option<&str>) -> Result<S
 
 pub(super) fn print(ui: &mut Ui, ctx: &Context, shown: &Shown) -> Result<(), CliError> {
     let worktrees = Worktrees::of(&ctx.repo);
+    warn_of_plan(ui, ctx, &shown.protocol);
     if ui.json {
         return ui.json(&shapes::protocol(shown, &worktrees));
     }
@@ -98,6 +102,13 @@ pub(super) fn print(ui: &mut Ui, ctx: &Context, shown: &Shown) -> Result<(), Cli
         }
     }
     Ok(())
+}
+
+/// Says that what the branch has as the plan of a protocol is none.
+pub(super) fn warn_of_plan(ui: &mut Ui, ctx: &Context, protocol: &Protocol) {
+    if let Some(broken) = audit::broken_at_tip(ctx, protocol) {
+        ui.warn(broken);
+    }
 }
 
 fn steps(shown: &Shown) -> Table {

@@ -17,10 +17,19 @@ pub(in crate::cli) struct Args {
     /// Show all protocols, also on a protocol's branch
     #[arg(long)]
     all: bool,
+
+    /// Show this protocol, by its name or number
+    #[arg(short, long = "protocol", value_name = "NAME", conflicts_with = "all")]
+    protocol: Option<String>,
 }
 
 pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError> {
     let ctx = crate::cli::context(ui)?;
+    if let Some(name) = &args.protocol {
+        let shown = show::load(&ctx, "status", Some(name))?;
+        show::print(ui, &ctx, &shown)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let streams = Streams::for_target(&ctx, None)?;
     if let Some(name) = resolve::current(&streams)?.filter(|_| !args.all) {
         let shown = list::show(&streams, &name, None)?;
@@ -30,6 +39,7 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
     drop(streams);
     let mut listing = list::list(&ctx)?;
     list_command::set_aside(ui, &listing);
+    super::archive::upkeep(ui, &ctx, &listing);
     let remotes = list::remotes(&ctx)?;
     let unshared: usize = listing.rows.iter().map(|row| row.unshared_events).sum();
     if ui.json {

@@ -1,5 +1,6 @@
 //! Talking to remotes through `git`, with its own credentials, proxies and transports.
 
+use std::collections::HashMap;
 use std::process::Command;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use super::hardened::{RECEIVE, UPLOAD};
 use super::{Error, Repo};
 use crate::domain::id::Oid;
 use crate::platform::process::{self, Limits};
-use crate::platform::{env, fail};
+use crate::platform::{env, fail, simulated};
 
 /// How a remote is talked to.
 #[derive(Clone, Copy, Debug)]
@@ -117,6 +118,9 @@ impl Repo {
         how: Transport,
         on_progress: &mut dyn FnMut(&str),
     ) -> Result<PushResult, TransportError> {
+        if let Some(machine) = simulated::machine() {
+            return machine.push(self, remote, updates);
+        }
         let mut result = PushResult::default();
         for batch in updates.chunks(MAX_REFS_A_PUSH) {
             let mut git = self.transport_git(how);
@@ -131,7 +135,7 @@ impl Repo {
             git.arg("--").arg(remote);
             for update in batch {
                 if let Some(new) = update.new.filter(|_| how.durable) {
-                    self.make_durable(new);
+                    self.make_durable(new, update.expected);
                 }
                 let new = update.new.map(|oid| oid.to_string()).unwrap_or_default();
                 git.arg(format!("{new}:{}", update.name));
@@ -162,6 +166,9 @@ impl Repo {
         how: Transport,
         mut on_progress: impl FnMut(&str),
     ) -> Result<(), TransportError> {
+        if let Some(machine) = simulated::machine() {
+            return machine.fetch(self, remote, refspecs, prune);
+        }
         let mut git = self.transport_git(how);
         git.args([
             "fetch",
@@ -187,6 +194,9 @@ impl Repo {
 
     /// Whether `remote` holds a branch; one that does not answer holds none.
     pub fn remote_has_branches(&self, remote: &str, how: Transport) -> bool {
+        if let Some(machine) = simulated::machine() {
+            return machine.has_branches(self, remote);
+        }
         let mut git = self.transport_git(how);
         git.args(["ls-remote", "--heads"]).args(self.upload_option(remote)).args(["--", remote]);
         process::run(&mut git, None, how.limits(), |_| ())
@@ -215,17 +225,29 @@ impl Repo {
         git
     }
 
-    /// Puts a commit of ours and what its tree holds on the disk.
-    fn make_durable(&self, commit: Oid) {
+    /// Puts a commit of ours and what its tree holds on the disk, but for what the tree of `there` has
+    /// in the same place: that came from the remote.
+    fn make_durable(&self, commit: Oid, there: Option<Oid>) {
         self.fsync_loose(commit);
         let Ok(tree) = self.tree_of(commit) else { return };
-        let mut trees = vec![tree];
-        while let Some(tree) = trees.pop() {
+        let there = there.and_then(|commit| self.tree_of(commit).ok());
+        let mut trees = vec![(tree, there)];
+        while let Some((tree, there)) = trees.pop() {
+            if Some(tree) == there {
+                continue;
+            }
             self.fsync_loose(tree);
+            let there: HashMap<Vec<u8>, Oid> = there
+                .and_then(|tree| self.tree(tree).ok())
+                .into_iter()
+                .flatten()
+                .map(|entry| (entry.name, entry.oid))
+                .collect();
             for entry in self.tree(tree).unwrap_or_default() {
+                let before = there.get(&entry.name).copied();
                 if entry.is_tree() {
-                    trees.push(entry.oid);
-                } else {
+                    trees.push((entry.oid, before));
+                } else if before != Some(entry.oid) {
                     self.fsync_loose(entry.oid);
                 }
             }

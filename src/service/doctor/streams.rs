@@ -26,7 +26,10 @@ impl Checkup<'_> {
             }
         }
         match list::list(self.ctx) {
-            Ok(listing) => self.listed(&listing, has_damage),
+            Ok(listing) => {
+                self.listed(&listing, has_damage);
+                self.worktrees(&listing);
+            }
             Err(err) => self.unlisted(&err),
         }
     }
@@ -55,6 +58,7 @@ impl Checkup<'_> {
             let fix = self.way_back(name, listing).or_else(sync);
             self.say("stream.unreadable", Severity::Error, format!("{name}: {why}"), fix);
         }
+        self.archives(listing, has_damage);
         self.collisions(listing);
         self.unpurged(listing);
         self.duplicates(listing);

@@ -95,7 +95,7 @@ fn at_remote(ctx: &Context, remote: &str) -> Result<AtRemote, Error> {
     for _ in 0..MAX_ROUNDS {
         // Takes over what is there, and shares the stubs, so that a clone which is faster has them too.
         let synced = sync::sync(ctx, Some(remote), &mut |_| ())?;
-        if let Some(failed) = synced.iter().find(|synced| synced.result != sync::Outcome::Ok) {
+        if let Some(failed) = synced.remotes.iter().find(|synced| synced.result != sync::Outcome::Ok) {
             answer.message = failed.message.clone().or_else(|| Some(failed.result.as_str().to_owned()));
             return Ok(answer);
         }

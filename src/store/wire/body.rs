@@ -31,6 +31,11 @@ pub(super) fn decode(kind: &str, body: View<'_>, words: &mut Recent<Arc<str>>) -
             let gates = || Ok(AcceptedGates { tree: read.parsed("tree")?, digest: read.parsed("digest")? });
             gates().map(Body::GatesAccepted)
         }
+        // What an older release reserved says nothing.
+        "pinned" => Ok(read
+            .get("on")
+            .and_then(View::as_bool)
+            .map_or_else(|| Body::without_meaning(kind), |on| Body::Pinned { on })),
         "undo" => read.list("targets", parse_ulid).map(|targets| Body::Undo { targets }),
         "commit.seen" => commit_seen(&read),
         "commit.rewritten" => commit_rewritten(&read),
@@ -274,6 +279,7 @@ pub(super) fn encode(body: &Body) -> Value<'_> {
         Body::GatesAccepted(gates) => {
             Value::object([("digest", shown(&gates.digest)), ("tree", shown(&gates.tree))])
         }
+        Body::Pinned { on } => Value::object([("on", Some(Value::bool(*on)))]),
         Body::Undo { targets } => Value::object([("targets", Some(ulids(targets)))]),
         Body::CommitSeen(seen) => encode_commit(seen),
         Body::CommitRewritten { old, new, kind } => {

@@ -112,6 +112,49 @@ pub(super) static SCENARIOS: &[Scenario] = &[
         |world, env| git(world, &["push", "--quiet", "--set-upstream", "origin", NAME], env),
     ),
     scenario("sync", diverged, |world, env| with(world, "a", &["sync"], env)),
+    Scenario {
+        also: Some(archived),
+        ..scenario("archive", over, |world, env| with(world, "a", &["archive", "1"], env))
+    },
+    Scenario {
+        also: Some(archived),
+        ..scenario(
+            "unarchive",
+            |world| {
+                over(world);
+                world.place("a").godzilla_ok(&["archive", "1"]);
+            },
+            |world, env| with(world, "a", &["unarchive", "1"], env),
+        )
+    },
+    Scenario {
+        also: Some(archived),
+        ..scenario(
+            "sync, archiving what is over",
+            |world| {
+                over(world);
+                world.place("a").git(&["config", "godzilla.archive.afterDays", "0"]);
+            },
+            |world, env| with(world, "a", &["sync"], env),
+        )
+    },
+    Scenario {
+        also: Some(archived),
+        ..scenario(
+            "sync, deleting what is archived there, uniting archives",
+            |world| {
+                over(world);
+                let b = world.clone("b");
+                b.plan("Another", &["One"]);
+                b.godzilla_ok(&["cancel", "2"]);
+                b.godzilla_ok(&["archive", "1", "2"]);
+                b.godzilla_ok(&["sync"]);
+                let a = world.place("a");
+                a.godzilla_ok(&["archive", "1"]);
+            },
+            |world, env| with(world, "a", &["sync"], env),
+        )
+    },
     scenario(
         "list, adopting",
         |world| {
@@ -178,6 +221,103 @@ pub(super) static SCENARIOS: &[Scenario] = &[
         },
         |world, env| with(world, "a", &["list"], env),
     ),
+    Scenario {
+        again: Some(|world| {
+            // What was begun is settled by any command.
+            let shown = list(world);
+            if worktree(world).path.exists() { with(world, "a", REMOVE, &[]) } else { shown }
+        }),
+        also: Some(|a| {
+            let gone = beside_worktrees(a);
+            a.godzilla_ok(&["restore", "1"]);
+            format!("{gone}{}", all_of_worktree(a))
+        }),
+        only: Some(&[
+            "kept.commit",
+            "kept.ref",
+            "fs.replaced",
+            "remove.noted",
+            "remove.aside",
+            "remove.forgotten",
+            "remove.branch",
+            "remove.folder",
+        ]),
+        ..scenario("worktrees remove", not_committed, |world, env| with(world, "a", REMOVE, env))
+    },
+    Scenario {
+        also: Some(all_of_worktree),
+        only: Some(&["restore.branch", "restore.worktree", "restore.kept", "kept.ref", "restore.files"]),
+        ..scenario(
+            "restore",
+            |world| {
+                not_committed(world);
+                with(world, "a", REMOVE, &[]);
+            },
+            |world, env| with(world, "a", &["restore", "1"], env),
+        )
+    },
+    Scenario {
+        again: Some(|world| {
+            let shown = list(world);
+            if worktree(world).path.exists() { with(world, "a", &["undo"], &[]) } else { shown }
+        }),
+        also: Some(beside_worktrees),
+        ..scenario("undo of a plan", planned, |world, env| with(world, "a", &["undo"], env))
+    },
+    Scenario {
+        also: Some(|a| {
+            let trash = a.git(&["for-each-ref", "refs/godzilla-local/trash"]);
+            format!("{trash}{}{}", beside_worktrees(a), all_of_worktree(a))
+        }),
+        ..scenario(
+            "list after an undo of a plan that died before it was recorded",
+            |world| {
+                planned(world);
+                die(world, "remove.aside", &["undo"]);
+            },
+            |world, env| with(world, "a", &["list"], env),
+        )
+    },
+    scenario(
+        "list after an undo of a plan that died when it was recorded",
+        |world| {
+            planned(world);
+            die(world, "undo.recorded", &["undo"]);
+        },
+        |world, env| with(world, "a", &["list"], env),
+    ),
+    Scenario {
+        again: Some(|world| {
+            let is_back = world.place("a").json(&["show", "1"])["status"] == "planned";
+            if is_back { list(world) } else { with(world, "a", &["redo"], &[]) }
+        }),
+        also: Some(all_of_worktree),
+        only: Some(&["restore.branch", "restore.worktree", "restore.kept", "restore.files", "ref.moved"]),
+        ..scenario(
+            "redo of a plan",
+            |world| {
+                planned(world);
+                with(world, "a", &["undo"], &[]);
+            },
+            |world, env| with(world, "a", &["redo"], env),
+        )
+    },
+    Scenario {
+        also: Some(|a| {
+            let kept = a.git(&["log", "-1", "--format=%P", &format!("refs/godzilla-local/keep/{NAME}")]);
+            format!("{} kept", kept.split_whitespace().count())
+        }),
+        only: Some(&["keep.commit", "keep.ref"]),
+        ..scenario(
+            "list that keeps what an amend replaced",
+            |world| {
+                ready_to_commit(world);
+                git(world, COMMIT, &[]);
+                git(world, &["commit", "--quiet", "--amend", "-m", "feat: a form, amended"], &[]);
+            },
+            |world, env| with(world, "a", &["list"], env),
+        )
+    },
     scenario(
         "start after a start that died with its lock",
         |world| {
@@ -355,6 +495,33 @@ pub(super) static SCENARIOS: &[Scenario] = &[
     },
 ];
 
+const REMOVE: &[&str] = &["worktrees", "remove", "1", "--force"];
+
+/// Planned, with files that are staged, changed and new.
+fn not_committed(world: &World) {
+    planned(world);
+    let work = worktree(world);
+    work.write("staged", "staged\n");
+    work.git(&["add", "staged"]);
+    work.write("staged", "and changed\n");
+    work.write("folder/new", "new\n");
+}
+
+/// What lies beside the worktrees of protocols.
+fn beside_worktrees(a: &Place<'_>) -> String {
+    let entries = fs::read_dir(a.path.join("worktrees")).into_iter().flatten();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    format!("{:?}", names.collect::<Vec<_>>())
+}
+
+/// All that a person can see in the worktree.
+fn all_of_worktree(a: &Place<'_>) -> String {
+    let dir = format!("worktrees/{NAME}");
+    let of_it = |args: &[&str]| a.git(&[&["-C", dir.as_str()], args].concat());
+    let content = of_it(&["grep", "--untracked", ""]);
+    format!("{}{}{content}", of_it(&["status", "--porcelain"]), of_it(&["diff", "--cached"]))
+}
+
 const COMMIT: &[&str] = &["commit", "--quiet", "-m", "feat: a form"];
 
 fn with(world: &World, place: &str, args: &[&str], env: &Env<'_>) -> Shown {
@@ -379,6 +546,23 @@ fn is_clean(world: &World) -> bool {
 
 fn planned(world: &World) {
     world.clone("a").plan("Add a login", &["The form", "The API"]);
+}
+
+/// What goes on, and what lies in the archive, here and at the server.
+fn archived(a: &Place<'_>) -> String {
+    let server = a.world.place("srv.git");
+    let listed = a.godzilla_ok(&["list"]);
+    let entries = [a, &server]
+        .map(|place| place.try_git(&["ls-tree", "-r", "-d", "--name-only", "refs/godzilla/archive"]).stdout);
+    format!("{listed}{}", entries.concat())
+}
+
+fn over(world: &World) {
+    planned(world);
+    let a = world.place("a");
+    a.godzilla_ok(&["sync"]);
+    a.godzilla_ok(&["cancel", "1"]);
+    a.godzilla_ok(&["sync"]);
 }
 
 const SECRET: &str = "hunter2-hunter2";

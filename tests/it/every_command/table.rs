@@ -280,6 +280,36 @@ pub(super) static ROWS: &[Row] = &[
         ],
     ),
     writes("sync", &["sync.v1"], &[run(&[], [A(0), A(0), E(4), E(4)]), run(&["elsewhere"], DO_UNKNOWN)]),
+    reads(
+        "worktrees list",
+        &["worktrees.v1"],
+        &[run(&[], OF_ANY), run(&["--size"], OF_ANY), run(&["more"], MISTYPED)],
+    ),
+    writes(
+        "worktrees gc",
+        &["worktrees-gc.v1"],
+        &[run(&["--dry-run"], [A(0), A(0), E(4), E(4)]), run(&[], [A(0), A(0), E(4), E(4)])],
+    ),
+    writes(
+        "worktrees remove",
+        &["worktrees-remove.v1"],
+        &[
+            run(&["3", "--force"], DO_NAMED),
+            run(&["3", "--force", "--dry-run"], DO_NAMED),
+            run(&[], UNFIT),
+            run(&["77"], DO_UNKNOWN),
+        ],
+    ),
+    writes(
+        "restore",
+        &["restore.v1"],
+        &[
+            run(&["--list"], OF_ANY),
+            run(&[], [E(4), E(4), E(4), E(4)]),
+            run(&["77"], DO_UNKNOWN),
+            run(&["77", "--list"], MISTYPED),
+        ],
+    ),
     writes(
         "hooks install",
         HOOKS,

@@ -35,7 +35,7 @@ pub(super) fn install(ui: &mut Ui, ctx: &Context) -> Result<ExitCode, CliError> 
 pub(super) fn uninstall(ui: &mut Ui, ctx: &Context) -> Result<ExitCode, CliError> {
     let mut changed = server_hooks::uninstall(&dir(ctx)?).map_err(failed)?;
     // Those of a clone may be here as well.
-    let journal = crate::service::init::journal(&ctx.repo);
+    let journal = crate::service::hooks::journal(&ctx.repo);
     let more = hook_files::uninstall(&dir(ctx)?, &journal).map_err(crate::service::error::Error::from)?;
     changed.extend(more.changed.iter().map(ToString::to_string));
     answer(ui, ctx, &changed)
@@ -47,7 +47,7 @@ pub(super) fn status(ui: &mut Ui, ctx: &Context) -> Result<ExitCode, CliError> {
     }
     let mut table = Table::default();
     for hook in server_hooks::status(&dir(ctx)?) {
-        let called = hook.is_ours && ctx.repo.hook_answers(hook.event)?;
+        let called = hook.is_ours && ctx.repo.hook_answers(ctx.repo.common_dir(), hook.event)?;
         let (said, style) = match (hook.is_ours, called) {
             (true, true) => ("called by git", GREEN),
             (true, false) => ("not called: git was asked to, and did not", RED),
@@ -79,7 +79,8 @@ fn answer(ui: &mut Ui, ctx: &Context, changed: &[String]) -> Result<ExitCode, Cl
 fn as_json(ui: &mut Ui, ctx: &Context) -> Result<ExitCode, CliError> {
     let mut hooks: Vec<Value> = Vec::new();
     for hook in server_hooks::status(&dir(ctx)?) {
-        let called = if hook.is_ours { Some(ctx.repo.hook_answers(hook.event)?) } else { None };
+        let called =
+            if hook.is_ours { Some(ctx.repo.hook_answers(ctx.repo.common_dir(), hook.event)?) } else { None };
         let mode = match (hook.is_ours, hook.has_other) {
             (true, _) => "shim",
             (false, true) => "foreign",
