@@ -556,6 +556,7 @@ fn config_with_origins() {
     qa.when                        manual      default
     queue.autostart                false       default
     queue.max_attempts             3           default
+    server.allow_purge             (not set)   default
     sync.auto                      true        default
     sync.push_timeout_seconds      2           git config (local)
     sync.runs                      false       default
@@ -635,6 +636,8 @@ fn help_of_all_and_of_one() {
       cancel       Give a protocol up, with its open steps; its branch and worktree stay
       complete     Complete a protocol that will never be merged (a merge completes it by itself)
       comment      Add a note for people
+      archive      Put protocols that are over into the archive, out of the list
+      unarchive    Take a protocol out of the archive: it is listed again, and stays
       redact       Take the text of events out of the state, as when a secret got into it
       renumber     Give a protocol another number, because another one has the same
       undo         Take back what the last command of this clone decided; once more, the one before
