@@ -493,6 +493,44 @@ pub(super) static SCENARIOS: &[Scenario] = &[
             |world, env| with(world, "a", &["hooks", "uninstall"], env),
         )
     },
+    Scenario {
+        also: Some(|a| a.read("../kept.jsonl")),
+        ..scenario("export", planned, |world, env| with(world, "a", &["export", "../kept.jsonl"], env))
+    },
+    scenario(
+        "import",
+        |world| {
+            planned(world);
+            let a = world.place("a");
+            a.plan("Another one", &[]);
+            a.godzilla_ok(&["export", "../kept.jsonl"]);
+            for name in ["0001-add-a-login", "0002-another-one"] {
+                a.git(&["update-ref", "-d", &format!("refs/godzilla/protocols/{name}")]);
+            }
+        },
+        |world, env| with(world, "a", &["import", "jsonl", "../kept.jsonl"], env),
+    ),
+    Scenario {
+        also: Some(|a| {
+            let config = a.git(&["config", "--list", "--local"]);
+            let refs = a.git(&["for-each-ref", "--format=%(refname)", "refs/godzilla*", "refs/notes"]);
+            let there = a.path.join(".git/godzilla").exists();
+            format!("{config}{}{}{refs}{there}", hook_files(a), a.read(".git/info/exclude"))
+        }),
+        ..scenario(
+            "uninstall",
+            |world| {
+                let a = world.bare_clone_of("a");
+                hook(&a, "post-commit", "#!/bin/sh\ntrue\n");
+                a.write(".git/info/exclude", "mine");
+                a.godzilla_ok(&["init", "--yes"]);
+                a.plan("Add a login", &["The form"]);
+                a.git(&["config", "godzilla.phases.exec", "codex"]);
+                a.git(&["config", "godzilla.engines.codex.model", "m"]);
+            },
+            |world, env| with(world, "a", &["uninstall", "--yes", "--discard"], env),
+        )
+    },
 ];
 
 const REMOVE: &[&str] = &["worktrees", "remove", "1", "--force"];

@@ -135,8 +135,28 @@ pub(super) static ROWS: &[Row] = &[
             run(&["fix", "--set", "nothing"], [E(2), E(2), E(2), E(4)]),
         ],
     ),
-    reads("list", &["list.v1"], &[run(&[], OF_ANY), run(&["--open"], OF_ANY), run(&["more"], MISTYPED)]),
-    reads("status", &["protocol.v1", "status.v1"], &[run(&[], OF_ANY), run(&["--all"], OF_ANY)]),
+    reads(
+        "list",
+        &["list.v1"],
+        &[
+            run(&[], OF_ANY),
+            run(&["--open"], OF_ANY),
+            run(&["--at", "yesterday"], OF_ANY),
+            run(&["--at", "no-such-time"], [E(2), E(2), E(2), E(4)]),
+            run(&["more"], MISTYPED),
+        ],
+    ),
+    reads(
+        "status",
+        &["protocol.v1", "status.v1"],
+        &[
+            run(&[], OF_ANY),
+            run(&["--all"], OF_ANY),
+            run(&["-p", "3"], NAMED),
+            run(&["--all", "--at", "now"], OF_ANY),
+            run(&["--at", "HEAD"], [E(4), A(0), A(0), E(4)]),
+        ],
+    ),
     reads("budget", &["budget.v1"], &[run(&[], OF_ANY), run(&["3"], NAMED), run(&["77"], UNKNOWN)]),
     reads("show", &["protocol.v1"], &[run(&[], CURRENT), run(&["3"], NAMED), run(&["77"], UNKNOWN)]),
     Row {
@@ -225,6 +245,27 @@ pub(super) static ROWS: &[Row] = &[
             run(&["3"], MISTYPED),
         ],
     ),
+    writes(
+        "archive",
+        &["archive.v1"],
+        &[
+            run(&["--all"], [A(0), A(0), E(4), E(4)]),
+            run(&["--older-than", "30", "--dry-run"], [A(0), A(0), E(4), E(4)]),
+            run(&[], UNFIT),
+            run(&["77"], DO_UNKNOWN),
+            run(&["--all", "77"], MISTYPED),
+        ],
+    ),
+    writes(
+        "unarchive",
+        TRANSITION,
+        &[
+            run(&[], DO_CURRENT),
+            run(&["3", "--reopen"], DO_NAMED),
+            run(&["77"], DO_UNKNOWN),
+            run(&["--reason", "more"], MISTYPED),
+        ],
+    ),
     writes("undo", UNDO, &[run(&[], THERE), run(&["--dry-run"], THERE), run(&["no-such-one"], DO_UNKNOWN)]),
     writes("redo", UNDO, &[run(&[], THERE), run(&["--dry-run"], THERE), run(&["no-such-one"], DO_UNKNOWN)]),
     writes(
@@ -237,7 +278,11 @@ pub(super) static ROWS: &[Row] = &[
             run(&[], UNFIT),
         ],
     ),
-    reads("runs", &["runs.v1"], &[run(&[], CURRENT), run(&["7"], NAMED), run(&["77"], UNKNOWN)]),
+    reads(
+        "runs",
+        &["runs.v1"],
+        &[run(&[], CURRENT), run(&["--all"], OF_ANY), run(&["7"], NAMED), run(&["77"], UNKNOWN)],
+    ),
     reads(
         "logs",
         &["logs.v1"],
@@ -308,6 +353,35 @@ pub(super) static ROWS: &[Row] = &[
             run(&[], [E(4), E(4), E(4), E(4)]),
             run(&["77"], DO_UNKNOWN),
             run(&["77", "--list"], MISTYPED),
+        ],
+    ),
+    writes(
+        "export",
+        &["export.v1"],
+        &[
+            run(&["../kept.jsonl"], OF_ANY),
+            run(&["no-such-folder/kept.jsonl"], REFUSED),
+            run(&["a", "b"], MISTYPED),
+        ],
+    ),
+    writes(
+        "import jsonl",
+        &["import.v1"],
+        &[
+            run(&["../../../all.jsonl"], [A(0), E(3), E(4), E(4)]),
+            run(&["README"], [E(2), E(2), E(4), E(4)]),
+            run(&["no-such-file"], DO_UNKNOWN),
+            run(&[], MISTYPED),
+        ],
+    ),
+    writes(
+        "uninstall",
+        &["uninstall.v1"],
+        &[
+            run(&[], [E(4), A(0), A(0), E(4)]),
+            run(&["--yes", "--discard"], OF_ANY),
+            run(&["--export", "../kept.jsonl"], OF_ANY),
+            run(&["--discard", "--export", "x"], MISTYPED),
         ],
     ),
     writes(

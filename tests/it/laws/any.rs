@@ -206,6 +206,7 @@ fn body() -> impl Strategy<Value = Body> {
         1 => select(vec![plans()[0].0, plans()[1].0, Digest([9; 32])])
             .prop_map(|spec| Body::SpecChanged { spec, commit: None }),
         1 => Just(planned(plans()[0].0)),
+        1 => any::<bool>().prop_map(|on| Body::Pinned { on }),
         1 => (select(&[ROOT, Ulid(20)][..]), 8_u64..10).prop_map(|(root, number)| {
             let name = |number| Name::new(number, "x").unwrap();
             Body::Moved(Moved { root, from: name(7), to: name(number) })
