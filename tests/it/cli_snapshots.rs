@@ -556,6 +556,7 @@ fn config_with_origins() {
     qa.when                        manual      default
     queue.autostart                false       default
     queue.max_attempts             3           default
+    server.allow_purge             (not set)   default
     sync.auto                      true        default
     sync.push_timeout_seconds      2           git config (local)
     sync.runs                      false       default
