@@ -50,14 +50,15 @@ impl Repo {
             &["--local"]
         };
         for scope in scopes {
-            let mut args = vec!["config", *scope, "--fixed-value", "--get-all", key];
-            args.extend(value);
+            let with = |action: &'static str| -> Vec<&str> {
+                let fixed = value.map(|_| "--fixed-value");
+                ["config", scope].into_iter().chain(fixed).chain([action, key]).chain(value).collect()
+            };
             // Git fails as well where there is nothing to take out.
-            if self.git_output(&args).is_err() {
+            if self.git_output(&with("--get-all")).is_err() {
                 continue;
             }
-            args[3] = "--unset-all";
-            self.git_output(&args)?;
+            self.git_output(&with("--unset-all"))?;
             fail::point("config.removed");
         }
         Ok(())
