@@ -196,9 +196,6 @@ fn of_undo(refused: &Refused, of: Option<&Command>) -> CliError {
     let refuse = |code| CliError::new(Exit::Refused, code, &message);
     match refused {
         Refused::Facts(_) => refuse("undo.facts").hint("git godzilla log --op"),
-        Refused::Plan { name, .. } => {
-            refuse("undo.plan").hint(format!("give it up: git godzilla cancel {name}"))
-        }
         Refused::Already(_) => refuse("undo.already").hint(format!("git godzilla redo {op}")),
         Refused::NotUndone(_) => refuse("redo.not_undone").hint(format!("git godzilla undo {op}")),
         Refused::Idle(_) => refuse("undo.idle").hint("git godzilla log --op"),
@@ -261,6 +258,9 @@ fn of_git(err: &git::Error, message: String) -> CliError {
         git::Error::Process(_) | git::Error::Git { .. } => {
             CliError::new(Exit::Program, "git.failed", message)
                 .hint("run it again with GODZILLA_LOG=debug to see what was asked of git")
+        }
+        git::Error::Waits(path) => {
+            CliError::new(Exit::Refused, "worktree.pipe", message).hint(format!("rm '{}'", path.display()))
         }
         git::Error::Gix { .. } | git::Error::Io { .. } | git::Error::Damaged(_) => {
             CliError::new(Exit::Refused, "repository.damaged", message).hint("git fsck")

@@ -3,9 +3,11 @@
 //! Each function pushes events to the [`Ledger`] or refuses. Asking for what is already so pushes
 //! nothing and is no error, so that a command that was interrupted can be run again.
 
+mod archive;
 mod refusal;
 mod settle;
 
+pub use self::archive::{pin, reopen, unpin};
 pub use self::refusal::{Refusal, RefusalKind};
 use self::settle::completed_by_policy;
 pub use self::settle::{settle, waits_for, would_settle};

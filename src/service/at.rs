@@ -151,10 +151,10 @@ fn read(repo: &Repo, commit: Oid) -> Result<Content, Error> {
 fn rows(content: &Content, name: Option<&Name>) -> Vec<Row> {
     let now = folded(content, None);
     let told = |protocol: &Protocol| name.map_or_else(|| protocol.name(), ToString::to_string);
-    let mut rows: Vec<Row> = now.protocol.iter().map(|protocol| row(protocol, &told(protocol))).collect();
+    let mut rows: Vec<Row> = now.protocol.iter().map(|protocol| row(protocol, told(protocol))).collect();
     for root in &now.twins {
         if let (Some(twin), Some(name)) = (folded(content, Some(*root)).protocol, name) {
-            rows.push(row(&twin, &twin_name(name, *root)));
+            rows.push(row(&twin, twin_name(name, *root)));
         }
     }
     rows
@@ -168,5 +168,5 @@ fn shown(name: Option<&Name>, root: Option<Ulid>, content: Content) -> Option<Sh
         (Some(name), None) => name.to_string(),
         (None, _) => protocol.name(),
     };
-    Some(Shown { row: row(&protocol, &name), name, protocol, folded, content })
+    Some(Shown { row: row(&protocol, name.clone()), name, protocol, folded, content })
 }

@@ -86,7 +86,7 @@ pub fn overview(ctx: &Context, name: Option<&Name>) -> Result<Overview, Error> {
         let limit = settings.protocol.into();
         lines.push(Line { scope: Scope::Protocol, spent: protocol.spent(), limit });
     }
-    let listing = list::list(ctx)?;
+    let listing = list::list_all(ctx)?;
     lines.extend(of_project(ctx, &listing));
     Ok(Overview { mode: settings.mode, name: name.cloned(), steps, lines, n_unread: listing.set_aside.len() })
 }
@@ -110,7 +110,7 @@ fn limited(ctx: &Context, of: Option<(&Name, Option<&StepId>)>) -> Result<Vec<Li
         }
     }
     if is_limited(settings.project) || is_limited(settings.day) {
-        lines.extend(of_project(ctx, &list::list(ctx)?));
+        lines.extend(of_project(ctx, &list::list_all(ctx)?));
     }
     Ok(lines)
 }
@@ -124,7 +124,7 @@ fn of_project(ctx: &Context, listing: &Listing) -> [Line; 2] {
     let settings = ctx.settings.engines.budget;
     let today = clock::now_ms() / MS_PER_DAY;
     let (mut all, mut day) = (Spent::default(), Spent::default());
-    let of_rows = listing.rows.iter().flat_map(|row| &row.spent);
+    let of_rows = listing.rows.iter().chain(&listing.archived).flat_map(|row| &row.spent);
     for spent in of_rows.chain(&listing.spent_elsewhere) {
         all = all.plus(spent.into());
         if spent.day == today {

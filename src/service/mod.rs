@@ -1,6 +1,7 @@
 //! The use cases: load, decide, act, record. Nothing here prints or parses arguments.
 
 pub mod act;
+pub mod archive;
 pub mod ask;
 pub mod at;
 pub mod base;
@@ -18,9 +19,13 @@ pub mod exclude;
 pub mod explain;
 pub mod export;
 pub mod gates;
+pub mod guard;
+pub mod hooks;
 pub mod import;
 pub mod init;
 pub mod issue;
+pub mod keep;
+pub mod kept;
 pub mod list;
 pub mod merge;
 pub mod notes;
@@ -29,6 +34,7 @@ pub mod on_commit;
 pub mod on_merge;
 pub mod on_message;
 pub mod on_push;
+pub mod once;
 pub mod ops;
 pub mod overlaps;
 pub mod plan;
@@ -36,10 +42,14 @@ pub mod planner;
 pub mod policy;
 pub mod prompts;
 pub mod qa;
+pub mod redact;
+pub mod renumber;
 pub mod resolve;
+pub mod restore;
 pub mod review;
 pub mod run;
 pub mod runs;
+pub mod server;
 pub mod settings;
 pub mod share;
 pub mod snapshot;
@@ -48,10 +58,13 @@ pub mod streams;
 pub mod sync;
 pub mod terms;
 pub mod trust;
+pub mod twins;
 pub mod undo;
 pub mod uninstall;
+pub mod upkeep;
 pub mod verify;
 pub mod workplace;
+pub mod worktrees;
 
 use std::time::Duration;
 

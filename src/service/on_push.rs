@@ -99,9 +99,12 @@ pub fn send_state(ctx: &Context, remote: &str, pushed: &[PushedRef]) -> Result<S
     if !tracked && !has_state && pushed.iter().all(|line| line.remote_oid.is_none()) {
         return Ok(Sent::Nothing);
     }
-    let plan = share::plan(ctx, &inventory, remote, false)?;
+    let plan = share::plan(ctx, &inventory, remote, false, None)?;
     if plan.updates.is_empty() {
-        return Ok(Sent::Nothing);
+        return Ok(match plan.n_of_twins {
+            0 => Sent::Nothing,
+            n_events => Sent::NotShared { n_events, reason: plan.set_aside.join(", ") },
+        });
     }
     let limit = ctx.settings.push_timeout;
     let how = Transport {
@@ -113,6 +116,9 @@ pub fn send_state(ctx: &Context, remote: &str, pushed: &[PushedRef]) -> Result<S
     let n_events: usize = plan.n_events.values().sum();
     Ok(match ctx.repo.push(remote, &plan.updates, how, |_| ()) {
         Ok(result) => match result.refused.first() {
+            None if plan.n_of_twins > 0 => {
+                Sent::NotShared { n_events: plan.n_of_twins, reason: plan.set_aside.join(", ") }
+            }
             None => Sent::Events(n_events),
             Some((_, reason)) => {
                 let left = n_events - plan.events_in(&result.accepted);

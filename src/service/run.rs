@@ -18,15 +18,15 @@ pub use self::before::check;
 pub use self::fix::{Fix, Fixed, fix};
 pub use self::prompt::told_of;
 
-use super::ask::{self, Ask, Asked, Prompt, Session, Told, Wish};
+use super::ask::{self, Ask, Asked, Care, Inspected, Prompt, Session, Told, Wish};
 use super::context::Context;
 use super::error::Error;
-use super::initialised;
 use super::policy::{self, Decided};
 use super::qa::Judged;
 use super::resolve::{self, Target};
 use super::streams::Streams;
 use super::workplace::Workplace;
+use super::{initialised, kept};
 use crate::domain::decide;
 use crate::domain::id::{Name, Oid, StepId, Ulid};
 use crate::domain::run as runs;
@@ -35,7 +35,7 @@ use crate::domain::spec::QaPolicy;
 use crate::domain::state::{Protocol, Step};
 use crate::domain::status::StepStatus;
 use crate::engine::{Access, Outcome};
-use crate::platform::git::Repo;
+use crate::platform::git::{Ignored, Repo};
 use crate::platform::lock::{self, Lock};
 
 /// What to run.
@@ -152,16 +152,18 @@ pub fn run(ctx: &Context, request: &Request, tell: &mut dyn FnMut(Told<'_>)) -> 
     }
     before::check_engine(ctx, &plan)?;
     before::check_worktree(request, &plan, &before.dirty)?;
-    let snapshot = before.keep(&plan.place, &plan.name)?;
+    let snapshot =
+        kept::snapshot(&plan.place, &plan.name, ("before a run", ctx.op), Ignored::None)?.map(|it| it.name);
     begin(ctx, &plan)?;
 
     let mut notices: Vec<String> = plan.notice.iter().cloned().collect();
     let mut did = work::Did::default();
     let asked = {
         let mut inspect = |outcome: &mut Outcome| {
-            did = before.inspect(&plan.place, outcome, &mut notices);
+            let is_put_back;
+            (did, is_put_back) = before.inspect(&plan.place, outcome, &mut notices);
             outputs::check(&plan.place, &plan.name, &plan.step, &did, outcome);
-            did.changed.clone()
+            Inspected { changed: did.changed.clone(), is_put_back }
         };
         let ask = Ask {
             kind: RunKind::Step,
@@ -173,13 +175,8 @@ pub fn run(ctx: &Context, request: &Request, tell: &mut dyn FnMut(Told<'_>)) -> 
             wish: &plan.wish,
             session: plan.session.clone(),
         };
-        let mut tell = |told: Told<'_>| {
-            if matches!(told, Told::Begins { .. }) {
-                before.note_refs(&plan.place);
-            }
-            tell(told);
-        };
-        match ask::inspected(ctx, &ask, &mut inspect, &mut tell) {
+        let mut care = Care { watched: before.watched(&plan.place), inspect: &mut inspect };
+        match ask::inspected(ctx, &ask, &mut care, tell) {
             Ok(asked) => asked,
             Err(err) => return Err(after::held(ctx, &plan.name, err)),
         }
@@ -278,7 +275,7 @@ fn target(ctx: &Context, request: &Request) -> Result<(Name, Protocol), Error> {
     let Target { name, root: None } = resolve::protocol(&Streams::for_target(ctx, wanted)?, wanted)? else {
         return Err(Error::state("protocol.twin", "this protocol shares its name with another one", ""));
     };
-    ask::settle_dead(ctx, &name)?;
+    known_or_said(ctx, &name)?;
     let streams = Streams::for_target(ctx, Some(name.as_str()))?;
     let protocol = streams.look(&name)?.folded.protocol.ok_or_else(|| super::act::unknown(&name))?;
     Ok((name, protocol))
@@ -305,6 +302,20 @@ fn plan_of(
     let session = session_of(&protocol, &step);
     let (prompt, notice) = prompt::of(ctx, &place, &protocol, &step, session.is_some())?;
     Ok(Plan { name, step, protocol, place, wish, prompt, notice, session })
+}
+
+/// Settles runs that were cut off, and goes on only if somebody knows what they did. It is said once.
+///
+/// # Errors
+///
+/// [`Error::State`] (`run.unguarded`) if nobody does.
+pub(super) fn known_or_said(ctx: &Context, name: &Name) -> Result<(), Error> {
+    let unknown = ask::settle_dead(ctx, name)?;
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let hint = "git config --local --list --show-origin, and the same command again when all is well";
+    Err(Error::state("run.unguarded", unknown.join("; "), hint))
 }
 
 /// Whether an engine does a step, and nobody has to by hand.
@@ -368,6 +379,7 @@ fn uncommitted(plan: &Plan, before: &work::Before) -> Option<Asked> {
         took: Duration::from_millis(finished.duration_ms),
         log: finished.log.clone(),
         unrecorded: Vec::new(),
+        held: Vec::new(),
     })
 }
 
@@ -405,6 +417,14 @@ pub(super) fn only_one(ctx: &Context, name: &Name) -> Result<Lock, Error> {
 pub fn goes_on(repo: &Repo, name: &Name) -> bool {
     let path = lock_of(repo, name);
     path.is_file() && Lock::acquire(&path, Duration::ZERO).is_err()
+}
+
+/// Whether any engine works in this clone now.
+pub fn any_goes_on(repo: &Repo) -> bool {
+    let entries = std::fs::read_dir(repo.state_dir().join("locks")).into_iter().flatten().flatten();
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    let mut working = names.filter_map(|name| name.strip_prefix("run-")?.parse::<Name>().ok());
+    working.any(|name| goes_on(repo, &name))
 }
 
 /// Refuses what decides for people while an engine works on the protocol: it could be the engine's doing.

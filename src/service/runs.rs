@@ -18,6 +18,8 @@ pub struct Runs {
     /// In the order in which they began.
     pub runs: Vec<Shown>,
     pub spent: Spent,
+    /// What somebody should look at, one line each.
+    pub notices: Vec<String>,
 }
 
 /// One run.
@@ -51,16 +53,17 @@ pub struct Shown {
 /// [`Error`] if there is no such protocol or step.
 pub fn list(ctx: &Context, name: Option<&str>, step: Option<&str>) -> Result<Runs, Error> {
     let Target { name, .. } = resolve::protocol(&Streams::for_target(ctx, name)?, name)?;
-    if let Err(err) = ask::settle_dead(ctx, &name) {
+    let notices = ask::settle_dead(ctx, &name).unwrap_or_else(|err| {
         tracing::debug!(%err, "only read");
-    }
+        Vec::new()
+    });
     let streams = Streams::for_target(ctx, Some(name.as_str()))?;
     let protocol = streams.look(&name)?.folded.protocol.ok_or_else(|| super::act::unknown(&name))?;
     let step = step.map(|step| resolve::step(&protocol, Some(step))).transpose()?;
     let wanted: Vec<&Run> = protocol.runs.iter().filter(|run| step.is_none() || run.step == step).collect();
     let spent = Spent::by(wanted.iter().copied());
     let runs = wanted.into_iter().map(|run| of_protocol(&ctx.repo, &name, run)).collect();
-    Ok(Runs { name: Some(name), runs, spent })
+    Ok(Runs { name: Some(name), runs, spent, notices })
 }
 
 /// Returns the runs of all protocols, and those that belong to none. Streams that cannot be read are passed
@@ -89,7 +92,7 @@ pub fn all(ctx: &Context) -> Result<Runs, Error> {
         runs.push(of_nobody(&ctx.repo, at_ms, used));
     }
     runs.sort_by_key(|shown| (shown.started_at_ms, shown.id));
-    Ok(Runs { name: None, runs, spent })
+    Ok(Runs { name: None, runs, spent, notices: Vec::new() })
 }
 
 /// Returns the run whose id begins or ends with `wanted`, or the newest one.

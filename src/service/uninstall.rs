@@ -12,18 +12,18 @@ use super::context::Context;
 use super::error::Error;
 use super::init::{self, Action, Result as Done};
 use super::streams::Streams;
-use super::{exclude, export, list, run};
+use super::{exclude, export, hooks, list, run};
 use crate::domain::event::Body;
 use crate::domain::id::Oid;
 use crate::platform::git::Repo;
-use crate::platform::{clock, fail, fs, hook_files};
-use crate::store::{refs, stream};
+use crate::platform::{clock, fail, fs, server_hooks};
+use crate::store::{kept, refs, stream};
 
 /// How long what was put aside is kept, in milliseconds: 30 days.
 const KEPT_MS: u64 = 30 * 24 * 60 * 60 * 1000;
 
-/// The folders of refs that hold work which was put aside.
-const PUT_ASIDE: &[&str] = &["snapshots/", "trash/", "tampered/"];
+/// What an engine moved, as it was.
+const TAMPERED: &str = "refs/godzilla-local/tampered/";
 
 /// How to go about what would be lost.
 #[derive(Clone, Debug, Default)]
@@ -85,13 +85,14 @@ pub fn holds(ctx: &Context) -> Result<Holds, Error> {
         Some(_) => list::unshared_events(&streams, project, &content),
         None => content.lines().len(),
     };
-    let mut snapshots = Vec::new();
-    for folder in PUT_ASIDE {
-        for (name, oid) in repo.refs(&format!("{}{folder}", refs::LOCAL))? {
-            let since_ms = repo.commit(oid).map_or(u64::MAX, |commit| commit.time_ms);
-            if clock::now_ms().saturating_sub(since_ms) < KEPT_MS {
-                snapshots.push(name);
-            }
+    let now_ms = clock::now_ms();
+    let kept = kept::list(repo)?.into_iter().filter(|kept| kept.until_ms() > now_ms);
+    let mut snapshots: Vec<String> = kept.map(|kept| kept.name).collect();
+    // Where refs were that an engine moved.
+    for (name, oid) in repo.refs(TAMPERED)? {
+        let since_ms = repo.commit(oid).map_or(u64::MAX, |commit| commit.time_ms);
+        if now_ms.saturating_sub(since_ms) < KEPT_MS {
+            snapshots.push(name);
         }
     }
     Ok(Holds { unshared_events, snapshots })
@@ -204,21 +205,20 @@ impl Leaving<'_> {
     }
 
     fn hooks(&mut self) -> Result<(), Error> {
-        let journal = init::journal(self.repo);
-        let mut dirs: BTreeSet<PathBuf> = hook_files::installed_dirs(&journal)?.into_iter().collect();
-        dirs.extend(init::hooks_dir(self.repo).ok());
-        for dir in dirs {
-            let report = hook_files::uninstall(&dir, &journal)?;
-            for change in &report.changed {
-                if matches!(change.what, hook_files::What::Removed | hook_files::What::Restored) {
-                    continue;
-                }
-                self.done.warnings.push(change.to_string());
-            }
-            if !report.changed.is_empty() {
-                self.say("hooks", dir.display().to_string(), "they are as they were");
-            }
+        let outcome = hooks::uninstall(self.repo)?;
+        let mut changed = outcome.changed;
+        if self.repo.is_bare() {
+            let removed = server_hooks::uninstall(&self.repo.hooks_path()?);
+            changed.extend(
+                removed.map_err(|err| {
+                    Error::state("hooks.failed", err.to_string(), "git godzilla hooks status")
+                })?,
+            );
         }
+        for change in changed {
+            self.say("hooks", "hooks", change);
+        }
+        self.done.warnings.extend(outcome.warnings);
         Ok(())
     }
 
@@ -262,7 +262,11 @@ impl Leaving<'_> {
             all.extend(self.repo.refs(folder)?);
         }
         all.extend(self.repo.find_ref(refs::NOTES)?.map(|oid| (refs::NOTES.to_owned(), oid)));
-        self.repo.remove_refs(&all)?;
+        let gone = self.repo.delete_refs(&all)?;
+        if gone.len() < all.len() {
+            let message = format!("{} refs moved meanwhile, or are held by somebody", all.len() - gone.len());
+            return Err(Error::state("refs.busy", message, "run it again"));
+        }
         for folder in FOLDERS.iter().chain(&["refs/notes/"]) {
             self.repo.tidy_refs(folder);
         }

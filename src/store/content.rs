@@ -136,6 +136,11 @@ impl Content {
         self.lines.is_empty() && self.specs.is_empty() && self.rejects.is_empty() && self.unknown.is_empty()
     }
 
+    /// Returns the lines as they are stored.
+    pub fn texts(&self) -> HashSet<&str> {
+        self.lines.iter().map(|line| &*line.text).collect()
+    }
+
     /// Returns the events in fold order.
     pub fn events(&self) -> Vec<Event> {
         self.lines.iter().map(|line| line.event.clone()).collect()

@@ -11,7 +11,7 @@ mod view;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-pub use self::commit::write_commit;
+pub use self::commit::{write_commit, write_commit_of};
 pub use self::view::{View, project_view, view};
 
 use self::commit::{Attempt, Step, adoption_message, commit};
@@ -20,6 +20,7 @@ use super::content::{Content, Line};
 use super::inventory::Tips;
 use super::{refs, spool, wire};
 use crate::domain::event::Event;
+use crate::domain::fold::fold;
 use crate::domain::id::{Name, Oid};
 use crate::domain::ledger::{Author, Ledger};
 use crate::domain::state::Protocol;
@@ -144,7 +145,11 @@ pub fn append<E>(
         content.normalize();
         let message = if events.is_empty() { adoption_message(&view) } else { subject };
         let step = Step { name: name.as_str(), of_ref: refs::protocol(name), events: &events, message };
-        let protocol = ledger.protocol().cloned();
+        // What was taken out of a line is in no state either.
+        let protocol = match content.stubs() == view.content.stubs() {
+            true => ledger.protocol().cloned(),
+            false => fold(&content.events(), &content.decoded_specs()).protocol,
+        };
         match commit(repo, writer, &view, &content, protocol.as_ref(), &step, &mut guard)? {
             Attempt::Moved(tip) => {
                 fail::point("append.moved");
@@ -242,7 +247,7 @@ pub fn append_project(
     }
 }
 
-fn take_guard(repo: &Repo, name: &str, limit: Duration) -> Result<Lock, Error> {
+pub(super) fn take_guard(repo: &Repo, name: &str, limit: Duration) -> Result<Lock, Error> {
     match Lock::acquire(&repo.state_dir().join("locks").join(name), limit) {
         Ok(guard) => Ok(guard),
         Err(lock::Error::Busy { .. }) => Err(Error::Busy { name: name.to_owned() }),

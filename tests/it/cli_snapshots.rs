@@ -1,6 +1,7 @@
 //! What a person sees: each command once or twice, as one text of stdout, stderr and exit code.
 
 mod elsewhere;
+mod worktrees;
 
 use insta::assert_snapshot;
 
@@ -645,6 +646,9 @@ fn help_of_all_and_of_one() {
       trust        Agree to what the repository brings, exactly as it is now: gates, engines, prompts
       ci-report    Report how a CI job ended, from within the job
       sync         Share state with a remote: fetch, take over, push
+      worktrees    List the worktrees of protocols, and remove those that are done with; nothing that
+                   they hold is lost
+      restore      Bring back a worktree that was removed, or what lay in one before it was changed
       hooks        Install, remove or inspect the hooks that advance steps on commit and push
       notes        Notes on the commits of protocols, for `git log --notes=godzilla`
       engines      Show who can plan, do and check steps

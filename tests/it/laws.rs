@@ -2,6 +2,7 @@
 //! came together.
 
 mod any;
+mod archive;
 mod forward;
 mod redaction;
 mod segments;

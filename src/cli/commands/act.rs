@@ -191,6 +191,21 @@ pub(in crate::cli) struct CompleteArgs {
     reason: Option<String>,
 }
 
+/// Take a protocol out of the archive: it is listed again, and stays
+#[derive(clap::Args, Debug)]
+pub(in crate::cli) struct UnarchiveArgs {
+    #[command(flatten)]
+    target: Target,
+
+    /// Let it go on, if it was cancelled or completed without a merge
+    #[arg(long)]
+    reopen: bool,
+
+    /// Why it goes on
+    #[arg(long, value_name = "TEXT", requires = "reopen")]
+    reason: Option<String>,
+}
+
 /// Add a note for people
 #[derive(clap::Args, Debug)]
 pub(in crate::cli) struct CommentArgs {
@@ -275,6 +290,11 @@ pub(in crate::cli) fn complete(ui: &mut Ui, args: CompleteArgs) -> Result<ExitCo
     on_protocol(ui, "complete", &args.target, &Verb::CompleteUnmerged { reason })
 }
 
+pub(in crate::cli) fn unarchive(ui: &mut Ui, args: UnarchiveArgs) -> Result<ExitCode, CliError> {
+    let verb = Verb::Unarchive { reopen: args.reopen, reason: args.reason };
+    on_protocol(ui, "unarchive", &args.target, &verb)
+}
+
 pub(in crate::cli) fn comment(ui: &mut Ui, args: CommentArgs) -> Result<ExitCode, CliError> {
     let verb = Verb::Comment { text: args.text };
     run(ui, "comment", args.protocol.as_deref(), args.step.as_deref(), &verb)
@@ -341,16 +361,19 @@ fn run(
 
 fn print(ui: &mut Ui, command: &str, acted: &Acted) -> Result<(), CliError> {
     let protocol = &acted.protocol;
+    let name = protocol.name();
     let step = acted.step.as_ref().and_then(|id| protocol.step(id));
     let status = step.map_or(protocol.shown.as_str(), |step| step.shown.as_str());
     // What the branch showed is recorded beside what was asked for.
     let recorded = acted.events.iter().any(|event| !matches!(event.body, Body::CommitSeen(_)));
     let subject = match step {
-        Some(step) => format!("step {}/{}", acted.name, step.id),
-        None => format!("protocol {}", acted.name),
+        Some(step) => format!("step {name}/{}", step.id),
+        None => format!("protocol {name}"),
     };
     let message = match (command, recorded) {
         ("comment", _) => format!("noted on {subject}"),
+        ("unarchive", true) => format!("{subject} {}, and out of the archive", stands(status)),
+        ("unarchive", false) => format!("{subject} {}, and out of the archive already", stands(status)),
         (_, true) => format!("{subject} {}", stands(status)),
         (_, false) => format!("{subject} {} already", stands(status)),
     };
@@ -358,7 +381,7 @@ fn print(ui: &mut Ui, command: &str, acted: &Acted) -> Result<(), CliError> {
         let events: Vec<Value> = acted.events.iter().map(|event| event.id.to_string().into()).collect();
         return ui.json(&json!({
             "schema": format!("git-godzilla/{command}@1"),
-            "name": acted.name.as_str(),
+            "name": name,
             "step": acted.step.as_ref().map(ToString::to_string),
             "status": status,
             "recorded": recorded,

@@ -12,8 +12,14 @@ use crate::service::context::Context;
 use crate::service::list::{self, Listing};
 
 /// List all protocols
+///
+/// Those in the archive are left out unless `--all` is given.
 #[derive(clap::Args, Debug)]
 pub(in crate::cli) struct Args {
+    /// Also those in the archive
+    #[arg(long, conflicts_with = "open")]
+    all: bool,
+
     /// Only those that are not over
     #[arg(long)]
     open: bool,
@@ -56,7 +62,14 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
         return Ok(ExitCode::SUCCESS);
     }
     // The process ends with it, and ten thousand rows take a while to take down.
-    let mut listing = ManuallyDrop::new(list::list(&ctx)?);
+    let listing = if args.all { list::list_all(&ctx)? } else { list::list(&ctx)? };
+    let mut listing = ManuallyDrop::new(listing);
+    super::archive::upkeep(ui, &ctx, &listing);
+    if args.all {
+        let archived = std::mem::take(&mut listing.archived);
+        listing.rows.extend(archived);
+        listing.rows.sort_by_cached_key(|row| (row.number, row.name.clone()));
+    }
     if args.open {
         listing.rows.retain(|row| row.status != "completed" && row.status != "cancelled");
     }
@@ -106,6 +119,9 @@ pub(super) fn not_set_up(ui: &mut Ui) {
 
 /// Says which streams could not be read; all others go on.
 pub(super) fn set_aside(ui: &mut Ui, listing: &Listing) {
+    for why in &listing.inventory.set_aside {
+        ui.warn(why);
+    }
     for (name, why) in &listing.set_aside {
         ui.warn(format!("{name} is set aside: {why}"));
     }

@@ -2,6 +2,7 @@
 
 pub(super) mod act;
 mod amend;
+pub(super) mod archive;
 pub(super) mod budget;
 pub(super) mod ci_report;
 pub(super) mod completions;
@@ -25,6 +26,9 @@ pub(super) mod plan;
 pub(super) mod prompt;
 pub(super) mod qa;
 pub(super) mod ready;
+pub(super) mod redact;
+pub(super) mod renumber;
+pub(super) mod restore;
 pub(super) mod run;
 pub(super) mod runs;
 pub(super) mod show;
@@ -35,3 +39,4 @@ pub(super) mod trust;
 pub(super) mod undo;
 pub(super) mod uninstall;
 pub(super) mod verify;
+pub(super) mod worktrees;

@@ -60,6 +60,9 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
     let ctx = crate::cli::context(ui)?;
     let runs =
         if args.all { runs::all(&ctx)? } else { runs::list(&ctx, args.target.name(), args.step.as_deref())? };
+    for notice in &runs.notices {
+        ui.warn(notice);
+    }
     if ui.json {
         ui.json(&document(&runs))?;
         return Ok(ExitCode::SUCCESS);
@@ -160,6 +163,9 @@ fn runs_with(ctx: &Context, protocol: Option<&str>, run: Option<&str>) -> Result
 pub(in crate::cli) fn logs(ui: &mut Ui, args: &LogsArgs) -> Result<ExitCode, CliError> {
     let ctx = crate::cli::context(ui)?;
     let runs = runs_with(&ctx, args.protocol.as_deref(), args.run.as_deref())?;
+    for notice in &runs.notices {
+        ui.warn(notice);
+    }
     let shown = runs::find(&runs, args.run.as_deref())?;
     let id = shown.id;
     let Some(path) = &shown.log else {
@@ -216,6 +222,9 @@ pub(in crate::cli) fn logs(ui: &mut Ui, args: &LogsArgs) -> Result<ExitCode, Cli
 pub(in crate::cli) fn artifacts(ui: &mut Ui, args: &ArtifactsArgs) -> Result<ExitCode, CliError> {
     let ctx = crate::cli::context(ui)?;
     let runs = runs::list(&ctx, args.protocol.as_deref(), None)?;
+    for notice in &runs.notices {
+        ui.warn(notice);
+    }
     let chosen: Vec<&Shown> = match &args.run {
         Some(run) => vec![runs::find(&runs, Some(run))?],
         None => runs.runs.iter().collect(),

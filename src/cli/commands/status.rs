@@ -48,6 +48,7 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
     drop(streams);
     let mut listing = list::list(&ctx)?;
     list_command::set_aside(ui, &listing);
+    super::archive::upkeep(ui, &ctx, &listing);
     let remotes = list::remotes(&ctx)?;
     let unshared: usize = listing.rows.iter().map(|row| row.unshared_events).sum();
     if ui.json {

@@ -4,7 +4,7 @@ use super::Outcome;
 use super::commits::Placed;
 use crate::domain::ci::{JobResult, Jobs};
 use crate::domain::event::{Actor, Body, Event, StepChange};
-use crate::domain::id::{Digest, StepId};
+use crate::domain::id::{Digest, Name, StepId};
 use crate::domain::policy::{Looped, Triggered};
 use crate::domain::spec::Specs;
 use crate::domain::state::{Counts, Loops, Paused, Protocol, Step};
@@ -82,10 +82,22 @@ impl<'e> Walk<'e, '_> {
                 move_protocol(protocol, event, *to).err().unwrap_or(Outcome::Accepted)
             }
             Body::Step(change) => move_step(protocol, event, change).err().unwrap_or(Outcome::Accepted),
+            Body::Pinned { on } => {
+                protocol.pinned = *on;
+                Outcome::Accepted
+            }
             Body::GatesAccepted(gates) => {
                 protocol.gates = Some(*gates);
                 Outcome::Accepted
             }
+            Body::Renumbered { number, slug } => {
+                renumber(protocol, *number, slug).err().unwrap_or(Outcome::Accepted)
+            }
+            Body::Moved(moved) if event.root == Some(moved.root) => {
+                protocol.add_name(moved.from.clone());
+                Outcome::Accepted
+            }
+            Body::Moved(_) => rejected("it moves a protocol that it does not belong to"),
             Body::PolicyLooped(looped) => go_back(protocol, event, looped).err().unwrap_or(Outcome::Accepted),
             Body::PolicyTriggered(called) => call(protocol, event, called).err().unwrap_or(Outcome::Accepted),
             _ => Outcome::Accepted,
@@ -94,9 +106,11 @@ impl<'e> Walk<'e, '_> {
 }
 
 fn new_protocol(event: &Event, created: crate::domain::event::Created) -> Protocol {
+    let names = event.protocol.clone().or_else(|| Name::new(created.number, &created.slug).ok());
     Protocol {
         root: event.id,
         created,
+        names: names.into_iter().collect(),
         recorded: ProtocolStatus::Pending,
         shown: ProtocolStatus::Pending,
         blocked: None,
@@ -108,6 +122,7 @@ fn new_protocol(event: &Event, created: crate::domain::event::Created) -> Protoc
         required_ci: Vec::new(),
         push_gate: false,
         gates: None,
+        pinned: false,
         steps: Vec::new(),
         commits: std::collections::BTreeMap::new(),
         orphan_commits: Vec::new(),
@@ -119,6 +134,17 @@ fn new_protocol(event: &Event, created: crate::domain::event::Created) -> Protoc
         created_at_ms: event.at_ms,
         updated_at_ms: event.at_ms,
     }
+}
+
+/// Shows the protocol under another name; the one that it had still names it.
+fn renumber(protocol: &mut Protocol, number: u64, slug: &str) -> Result<(), Outcome> {
+    let Ok(name) = Name::new(number, slug) else {
+        return Err(rejected("its body has no valid `slug`"));
+    };
+    protocol.created.number = number;
+    slug.clone_into(&mut protocol.created.slug);
+    protocol.add_name(name);
+    Ok(())
 }
 
 fn move_protocol(protocol: &mut Protocol, event: &Event, to: ProtocolMove) -> Result<(), Outcome> {

@@ -35,11 +35,6 @@ pub fn answer_probe(event: &str) -> Option<String> {
     Some(said)
 }
 
-/// Whether somebody asks for an answer.
-pub fn is_probe() -> bool {
-    env::var_os(PROBE).is_some()
-}
-
 fn answer(event: &str, token: &str) -> String {
     format!("{event} answers {token}")
 }
@@ -62,15 +57,21 @@ pub enum Trial {
 }
 
 impl Repo {
-    /// Has git run the hook `event` and returns whether it came to this program. To be asked only where
-    /// the hook is a file of ours, since git runs whatever is there.
+    /// Has git run the hook `event` in the folder of a worktree and returns whether it came to this
+    /// program. To be asked only where the hook is a file of ours, or there is none, since git runs whatever
+    /// is there. What is configured and not ours is left out.
     ///
     /// # Errors
     ///
     /// [`Error`] if git cannot be run.
-    pub fn hook_answers(&self, event: &str) -> Result<bool, Error> {
+    pub fn hook_answers(&self, worktree: &Path, event: &str) -> Result<bool, Error> {
         let token = clock::new_id().to_string();
-        let mut git = self.git_here(true);
+        let mut git = clean_git();
+        git.arg("-C").arg(worktree);
+        for hook in self.configured_hooks().iter().filter(|hook| !hook.is_ours()) {
+            git.args(["-c", &format!("hook.{}.enabled=false", hook.name)]);
+        }
+        self.harden(&mut git, true);
         git.args(["hook", "run", event]).env(PROBE, &token);
         let output = process::run(&mut git, None, Limits::default(), |_| ())?;
         Ok(String::from_utf8_lossy(&output.stderr).contains(&answer(event, &token)))

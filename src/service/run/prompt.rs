@@ -68,7 +68,7 @@ pub fn told_of(ctx: &Context, name: &str, step: Option<&str>) -> Result<(Values,
 
 fn values(ctx: &Context, tree: Oid, protocol: &Protocol, step: &Step) -> Result<Values, Error> {
     let repo = &ctx.repo;
-    let name = protocol.name();
+    let name = protocol.key();
     let file =
         |file: &str| -> Result<String, Error> { told(repo, tree, &format!(".protocols/{name}/{file}")) };
     let base = protocol.created.base_commit;

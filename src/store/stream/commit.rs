@@ -9,7 +9,7 @@ use crate::domain::state::Protocol;
 use crate::platform::fail;
 use crate::platform::git::{self, Identity, Move, MoveError, NewCommit, Repo};
 use crate::platform::lock::Lock;
-use crate::store::content::Content;
+use crate::store::content::{Content, Line};
 use crate::store::tip;
 
 /// What one try is to record.
@@ -64,6 +64,9 @@ pub(super) fn commit(
                 (Some(home), _) => Some(home),
                 (None, local) => local,
             };
+            // Nobody is led to a line whose text was taken out, but by what the remote has already.
+            let parent = parent.filter(|parent| view.home == Some(*parent) || !drops(repo, content, *parent));
+            let parent = parent.or(view.home);
             write_commit(repo, content, protocol, parent, &who, &step.message, writer.author.op, step.events)
                 .map_err(|source| Error::Write { name: step.name.to_owned(), source })?
         }
@@ -80,6 +83,18 @@ pub(super) fn commit(
         Err(MoveError::Locked { path }) => Ok(Attempt::Locked(path)),
         Err(source) => Err(Error::Move { name: step.name.to_owned(), source }),
     }
+}
+
+/// Whether `content` lacks a line of `commit`, since a stub stands for it.
+fn drops(repo: &Repo, content: &Content, commit: Oid) -> bool {
+    let stubs = content.stubs();
+    let holds_any = || {
+        let before = tip::read(repo, repo.tree_of(commit).ok()?).ok()?;
+        let is_dropped = |line: &Line| line.event.redacts.is_none() && stubs.contains(&line.digest());
+        Some(before.lines().iter().any(is_dropped) || before.rejects.keys().any(|it| stubs.contains(it)))
+    };
+    // One that cannot be read may hold it.
+    !stubs.is_empty() && holds_any().unwrap_or(true)
 }
 
 /// Writes a commit that carries `content` and returns its id; no ref names it yet.
@@ -101,14 +116,33 @@ pub fn write_commit(
     let tree = tip::write(repo, content, protocol)?;
     fail::point("append.tree");
     let message = message(subject, op, events);
-    repo.write_commit(&NewCommit {
-        tree,
-        parents: parent.into_iter().collect(),
-        message,
-        author: who,
-        committer: who,
-        for_people: false,
-    })
+    carry(repo, tree, parent, who, message)
+}
+
+/// Writes a commit without parents that carries the tree of an archive, and returns its id.
+///
+/// # Errors
+///
+/// [`git::Error`] if the object cannot be written.
+pub fn write_commit_of(
+    repo: &Repo,
+    tree: Oid,
+    who: &Identity,
+    subject: &str,
+    op: Ulid,
+) -> Result<Oid, git::Error> {
+    carry(repo, tree, None, who, message(subject, op, &[]))
+}
+
+fn carry(
+    repo: &Repo,
+    tree: Oid,
+    parent: Option<Oid>,
+    who: &Identity,
+    message: String,
+) -> Result<Oid, git::Error> {
+    let parents = parent.into_iter().collect();
+    repo.write_commit(&NewCommit { tree, parents, message, author: who, committer: who, for_people: false })
 }
 
 /// The subject, then trailers: the command, at most fifty event ids, and their number.

@@ -223,6 +223,28 @@ pub(super) static ROWS: &[Row] = &[
         TRANSITION,
         &[run(&["a note"], DO_CURRENT), run(&["a note", "9"], NO_STEP), run(&[], MISTYPED)],
     ),
+    writes(
+        "redact",
+        &["redact.v1"],
+        &[
+            run(&["no such text", "--yes"], DO_UNKNOWN),
+            run(&["--purge", "--yes"], [A(0), A(0), E(4), E(4)]),
+            run(&["no such text", "--purge", "--dry-run"], [A(0), A(0), E(4), E(4)]),
+            run(&["--purge"], [E(4); 4]),
+            run(&["short", "--yes"], [E(2), E(2), E(2), E(4)]),
+            run(&[], MISTYPED),
+        ],
+    ),
+    writes(
+        "renumber",
+        &["renumber.v1"],
+        &[
+            run(&["3", "33"], DO_NAMED),
+            run(&["77", "78"], DO_UNKNOWN),
+            run(&["3", "1"], [E(4), E(3), E(4), E(4)]),
+            run(&["3"], MISTYPED),
+        ],
+    ),
     writes("undo", UNDO, &[run(&[], THERE), run(&["--dry-run"], THERE), run(&["no-such-one"], DO_UNKNOWN)]),
     writes("redo", UNDO, &[run(&[], THERE), run(&["--dry-run"], THERE), run(&["no-such-one"], DO_UNKNOWN)]),
     writes(
@@ -309,6 +331,36 @@ pub(super) static ROWS: &[Row] = &[
             run(&["--yes", "--discard"], OF_ANY),
             run(&["--export", "../kept.jsonl"], OF_ANY),
             run(&["--discard", "--export", "x"], MISTYPED),
+        ],
+    ),
+    reads(
+        "worktrees list",
+        &["worktrees.v1"],
+        &[run(&[], OF_ANY), run(&["--size"], OF_ANY), run(&["more"], MISTYPED)],
+    ),
+    writes(
+        "worktrees gc",
+        &["worktrees-gc.v1"],
+        &[run(&["--dry-run"], [A(0), A(0), E(4), E(4)]), run(&[], [A(0), A(0), E(4), E(4)])],
+    ),
+    writes(
+        "worktrees remove",
+        &["worktrees-remove.v1"],
+        &[
+            run(&["3", "--force"], DO_NAMED),
+            run(&["3", "--force", "--dry-run"], DO_NAMED),
+            run(&[], UNFIT),
+            run(&["77"], DO_UNKNOWN),
+        ],
+    ),
+    writes(
+        "restore",
+        &["restore.v1"],
+        &[
+            run(&["--list"], OF_ANY),
+            run(&[], [E(4), E(4), E(4), E(4)]),
+            run(&["77"], DO_UNKNOWN),
+            run(&["77", "--list"], MISTYPED),
         ],
     ),
     writes("hooks install", HOOKS, &[run(&[], OF_ANY), run(&["more"], MISTYPED)]),

@@ -173,7 +173,7 @@ fn init_without_hooks_puts_none() {
     assert_eq!(files(&a), before);
     assert_eq!(modes(&a), EVENTS.map(|event| (event.to_owned(), "missing".to_owned())));
     a.godzilla_ok(&["hooks", "install"]);
-    assert_eq!(modes(&a), EVENTS.map(|event| (event.to_owned(), "symlink".to_owned())));
+    assert_eq!(modes(&a), EVENTS.map(|event| (event.to_owned(), "shim".to_owned())));
     a.godzilla_ok(&["hooks", "uninstall"]);
     assert_eq!(files(&a), before);
 }
@@ -219,7 +219,7 @@ fn git_works_when_the_program_is_gone() {
         life.assert_sound();
         // Installing again mends it.
         let said = life.home.godzilla_ok(&["hooks", "status"]);
-        assert!(said.contains("not called: it points to"), "{said}");
+        assert!(said.contains("or calls another binary"), "{said}");
         life.home.godzilla_ok(&["hooks", "install"]);
         let commit = life.work.commit("c.txt", "feat: c");
         assert!(life.has_seen(&commit));

@@ -142,7 +142,7 @@ fn a1_a_protocol_that_only_the_archive_holds_is_shown() {
     // D3, S7: what the archive covers is not created again, neither there nor here.
     a.git(&["push", "--quiet", "origin", "main"]);
     assert_eq!((ref_at(&server, STREAM), ref_at(&c, STREAM)), (None, None));
-    assert_eq!(c.json(&["list"])["protocols"][0]["unshared_events"], 0);
+    assert_eq!(c.json(&["list", "--all"])["protocols"][0]["unshared_events"], 0);
 }
 
 #[test]
