@@ -314,9 +314,9 @@ fn is_for_people(command: &Command) -> bool {
             | Command::Run(_)
             | Command::Qa(_)
             | Command::Trust(_)
+            | Command::Restore(_)
             | Command::Import(_)
             | Command::Uninstall(_)
-            | Command::Restore(_)
     )
 }
 

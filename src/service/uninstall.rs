@@ -17,6 +17,7 @@ use crate::domain::event::Body;
 use crate::domain::id::Oid;
 use crate::platform::git::Repo;
 use crate::platform::{clock, fail, fs, server_hooks};
+use crate::store::inventory::Tips;
 use crate::store::{kept, refs, stream};
 
 /// How long what was put aside is kept, in milliseconds: 30 days.
@@ -68,11 +69,13 @@ pub fn holds(ctx: &Context) -> Result<Holds, Error> {
     if note(repo).exists() {
         return Ok(Holds::default());
     }
-    let streams = Streams::read(ctx)?;
+    let streams = Streams::read_all(ctx)?;
+    let home = streams.inventory.home();
+    let is_there = |tips: &&Tips| tips.is_archived_alike(home);
     let mut unshared_events = 0;
-    for (name, tips) in &streams.inventory.streams {
+    for (name, tips) in streams.inventory.streams.iter().filter(|(_, tips)| !is_there(tips)) {
         let content = streams.view(name)?.content;
-        unshared_events += match streams.inventory.home() {
+        unshared_events += match home {
             Some(_) => list::unshared_events(&streams, tips, &content),
             None => content.lines().len(),
         };
@@ -81,7 +84,7 @@ pub fn holds(ctx: &Context) -> Result<Holds, Error> {
     let project = &streams.inventory.project;
     let mut content = stream::project_view(repo, project)?.content;
     content.retain(|event| !matches!(event.body, Body::ProjectCreated { .. }));
-    unshared_events += match streams.inventory.home() {
+    unshared_events += match home {
         Some(_) => list::unshared_events(&streams, project, &content),
         None => content.lines().len(),
     };
@@ -206,19 +209,17 @@ impl Leaving<'_> {
 
     fn hooks(&mut self) -> Result<(), Error> {
         let outcome = hooks::uninstall(self.repo)?;
-        let mut changed = outcome.changed;
-        if self.repo.is_bare() {
-            let removed = server_hooks::uninstall(&self.repo.hooks_path()?);
-            changed.extend(
-                removed.map_err(|err| {
-                    Error::state("hooks.failed", err.to_string(), "git godzilla hooks status")
-                })?,
-            );
-        }
-        for change in changed {
+        self.done.warnings.extend(outcome.warnings);
+        for change in outcome.changed {
             self.say("hooks", "hooks", change);
         }
-        self.done.warnings.extend(outcome.warnings);
+        if self.repo.is_bare() {
+            let removed = server_hooks::uninstall(&self.repo.hooks_path()?);
+            let failed = |err: server_hooks::Error| Error::state("hooks.failed", err.to_string(), "");
+            for change in removed.map_err(failed)? {
+                self.say("hooks", "hooks of the server", change);
+            }
+        }
         Ok(())
     }
 

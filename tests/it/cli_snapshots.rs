@@ -635,6 +635,8 @@ fn help_of_all_and_of_one() {
       cancel       Give a protocol up, with its open steps; its branch and worktree stay
       complete     Complete a protocol that will never be merged (a merge completes it by itself)
       comment      Add a note for people
+      redact       Take the text of events out of the state, as when a secret got into it
+      renumber     Give a protocol another number, because another one has the same
       undo         Take back what the last command of this clone decided; once more, the one before
       redo         Bring back what the last undo of this clone took back
       run          Let an engine do a step: run it in the protocol's worktree, and commit what it did

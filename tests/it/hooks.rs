@@ -3,7 +3,9 @@
 mod commits;
 mod flow;
 mod install;
+mod managers;
 mod messages;
+mod modes;
 mod push;
 mod reconcile;
 mod rewrites;

@@ -54,4 +54,5 @@ mod support;
 mod terminal;
 mod tidy;
 mod undo;
+mod upkeep;
 mod worktrees;

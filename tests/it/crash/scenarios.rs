@@ -638,7 +638,7 @@ fn server_hooks(a: &Place<'_>) -> String {
     let mut said = String::new();
     for name in ["pre-receive", "pre-receive.godzilla-prev", "post-receive", "post-receive.godzilla-prev"] {
         let text = fs::read_to_string(a.path.join("../srv.git/hooks").join(name)).unwrap_or_default();
-        said.push_str(&format!("{name}: {text}\n"));
+        said += &format!("{name}: {text}\n");
     }
     said
 }

@@ -245,6 +245,27 @@ pub(super) static ROWS: &[Row] = &[
             run(&["3"], MISTYPED),
         ],
     ),
+    writes(
+        "archive",
+        &["archive.v1"],
+        &[
+            run(&["--all"], [A(0), A(0), E(4), E(4)]),
+            run(&["--older-than", "30", "--dry-run"], [A(0), A(0), E(4), E(4)]),
+            run(&[], UNFIT),
+            run(&["77"], DO_UNKNOWN),
+            run(&["--all", "77"], MISTYPED),
+        ],
+    ),
+    writes(
+        "unarchive",
+        TRANSITION,
+        &[
+            run(&[], DO_CURRENT),
+            run(&["3", "--reopen"], DO_NAMED),
+            run(&["77"], DO_UNKNOWN),
+            run(&["--reason", "more"], MISTYPED),
+        ],
+    ),
     writes("undo", UNDO, &[run(&[], THERE), run(&["--dry-run"], THERE), run(&["no-such-one"], DO_UNKNOWN)]),
     writes("redo", UNDO, &[run(&[], THERE), run(&["--dry-run"], THERE), run(&["no-such-one"], DO_UNKNOWN)]),
     writes(
@@ -304,35 +325,6 @@ pub(super) static ROWS: &[Row] = &[
         ],
     ),
     writes("sync", &["sync.v1"], &[run(&[], [A(0), A(0), E(4), E(4)]), run(&["elsewhere"], DO_UNKNOWN)]),
-    writes(
-        "export",
-        &["export.v1"],
-        &[
-            run(&["../kept.jsonl"], OF_ANY),
-            run(&["no-such-folder/kept.jsonl"], REFUSED),
-            run(&["a", "b"], MISTYPED),
-        ],
-    ),
-    writes(
-        "import jsonl",
-        &["import.v1"],
-        &[
-            run(&["../../../all.jsonl"], [A(0), E(3), E(4), E(4)]),
-            run(&["README"], [E(2), E(2), E(4), E(4)]),
-            run(&["no-such-file"], DO_UNKNOWN),
-            run(&[], MISTYPED),
-        ],
-    ),
-    writes(
-        "uninstall",
-        &["uninstall.v1"],
-        &[
-            run(&[], [E(4), A(0), A(0), E(4)]),
-            run(&["--yes", "--discard"], OF_ANY),
-            run(&["--export", "../kept.jsonl"], OF_ANY),
-            run(&["--discard", "--export", "x"], MISTYPED),
-        ],
-    ),
     reads(
         "worktrees list",
         &["worktrees.v1"],
@@ -363,7 +355,40 @@ pub(super) static ROWS: &[Row] = &[
             run(&["77", "--list"], MISTYPED),
         ],
     ),
-    writes("hooks install", HOOKS, &[run(&[], OF_ANY), run(&["more"], MISTYPED)]),
+    writes(
+        "export",
+        &["export.v1"],
+        &[
+            run(&["../kept.jsonl"], OF_ANY),
+            run(&["no-such-folder/kept.jsonl"], REFUSED),
+            run(&["a", "b"], MISTYPED),
+        ],
+    ),
+    writes(
+        "import jsonl",
+        &["import.v1"],
+        &[
+            run(&["../../../all.jsonl"], [A(0), E(3), E(4), E(4)]),
+            run(&["README"], [E(2), E(2), E(4), E(4)]),
+            run(&["no-such-file"], DO_UNKNOWN),
+            run(&[], MISTYPED),
+        ],
+    ),
+    writes(
+        "uninstall",
+        &["uninstall.v1"],
+        &[
+            run(&[], [E(4), A(0), A(0), E(4)]),
+            run(&["--yes", "--discard"], OF_ANY),
+            run(&["--export", "../kept.jsonl"], OF_ANY),
+            run(&["--discard", "--export", "x"], MISTYPED),
+        ],
+    ),
+    writes(
+        "hooks install",
+        HOOKS,
+        &[run(&[], OF_ANY), run(&["--server"], [E(4); 4]), run(&["more"], MISTYPED)],
+    ),
     writes("hooks uninstall", HOOKS, &[run(&[], OF_ANY), run(&["more"], MISTYPED)]),
     reads("hooks status", HOOKS, &[run(&[], OF_ANY), run(&["more"], MISTYPED)]),
     // Those that read their standard input would wait for git to end it.
