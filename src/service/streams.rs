@@ -256,7 +256,7 @@ impl<'a> Streams<'a> {
 
     /// Keeps commits that no branch has any more. A repository that cannot be written is only read.
     fn hold(&self, name: &Name, folded: &Folded) {
-        let Some(protocol) = &folded.protocol else { return };
+        let Some(protocol) = folded.protocol.as_ref().filter(|_| !self.is_archived(name)) else { return };
         let tips = self.branches.of(protocol, self.inventory.home());
         if let Err(err) = keep::hold(&self.ctx.repo, name, protocol, &tips) {
             tracing::debug!(%name, err = super::error_chain(&err), "lost commits are not kept");

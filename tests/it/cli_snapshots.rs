@@ -635,6 +635,8 @@ fn help_of_all_and_of_one() {
       cancel       Give a protocol up, with its open steps; its branch and worktree stay
       complete     Complete a protocol that will never be merged (a merge completes it by itself)
       comment      Add a note for people
+      archive      Put protocols that are over into the archive, out of the list
+      unarchive    Take a protocol out of the archive: it is listed again, and stays
       redact       Take the text of events out of the state, as when a secret got into it
       renumber     Give a protocol another number, because another one has the same
       undo         Take back what the last command of this clone decided; once more, the one before
@@ -648,8 +650,7 @@ fn help_of_all_and_of_one() {
       trust        Agree to what the repository brings, exactly as it is now: gates, engines, prompts
       ci-report    Report how a CI job ended, from within the job
       sync         Share state with a remote: fetch, take over, push
-      worktrees    List the worktrees of protocols, and remove those that are done with; nothing that
-                   they hold is lost
+      worktrees    List and remove the worktrees of protocols; nothing that they hold is lost
       restore      Bring back a worktree that was removed, or what lay in one before it was changed
       hooks        Install, remove or inspect the hooks that advance steps on commit and push
       notes        Notes on the commits of protocols, for `git log --notes=godzilla`
