@@ -527,6 +527,9 @@ pub(super) static SCENARIOS: &[Scenario] = &[
                 a.plan("Add a login", &["The form"]);
                 a.git(&["config", "godzilla.phases.exec", "codex"]);
                 a.git(&["config", "godzilla.engines.codex.model", "m"]);
+                // A branch without a stream is one that something was lost of, elsewhere.
+                a.git(&["worktree", "remove", "--force", &format!("worktrees/{NAME}")]);
+                a.git(&["branch", "--quiet", "-D", NAME]);
             },
             |world, env| with(world, "a", &["uninstall", "--yes", "--discard"], env),
         )

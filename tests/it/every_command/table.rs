@@ -154,7 +154,7 @@ pub(super) static ROWS: &[Row] = &[
             run(&["--all"], OF_ANY),
             run(&["-p", "3"], NAMED),
             run(&["--all", "--at", "now"], OF_ANY),
-            run(&["--at", "HEAD"], [E(4), A(0), A(0), E(4)]),
+            run(&["--at", "2001-01-01"], [E(4), A(0), A(0), E(4)]),
         ],
     ),
     reads("budget", &["budget.v1"], &[run(&[], OF_ANY), run(&["3"], NAMED), run(&["77"], UNKNOWN)]),
