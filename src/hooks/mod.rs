@@ -6,6 +6,7 @@
 mod commit;
 mod merge;
 mod push;
+mod receive;
 pub mod stdin;
 
 use std::ffi::OsString;
@@ -14,11 +15,11 @@ use std::process::ExitCode;
 
 use crate::domain::id::Name;
 use crate::platform::git::{self, Repo};
-use crate::platform::{env, hook_files};
+use crate::platform::{env, hook_files, server_hooks};
 use crate::service::context::Context;
-use crate::service::error_chain;
 use crate::service::once::{self, Way};
 use crate::service::settings::Settings;
+use crate::service::{error_chain, guard};
 
 /// What a hook answers.
 enum Answer {
@@ -50,12 +51,16 @@ pub fn run(event: &str, args: &[OsString]) -> ExitCode {
         say(&answer);
         return ExitCode::SUCCESS;
     }
-    if env::hooks_are_off() || !concerns_us(event, args) {
+    // A push over a path hands the pusher's environment on to the server.
+    let is_off = !is_of_server(event) && env::hooks_are_off();
+    if is_off || !concerns_us(event, args) {
         return ExitCode::SUCCESS;
     }
     // Whatever happens in here, the user's command goes on.
     let result = std::panic::catch_unwind(|| dispatch(event, way, args));
     match result {
+        // What nobody could look at is not let in.
+        Err(_) if event == "pre-receive" => ExitCode::FAILURE,
         // Who panicked has said so; the next command makes up for it.
         Ok(Ok(Answer::Go)) | Err(_) => ExitCode::SUCCESS,
         Ok(Ok(Answer::Stop(reasons))) => {
@@ -75,9 +80,19 @@ pub fn run(event: &str, args: &[OsString]) -> ExitCode {
 }
 
 fn dispatch(event: &str, way: Way, args: &[OsString]) -> HookResult {
-    let repo = Repo::discover(Path::new("."))?;
+    let mut repo = Repo::discover(Path::new("."))?;
     if once::was_here(&repo, event, way) {
         return Ok(Answer::Go);
+    }
+    match guard::settle(&repo) {
+        Ok(told) if told.is_empty() => (),
+        Ok(told) => {
+            for line in told {
+                say(&line);
+            }
+            repo = Repo::discover(Path::new("."))?;
+        }
+        Err(err) => say(&error_chain(&err)),
     }
     let settings = Settings::load(&repo);
     let ctx = Context::of_hook(repo, settings);
@@ -89,8 +104,14 @@ fn dispatch(event: &str, way: Way, args: &[OsString]) -> HookResult {
         "pre-push" => push::pre_push(&ctx, args),
         "post-merge" => merge::post_merge(&ctx, args),
         "post-checkout" => merge::post_checkout(&ctx, args),
+        "pre-receive" => receive::pre_receive(&ctx),
+        "post-receive" => receive::post_receive(&ctx),
         _ => Ok(Answer::Go),
     }
+}
+
+fn is_of_server(event: &str) -> bool {
+    server_hooks::EVENTS.contains(&event)
 }
 
 /// Whether there is anything to do, by looking at `HEAD` alone: most commits are on other branches.

@@ -272,12 +272,15 @@ impl Setup<'_> {
             Error::state("repository.reopen", super::error_chain(&err), "git godzilla init")
         })?;
         let settings = Settings::load(&repo);
-        let before = Inventory::read(&repo)?.streams.values().filter(|tips| tips.local.is_some()).count();
+        let before = Inventory::read(&repo)?;
+        let was_archived = before.archive().map(|archive| archive.tip);
+        let before = before.streams.values().filter(|tips| tips.local.is_some()).count();
         let fresh = Context { repo, settings, op: ctx.op, actor: ctx.actor, limit: ctx.limit };
         let listing = list::list(&fresh)?;
-        let adopted = if before == 0 { listing.n_events() } else { 0 };
+        let is_first = before == 0 && was_archived.is_none();
+        let adopted = if is_first { listing.n_known(&fresh.repo) } else { 0 };
         self.done.adopted_events = adopted;
-        let n_protocols = listing.rows.len();
+        let n_protocols = listing.n_protocols(&fresh.repo);
         let result = if adopted > 0 { Result::Done } else { Result::Unchanged };
         self.say(
             "adopt",

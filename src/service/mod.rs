@@ -1,7 +1,10 @@
 //! The use cases: load, decide, act, record. Nothing here prints or parses arguments.
 
 pub mod act;
+pub mod answers;
+pub mod archive;
 pub mod ask;
+pub mod at;
 pub mod base;
 pub mod branch;
 pub mod budget;
@@ -15,10 +18,15 @@ pub mod engines;
 pub mod error;
 pub mod exclude;
 pub mod explain;
+pub mod export;
 pub mod gates;
+pub mod guard;
 pub mod hooks;
+pub mod import;
 pub mod init;
 pub mod issue;
+pub mod keep;
+pub mod kept;
 pub mod list;
 pub mod merge;
 pub mod notes;
@@ -34,11 +42,16 @@ pub mod plan;
 pub mod planner;
 pub mod policy;
 pub mod prompts;
+pub mod push;
 pub mod qa;
+pub mod redact;
+pub mod renumber;
 pub mod resolve;
+pub mod restore;
 pub mod review;
 pub mod run;
 pub mod runs;
+pub mod server;
 pub mod settings;
 pub mod share;
 pub mod snapshot;
@@ -47,9 +60,13 @@ pub mod streams;
 pub mod sync;
 pub mod terms;
 pub mod trust;
+pub mod twins;
 pub mod undo;
+pub mod uninstall;
+pub mod upkeep;
 pub mod verify;
 pub mod workplace;
+pub mod worktrees;
 
 use std::time::Duration;
 

@@ -97,7 +97,7 @@ fn v2_lines_decode_encode_and_validate() {
         assert_valid(include_str!("../../schemas/event-line.schema.json"), line);
         kinds.insert(decoded.event.body.kind().to_owned());
     }
-    assert_eq!(kinds.len(), 8);
+    assert_eq!(kinds.len(), 12);
 }
 
 #[test]

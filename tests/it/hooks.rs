@@ -29,7 +29,7 @@ fn with_each_git(test: impl Fn(&World)) {
 }
 
 /// The folders of `PATH` that hold a `git` of their own.
-fn git_folders() -> Vec<PathBuf> {
+pub(crate) fn git_folders() -> Vec<PathBuf> {
     let mut seen = BTreeSet::new();
     let path = std::env::var_os("PATH").unwrap();
     let dirs = std::env::split_paths(&path).filter(|dir| dir.is_absolute());

@@ -1,5 +1,7 @@
 //! `git godzilla hooks` and, for git to call, `git godzilla hook`.
 
+mod server;
+
 use std::ffi::OsString;
 use std::process::ExitCode;
 
@@ -23,8 +25,13 @@ pub(in crate::cli) struct Args {
 enum Command {
     /// Put the hooks in; what is there already is kept and called first
     Install {
+        /// Those of a bare repository that others push to: they refuse what would harm the state, and see
+        /// merges
+        #[arg(long)]
+        server: bool,
+
         /// Let the hook manager call us: write a line into husky's scripts, or lefthook-local.yml
-        #[arg(long, value_enum, value_name = "MANAGER")]
+        #[arg(long, value_enum, conflicts_with = "server", value_name = "MANAGER")]
         into: Option<Into>,
     },
     /// Take them out; what was there before comes back byte for byte
@@ -59,7 +66,10 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
     let ctx = crate::cli::context_as_is(ui)?;
     let mut probe = false;
     let changed = match args.command {
-        Command::Install { into } => {
+        Command::Install { server: true, .. } => return server::install(ui, &ctx),
+        Command::Uninstall if ctx.repo.is_bare() => return server::uninstall(ui, &ctx),
+        Command::Status { .. } if server::is_served(&ctx)? => return server::status(ui, &ctx),
+        Command::Install { server: false, into } => {
             let manager = into.map(|into| match into {
                 Into::Husky => Manager::Husky,
                 Into::Lefthook => Manager::Lefthook,

@@ -69,6 +69,31 @@ proptest! {
     }
 
     #[test]
+    fn members_are_found_in_any_order_of_the_text_and_of_the_questions(
+        members in prop::collection::btree_map("[a-c\"]{0,3}", any::<Option<u8>>(), 0..8),
+        order in prop::collection::vec(("[a-c\"]{0,3}", any::<u64>()), 0..20),
+    ) {
+        let mut spelled: Vec<(&String, &Option<u8>)> = members.iter().collect();
+        for shuffled in [false, true] {
+            if shuffled {
+                spelled.sort_by_key(|(key, _)| order.iter().position(|(asked, _)| asked == *key));
+            }
+            let pairs = spelled.iter().map(|(key, value)| {
+                format!("{}:{}", serde_json::to_string(key).unwrap(), serde_json::to_string(value).unwrap())
+            });
+            let text = format!("{{{}}}", pairs.collect::<Vec<_>>().join(","));
+            let mut tape = Tape::default();
+            let object = tape.parse(text.as_bytes()).unwrap().value;
+            let at = std::cell::Cell::new(0);
+            for (key, _) in &order {
+                let found = object.get_near(&at, key).and_then(View::as_u64);
+                prop_assert_eq!(found, members.get(key).copied().flatten().map(u64::from), "{} in {}", key, text);
+                prop_assert_eq!(found, object.get(key).and_then(View::as_u64));
+            }
+        }
+    }
+
+    #[test]
     fn serde_json_agrees(value in any_value()) {
         let text = value.to_text();
         let theirs: serde_json::Value = serde_json::from_str(&text).unwrap();
