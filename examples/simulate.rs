@@ -1,7 +1,7 @@
 //! The simulation of many clones, for as many seeds and steps as there is time for:
 //!
 //! ```text
-//! cargo run --example simulate -- --seeds 20 --steps 5000 --clones 24 --remotes 3 [--start SEED] [--friendly]
+//! cargo run --example simulate -- --seeds 20 --steps 5000 --clones 24 --remotes 3 [--start SEED] [--friendly] [--gates]
 //! cargo run --example simulate -- --seeds 1 --start 7 … --only 12 --only 80
 //! ```
 //!
@@ -21,7 +21,8 @@ mod simulation;
 use simulation::{Config, run, shrink, steps};
 
 fn main() {
-    let mut config = Config { n_clones: 24, n_remotes: 3, n_steps: 2000, hostile: true, broken: None };
+    let mut config =
+        Config { n_clones: 24, n_remotes: 3, n_steps: 2000, hostile: true, gates: false, broken: None };
     let (mut start, mut n_seeds) = (0, 10);
     let mut only = Vec::new();
     let mut args = std::env::args().skip(1);
@@ -35,6 +36,7 @@ fn main() {
             "--clones" => config.n_clones = number(),
             "--remotes" => config.n_remotes = number(),
             "--only" => only.push(number() as u64),
+            "--gates" => config.gates = true,
             "--friendly" => config.hostile = false,
             _ => usage(),
         }
@@ -68,7 +70,7 @@ fn main() {
 
 fn usage() -> ! {
     println!(
-        "usage: simulate [--seeds N] [--start SEED] [--steps M] [--clones N] [--remotes N] [--friendly]"
+        "usage: simulate [--seeds N] [--start SEED] [--steps M] [--clones N] [--remotes N] [--friendly] [--gates]"
     );
     std::process::exit(2);
 }

@@ -19,8 +19,9 @@ use super::support::simulation::{
     root_is_the_first, run, shrink, steps,
 };
 
-const FRIENDLY: Config = Config { n_clones: 6, n_remotes: 2, n_steps: 200, hostile: false, broken: None };
-const HOSTILE: Config = Config { hostile: true, ..FRIENDLY };
+const FRIENDLY: Config =
+    Config { n_clones: 6, n_remotes: 2, n_steps: 200, hostile: false, gates: true, broken: None };
+const HOSTILE: Config = Config { hostile: true, gates: false, ..FRIENDLY };
 
 /// Runs a seed; one that breaks a promise is told with a short list of steps that does.
 #[track_caller]

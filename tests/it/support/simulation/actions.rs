@@ -1,5 +1,7 @@
 //! What somebody may do, one row each.
 
+use std::collections::BTreeSet;
+
 use git_godzilla::domain::ci::JobResult;
 use git_godzilla::domain::id::{Name, Oid};
 use git_godzilla::domain::message::STEP_KEY;
@@ -12,9 +14,10 @@ use git_godzilla::service::ci_report::{self, Delivered};
 use git_godzilla::service::context::Context;
 use git_godzilla::service::on_commit::{self, HookBranch};
 use git_godzilla::service::on_push::{self, PushedRef};
+use git_godzilla::service::redact::{self, Wanted};
 use git_godzilla::service::streams::Streams;
 use git_godzilla::service::undo::{Way, undo};
-use git_godzilla::service::{list, plan, sync};
+use git_godzilla::service::{archive, list, plan, renumber, sync};
 use git_godzilla::store::inventory::Inventory;
 use git_godzilla::store::refs;
 
@@ -62,6 +65,10 @@ pub(crate) const ACTIONS: &[Action] = &[
     row("sync", 160, sync),
     row("push", 60, push),
     row("merge", 12, merge),
+    row("archive", 25, archive),
+    row("unarchive", 12, unarchive),
+    row("redact", 8, redact),
+    row("renumber", 6, renumber),
     row("report", 90, report),
     row("go offline", 8, go_offline),
     row("be busy", 8, be_busy),
@@ -81,8 +88,12 @@ pub(crate) const ACTIONS: &[Action] = &[
     hostile("newer tool", 6, hostile::newer),
 ];
 
+/// Returns the names of all streams and of all that is archived.
 fn known_names(ctx: &Context) -> Vec<Name> {
-    Inventory::read(&ctx.repo).map(|inventory| inventory.streams.into_keys().collect()).unwrap_or_default()
+    let inventory = Inventory::read(&ctx.repo).unwrap_or_default();
+    let archived = inventory.all_archived(&ctx.repo).into_keys();
+    let all: BTreeSet<Name> = inventory.streams.into_keys().chain(archived).collect();
+    all.into_iter().collect()
 }
 
 /// Draws a protocol that the clone knows.
@@ -258,6 +269,52 @@ fn sync(world: &World, clone: usize) -> bool {
         world.count("sync fell back to a drop box");
     }
     synced.remotes.iter().all(|remote| remote.result == sync::Outcome::Ok)
+}
+
+fn archive(world: &World, clone: usize) -> bool {
+    // What a command archives by itself must have been over for some time.
+    let request = archive::Request { over_for_ms: Some(0), ..archive::Request::default() };
+    let archived = world.process(clone, |ctx| archive::archive(ctx, &request).ok());
+    archived.flatten().is_some_and(|archived| !archived.names.is_empty())
+}
+
+fn unarchive(world: &World, clone: usize) -> bool {
+    let verb = Verb::Unarchive { reopen: world.below(2) == 0, reason: Some("more to do".to_owned()) };
+    let acted = world.process(clone, |ctx| {
+        let names: Vec<Name> = known_names(ctx).into_iter().filter(|name| is_archived(ctx, name)).collect();
+        act::act(ctx, Some(world.pick(&names)?.as_str()), None, &verb).ok()
+    });
+    acted.flatten().is_some_and(|acted| !acted.events.is_empty())
+}
+
+fn is_archived(ctx: &Context, name: &Name) -> bool {
+    Streams::read(ctx).is_ok_and(|streams| streams.is_archived(name))
+}
+
+/// Takes the text of some event out, perhaps of all that remotes ever held as well.
+fn redact(world: &World, clone: usize) -> bool {
+    let redacted = world.process(clone, |ctx| {
+        let name = some_name(world, ctx)?;
+        let content = Streams::read(ctx).ok()?.view(&name).ok()?.content;
+        let wanted = Wanted::Event(world.pick(content.lines())?.event.id);
+        let looked = redact::look(ctx, &wanted).ok().filter(|looked| !looked.found.is_empty())?;
+        redact::redact(ctx, &looked, &wanted, None).ok()?;
+        if world.below(3) == 0 {
+            world.count("purge");
+            redact::purge::purge(ctx, Some(&wanted)).ok();
+        }
+        Some(())
+    });
+    redacted.flatten().is_some()
+}
+
+fn renumber(world: &World, clone: usize) -> bool {
+    let number = (200 + world.below(50)).to_string();
+    let renumbered = world.process(clone, |ctx| {
+        let rows = list::list(ctx).ok()?.rows;
+        renumber::renumber(ctx, &world.pick(&rows)?.name, &number).ok()
+    });
+    renumbered.flatten().is_some()
 }
 
 /// Plain `git push` of a branch, with its hook.

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use git_godzilla::domain::event::Body;
 use git_godzilla::domain::fold::{Folded, Outcome};
-use git_godzilla::domain::id::Oid;
+use git_godzilla::domain::id::{Name, Oid};
 use git_godzilla::platform::git::RefPush;
 use git_godzilla::service::context::Context;
 use git_godzilla::service::streams::{Streams, folded};
@@ -32,11 +32,16 @@ impl World {
             oid.map(|oid| self.held(std::iter::once((&update.name, &oid)))).unwrap_or_default()
         };
         let (old, new) = (items(now), items(update.new));
+        let redacted = self.ledger.borrow().redacted();
+        let missing = |there: &BTreeSet<Item>| {
+            old.iter().find(|item| !there.contains(item) && !redacted.contains(item)).copied()
+        };
         if update.new.is_some() {
-            if let Some(lost) = old.difference(&new).next() {
-                self.violated("a push takes nothing away", self.told(&update.name, *lost));
+            if let Some(lost) = missing(&new) {
+                self.violated("a push takes nothing away", self.told(&update.name, lost));
             }
-            if old.is_superset(&new) {
+            // What begins anew without a line that was taken out is smaller.
+            if old.is_superset(&new) && old.is_disjoint(&redacted) {
                 self.violated("a push adds something", &update.name);
             }
             self.check_causes(update, &old, &new);
@@ -48,8 +53,8 @@ impl World {
             true => name.starts_with(refs::SHARED) && !name.starts_with(refs::INBOX),
             false => *name == refs::ARCHIVE,
         });
-        if let Some(lost) = old.difference(&self.held(higher)).next() {
-            self.violated("a delete takes nothing away", self.told(&update.name, *lost));
+        if let Some(lost) = missing(&self.held(higher)) {
+            self.violated("a delete takes nothing away", self.told(&update.name, lost));
         }
     }
 
@@ -60,8 +65,10 @@ impl World {
         }
         let gap = {
             let ledger = self.ledger.borrow();
+            let redacted = ledger.redacted();
             let born = new.difference(old).filter_map(|item| ledger.born_with.get(item));
-            born.flat_map(|known| known.items.iter()).find(|cause| !new.contains(cause)).copied()
+            let mut causes = born.flat_map(|known| known.items.iter());
+            causes.find(|cause| !new.contains(cause) && !redacted.contains(cause)).copied()
         };
         if let Some(gap) = gap {
             self.violated("causes come along", self.told(&update.name, gap));
@@ -164,7 +171,7 @@ fn check_end(world: &World) -> String {
             }
         }
     }
-    check_boxes(world);
+    check_left(world);
     result
 }
 
@@ -172,8 +179,9 @@ fn check_end(world: &World) -> String {
 fn known_to(ctx: &Context) -> BTreeMap<String, Known> {
     let streams = Streams::read(ctx).unwrap();
     let mut known = BTreeMap::new();
-    for name in streams.inventory.streams.keys() {
-        let content = streams.view(name).unwrap().content;
+    let archived = streams.inventory.all_archived(&ctx.repo).into_keys();
+    for name in streams.inventory.streams.keys().cloned().chain(archived).collect::<BTreeSet<Name>>() {
+        let content = streams.view(&name).unwrap().content;
         let tree = tip::write(&ctx.repo, &content, folded(&content, None).protocol.as_ref()).unwrap();
         known.insert(name.to_string(), (content, tree));
     }
@@ -184,20 +192,42 @@ fn known_to(ctx: &Context) -> BTreeMap<String, Known> {
 }
 
 fn check_nothing_is_lost(world: &World, known: &BTreeMap<String, Known>) {
+    let mut trash: BTreeSet<Item> = BTreeSet::new();
+    for clone in 0..world.config.n_clones {
+        trash.extend(world.held(world.trash_of(clone).iter()));
+    }
     let mut ledger = world.ledger.borrow_mut();
     let mut held: BTreeSet<Item> = BTreeSet::new();
     for (content, _) in known.values() {
         held.extend(ledger.know(content.clone()).items);
     }
-    let lost = ledger.ever.iter().find(|item| !held.contains(item) && !ledger.excused.contains(item));
+    let gone = ledger.redacted_in(known.values().map(|(content, _)| content));
+    let may_be_gone: BTreeSet<Item> = ledger.redacted().union(&ledger.excused).copied().collect();
+    let is_lost = |item: &&Item| [&held, &trash, &may_be_gone].iter().all(|there| !there.contains(item));
+    let lost = ledger.ever.iter().find(is_lost);
     if let Some(lost) = lost {
         world.violated("nothing is lost", ledger.text(*lost));
     }
+    drop(ledger);
+    if let Some(back) = held.intersection(&gone).next() {
+        world.violated("what was taken out stays out", world.ledger.borrow().text(*back));
+    }
 }
 
-/// No drop box is left but those that hold more than events.
-fn check_boxes(world: &World) {
+/// No drop box is left but those that hold more than events, and no stream that the archive covers.
+fn check_left(world: &World) {
     for server in world.servers.borrow().iter() {
+        let archive =
+            server.refs.get(refs::ARCHIVE).map(|archive| world.archived(*archive)).unwrap_or_default();
+        for (name, tip) in server.refs.iter().filter(|(name, _)| name.starts_with(refs::PROTOCOLS)) {
+            let entry = name[refs::PROTOCOLS.len()..].parse().ok().and_then(|name: Name| archive.get(&name));
+            let mut ledger = world.ledger.borrow_mut();
+            let Some(entry) = entry.and_then(|tree| ledger.read_tree(&world.repo, *tree)) else { continue };
+            if ledger.read(&world.repo, *tip).is_some_and(|known| known.items.is_subset(&entry.items)) {
+                drop(ledger);
+                world.violated("no stream is left that is archived", name);
+            }
+        }
         for (name, tip) in server.refs.iter().filter(|(name, _)| name.starts_with(refs::INBOX)) {
             if inventory::read_box(&world.repo, *tip).is_ok_and(|content| content.rejects.is_empty()) {
                 world.violated("no drop box is left", name);
@@ -240,10 +270,20 @@ pub(crate) fn root_is_the_first(content: &Content, folded: &Folded) -> Option<St
         is_believed
     };
     let is_creation = |line: &&Line| matches!(line.event.body, Body::Created(_));
-    let first = content.lines().iter().take_while(believed).find(is_creation).map(|line| line.event.id);
+    let believed: Vec<&Line> = content.lines().iter().take_while(believed).collect();
+    let has_moved = |root| {
+        believed.iter().any(|line| matches!(&line.event.body, Body::Moved(moved) if moved.root == root))
+    };
+    let created = believed.iter().copied().filter(is_creation).map(|line| line.event.id);
+    let first = created.clone().find(|root| !has_moved(*root)).or_else(|| created.clone().next());
     let root = folded.protocol.as_ref().map(|protocol| protocol.root);
     if root != first {
-        return Some(format!("{root:?} holds the name, and {first:?} was first"));
+        let told: Vec<&str> = believed
+            .iter()
+            .filter(|line| is_creation(line) || matches!(line.event.body, Body::Moved(_)))
+            .map(|line| &*line.text)
+            .collect();
+        return Some(format!("{root:?} holds the name, and {first:?} was first: {}", told.join("\n")));
     }
     let counted = content.lines().iter().zip(&folded.outcomes).filter(|(_, of)| **of == Outcome::Accepted);
     let mut others = counted.filter(|(line, _)| line.event.root.is_some() && line.event.root != root);

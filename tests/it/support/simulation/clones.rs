@@ -70,16 +70,8 @@ impl Clone {
         clone
     }
 
-    /// Moves a ref as git would, without asking anybody.
     pub(super) fn write_ref(&self, name: &str, value: Option<Oid>) {
-        let path = self.git_dir.join(name);
-        match value {
-            Some(oid) => {
-                fs::create_dir_all(path.parent().unwrap()).unwrap();
-                fs::write(path, format!("{oid}\n")).unwrap();
-            }
-            None => drop(fs::remove_file(path)),
-        }
+        write_ref(&self.git_dir, name, value);
     }
 
     /// Whether some process holds an advisory lock here.
@@ -102,6 +94,8 @@ impl Clone {
     pub(super) fn open(git_dir: &Path) -> Context {
         let mut settings = Settings::defaults();
         settings.worktree_mode = WorktreeMode::InPlace;
+        // For some clocks everything has been over for a day.
+        settings.archive_after_days = 1;
         Context::of_command(Repo::open(git_dir).unwrap(), settings)
     }
 
@@ -121,5 +115,17 @@ impl Clone {
     pub(super) fn end(&mut self, ctx: Option<Context>) {
         self.n_running -= 1;
         self.idle.extend(ctx);
+    }
+}
+
+/// Moves a ref as git would, without asking anybody.
+pub(super) fn write_ref(git_dir: &Path, name: &str, value: Option<Oid>) {
+    let path = git_dir.join(name);
+    match value {
+        Some(oid) => {
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, format!("{oid}\n")).unwrap();
+        }
+        None => drop(fs::remove_file(path)),
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
-use git_godzilla::domain::id::Oid;
+use git_godzilla::domain::id::{Digest, Oid};
 use git_godzilla::platform::git::Repo;
 pub(crate) use git_godzilla::store::content::Content;
 use git_godzilla::store::tip;
@@ -16,6 +16,8 @@ pub(super) type Item = u32;
 pub(super) struct Ledger {
     numbers: HashMap<String, Item>,
     names: Vec<String>,
+    by_digest: HashMap<Digest, Item>,
+    stubs: BTreeSet<Digest>,
     read: HashMap<Oid, Option<Rc<Known>>>,
     /// Everything that was ever at a ref of somebody.
     pub(super) ever: BTreeSet<Item>,
@@ -56,8 +58,11 @@ impl Ledger {
     pub(super) fn know(&mut self, content: Content) -> Known {
         let mut items = BTreeSet::new();
         for line in content.lines() {
-            items.insert(self.number(&line.text));
+            let item = self.number(&line.text);
+            self.by_digest.entry(line.digest()).or_insert(item);
+            items.insert(item);
         }
+        self.stubs.extend(content.stubs());
         for digest in content.specs.keys() {
             items.insert(self.number(&format!("spec {digest}")));
         }
@@ -70,7 +75,22 @@ impl Ledger {
         Known { content, items }
     }
 
-    pub(super) fn number(&mut self, text: &str) -> Item {
+    /// Returns the lines that one of `stubs` stands for.
+    fn of_stubs(&self, stubs: &BTreeSet<Digest>) -> BTreeSet<Item> {
+        stubs.iter().filter_map(|digest| self.by_digest.get(digest)).copied().collect()
+    }
+
+    /// Returns the lines that a stub was ever seen for.
+    pub(super) fn redacted(&self) -> BTreeSet<Item> {
+        self.of_stubs(&self.stubs)
+    }
+
+    /// Returns the lines that a stub in `contents` stands for.
+    pub(super) fn redacted_in<'c>(&self, contents: impl Iterator<Item = &'c Content>) -> BTreeSet<Item> {
+        self.of_stubs(&contents.flat_map(Content::stubs).collect())
+    }
+
+    fn number(&mut self, text: &str) -> Item {
         if let Some(number) = self.numbers.get(text) {
             return *number;
         }

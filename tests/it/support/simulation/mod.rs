@@ -33,6 +33,8 @@ pub(crate) struct Config {
     pub(crate) n_steps: usize,
     /// Whether hostile hands are at work.
     pub(crate) hostile: bool,
+    /// Whether every other server has our hook, which lets nothing in that it need not.
+    pub(crate) gates: bool,
     /// What is broken on purpose, so that a check has something to find.
     pub(crate) broken: Option<Broken>,
 }

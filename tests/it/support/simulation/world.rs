@@ -13,10 +13,11 @@ use git_godzilla::platform::git::{
 };
 use git_godzilla::platform::simulated::Machine;
 use git_godzilla::service::context::Context;
-use git_godzilla::store::refs;
+use git_godzilla::service::server::Received;
+use git_godzilla::{service, store::refs};
 use tempfile::TempDir;
 
-use super::clones::Clone;
+use super::clones::{Clone, write_ref};
 use super::ledger::{Content, Item, Ledger};
 use super::{ACTIONS, Broken, Chance, Config, Interrupt, Outcome, Step, Violation, refspecs};
 
@@ -36,6 +37,8 @@ pub(crate) struct Server {
     pub(super) backups: Vec<BTreeMap<String, Oid>>,
     /// The step from which on streams can be pushed to again.
     pub(super) busy_until: u64,
+    /// Who judges what is pushed, in a repository that has the refs of the server.
+    gate: Option<Context>,
 }
 
 /// Everything that is simulated.
@@ -104,9 +107,13 @@ impl World {
         let readme = self.repo.write_blob(b"a project\n").unwrap();
         let tree = self.repo.write_tree(&[TreeEntry::blob("README", readme)]).unwrap();
         let main = self.commit(tree, &[], "first");
-        for _ in 0..self.config.n_remotes {
+        for server in 0..self.config.n_remotes {
             let refs = BTreeMap::from([("refs/heads/main".to_owned(), main)]);
-            self.servers.borrow_mut().push(Server { refs, ..Server::default() });
+            let gate = (self.config.gates && server % 2 == 1).then(|| {
+                let place = self.clone_with(&format!("server-{server}"), Vec::new(), main);
+                Clone::open(&place.git_dir)
+            });
+            self.servers.borrow_mut().push(Server { refs, gate, ..Server::default() });
         }
         for idx in 0..self.config.n_clones {
             let clone = self.make_clone(idx);
@@ -293,11 +300,18 @@ impl World {
 
     /// Returns the refs of ours that a clone has, tracking refs included.
     pub(super) fn refs_of(&self, clone: usize) -> BTreeMap<String, Oid> {
+        self.refs_in(clone, &["refs/godzilla", "refs/godzilla-remote"])
+    }
+
+    /// Returns what was put into the trash of a clone.
+    pub(super) fn trash_of(&self, clone: usize) -> BTreeMap<String, Oid> {
+        self.refs_in(clone, &["refs/godzilla-local/trash"])
+    }
+
+    fn refs_in(&self, clone: usize, folders: &[&str]) -> BTreeMap<String, Oid> {
         let mut found = BTreeMap::new();
         let git_dir = self.clones.borrow()[clone].git_dir.clone();
-        for folder in ["refs/godzilla", "refs/godzilla-remote"] {
-            collect(&git_dir, folder.into(), &mut found);
-        }
+        folders.iter().for_each(|folder| collect(&git_dir, folder.into(), &mut found));
         found
     }
 
@@ -379,6 +393,25 @@ impl World {
             None => refs.remove(&update.name),
         };
         Ok(())
+    }
+
+    /// Returns why the hook of a server lets nothing of a push in.
+    fn refusal(&self, server: usize, updates: &[RefPush]) -> Option<String> {
+        let servers = self.servers.borrow();
+        let Server { refs, gate: Some(gate), .. } = &servers[server] else { return None };
+        let mut there = BTreeMap::new();
+        collect(gate.repo.common_dir(), "refs/godzilla".into(), &mut there);
+        for name in there.keys().filter(|name| !refs.contains_key(*name)) {
+            write_ref(gate.repo.common_dir(), name, None);
+        }
+        for (name, oid) in refs.iter().filter(|(name, oid)| there.get(*name) != Some(oid)) {
+            write_ref(gate.repo.common_dir(), name, Some(*oid));
+        }
+        let received: Vec<Received> = updates
+            .iter()
+            .map(|update| Received { name: update.name.clone(), old: update.expected, new: update.new })
+            .collect();
+        service::server::refusals(gate, &received).unwrap().into_iter().next()
     }
 
     /// Adds what a broken clone pushes beside what it must.
@@ -498,6 +531,16 @@ impl Machine for World {
         let mut result = PushResult::default();
         if self.is_lonely(clone) {
             result.accepted.extend(updates.iter().map(|update| update.name.clone()));
+            return Ok(result);
+        }
+        if let Some(why) = self.refusal(server, updates) {
+            self.count("refused by a hook");
+            let why = format!("[remote rejected] (pre-receive hook declined: {why})");
+            result.refused.extend(updates.iter().map(|update| Refusal {
+                name: update.name.clone(),
+                reason: why.clone(),
+                cause: Cause::Unwanted,
+            }));
             return Ok(result);
         }
         for update in self.with_breakage(server, updates) {
