@@ -325,6 +325,17 @@ pub(super) static ROWS: &[Row] = &[
         ],
     ),
     writes("sync", &["sync.v1"], &[run(&[], [A(0), A(0), E(4), E(4)]), run(&["elsewhere"], DO_UNKNOWN)]),
+    writes(
+        "push",
+        &["push.v1"],
+        &[
+            run(&["origin", "HEAD"], [A(0), A(0), E(4), E(4)]),
+            run(&["--dry-run", "origin", "HEAD:refs/heads/other"], [A(0), A(0), E(4), E(4)]),
+            run(&["nowhere", "HEAD"], [E(7), E(7), E(4), E(4)]),
+            run(&["origin", "no-such-branch"], [E(7), E(7), E(4), E(4)]),
+            run(&["--delete"], MISTYPED),
+        ],
+    ),
     reads(
         "worktrees list",
         &["worktrees.v1"],
