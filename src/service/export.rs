@@ -113,12 +113,11 @@ impl Exporter<'_> {
         }
         for (path, (mode, oid)) in &content.unknown {
             let bytes = self.ctx.repo.blob(*oid).ok();
-            match bytes.and_then(|bytes| exported::file_line(path, *mode, &bytes)) {
-                Some(line) => self.line(&line)?,
-                None => {
-                    let path = String::from_utf8_lossy(path).into_owned();
-                    self.left_out(name, &[format!("the file {path} of a newer version cannot be exported")]);
-                }
+            if let Some(line) = bytes.and_then(|bytes| exported::file_line(path, *mode, &bytes)) {
+                self.line(&line)?;
+            } else {
+                let path = String::from_utf8_lossy(path).into_owned();
+                self.left_out(name, &[format!("the file {path} of a newer version cannot be exported")]);
             }
         }
         Ok(())

@@ -252,8 +252,8 @@ impl Take<'_> {
                 file.unknown.insert(path, (mode, oid));
                 content.unite(&file);
             }
-            (Record::Header { .. } | Record::Event(_) | Record::Spec(_), _)
-            | (Record::Reject { .. } | Record::File { .. }, _) => (),
+            // Checked before: all else is of a stream.
+            (_, None) | (Record::Header { .. }, _) => (),
         }
         Ok(())
     }

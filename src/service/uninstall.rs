@@ -88,17 +88,25 @@ pub fn holds(ctx: &Context) -> Result<Holds, Error> {
         Some(_) => list::unshared_events(&streams, project, &content),
         None => content.lines().len(),
     };
+    Ok(Holds { unshared_events, snapshots: put_aside(repo)? })
+}
+
+/// Returns the refs of work that was put aside and is not old enough to go.
+fn put_aside(repo: &Repo) -> Result<Vec<String>, Error> {
     let now_ms = clock::now_ms();
-    let kept = kept::list(repo)?.into_iter().filter(|kept| kept.until_ms() > now_ms);
-    let mut snapshots: Vec<String> = kept.map(|kept| kept.name).collect();
-    // Where refs were that an engine moved.
-    for (name, oid) in repo.refs(TAMPERED)? {
-        let since_ms = repo.commit(oid).map_or(u64::MAX, |commit| commit.time_ms);
-        if now_ms.saturating_sub(since_ms) < KEPT_MS {
-            snapshots.push(name);
+    let kept = kept::list(repo)?;
+    let mut held = Vec::new();
+    for folder in [refs::SNAPSHOTS, refs::TRASH, TAMPERED] {
+        for (name, oid) in repo.refs(folder)? {
+            // One that is not named as ours are is as old as its commit.
+            let until_ms = match kept.iter().find(|kept| kept.name == name) {
+                Some(kept) => kept.until_ms(),
+                None => repo.commit(oid).map_or(u64::MAX, |commit| commit.time_ms.saturating_add(KEPT_MS)),
+            };
+            held.extend(Some(name).filter(|_| until_ms > now_ms));
         }
     }
-    Ok(Holds { unshared_events, snapshots })
+    Ok(held)
 }
 
 /// Refuses where something would be lost that the request does not speak of.

@@ -175,8 +175,7 @@ fn is_of_a_newer_version(path: &str) -> bool {
             && !part.contains('\0')
     };
     let is_ours = match parts.as_slice() {
-        ["events" | "specs" | "rejects" | "format" | "state.json"] => true,
-        ["format" | "state.json", ..] => true,
+        ["events" | "specs" | "rejects"] | ["format" | "state.json", ..] => true,
         ["events", name, ..] => name.len() >= 6 && name.bytes().all(|byte| byte.is_ascii_digit()),
         ["specs" | "rejects", name, ..] => name.parse::<Digest>().is_ok(),
         _ => false,
