@@ -39,6 +39,16 @@ impl<'a> Streams<'a> {
         Ok(Self::with(ctx, Inventory::read(&ctx.repo)?, branches))
     }
 
+    /// As [`Self::read`], with the protocols that only archives hold.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::read`].
+    pub fn read_all(ctx: &'a Context) -> Result<Self, Error> {
+        let branches = Branches::read(&ctx.repo)?;
+        Ok(Self::with(ctx, Inventory::read_all(&ctx.repo)?, branches))
+    }
+
     /// Reads what is needed for the protocol that `arg` names in full, or for that of the current
     /// branch; everything, if it takes everything to tell which one is meant.
     ///

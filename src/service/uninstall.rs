@@ -68,7 +68,7 @@ pub fn holds(ctx: &Context) -> Result<Holds, Error> {
     if note(repo).exists() {
         return Ok(Holds::default());
     }
-    let streams = Streams::read(ctx)?;
+    let streams = Streams::read_all(ctx)?;
     let mut unshared_events = 0;
     for (name, tips) in &streams.inventory.streams {
         let content = streams.view(name)?.content;

@@ -24,6 +24,7 @@ use crate::domain::text;
 use crate::platform::git::{Repo, Worktree};
 use crate::platform::lock::Lock;
 use crate::platform::{env, fs};
+use crate::store::inventory::Tips;
 
 /// More commits than this are not counted.
 const MAX_COMMITS: usize = 1000;
@@ -170,8 +171,8 @@ fn listed(streams: &Streams<'_>, worktree: Worktree, with_sizes: bool) -> Listed
 
 /// Returns the protocol whose branch is checked out there, or whose folder it is.
 fn protocol_of(streams: &Streams<'_>, worktree: &Worktree) -> Option<Name> {
-    let known =
-        |text: &str| text.parse::<Name>().ok().filter(|it| streams.inventory.streams.contains_key(it));
+    let is_known = |name: &Name| streams.inventory.tips(&streams.ctx.repo, name) != Tips::default();
+    let known = |text: &str| text.parse::<Name>().ok().filter(is_known);
     let by_branch = worktree.branch.as_deref().and_then(known);
     let folder = || worktree.dir.file_name().and_then(|name| name.to_str()).filter(|_| !worktree.is_main);
     by_branch.or_else(|| folder().and_then(known))
