@@ -635,6 +635,10 @@ fn help_of_all_and_of_one() {
       cancel       Give a protocol up, with its open steps; its branch and worktree stay
       complete     Complete a protocol that will never be merged (a merge completes it by itself)
       comment      Add a note for people
+      archive      Put protocols that are over into the archive, out of the list
+      unarchive    Take a protocol out of the archive: it is listed again, and stays
+      redact       Take the text of events out of the state, as when a secret got into it
+      renumber     Give a protocol another number, because another one has the same
       undo         Take back what the last command of this clone decided; once more, the one before
       redo         Bring back what the last undo of this clone took back
       run          Let an engine do a step: run it in the protocol's worktree, and commit what it did
@@ -651,9 +655,12 @@ fn help_of_all_and_of_one() {
       restore      Bring back a worktree that was removed, or what lay in one before it was changed
       hooks        Install, remove or inspect the hooks that advance steps on commit and push
       notes        Notes on the commits of protocols, for `git log --notes=godzilla`
+      export       Write everything that is known of all protocols as JSON lines
+      import       Take in what another tool or another clone has written
       engines      Show who can plan, do and check steps
       config       Show the settings that are in effect
       doctor       Find what is wrong in this clone, and mend what is safe to mend
+      uninstall    Take git-godzilla out of this clone: hooks, settings, refs and files
       demo         Play the whole life of a protocol in a scratch area
       completions  Complete commands, options and names in your shell, as `git godzilla <TAB>`
       man          Show the manual, or put it where `git godzilla --help` finds it
