@@ -5,13 +5,10 @@ use std::collections::{BTreeSet, HashSet};
 use super::{Archived, may_be_archived, put_in};
 use crate::domain::id::Name;
 use crate::platform::clock;
-use crate::platform::git::Repo;
 use crate::service::context::Context;
 use crate::service::error::Error;
-use crate::service::kept;
 use crate::service::list::{self, Listing};
 use crate::service::streams::Streams;
-use crate::store::archive::{Archive, Shelves};
 use crate::store::cache::Row;
 use crate::store::content::Line;
 use crate::store::tip;
@@ -24,9 +21,6 @@ pub struct Upkeep {
     pub archived: Vec<Name>,
 }
 
-/// How many commits of the archive are looked through for the one that brought an entry.
-const MAX_COMMITS: usize = 1000;
-
 /// Archives at most `max` protocols that have been over for as many days as are configured. What
 /// cannot be done now waits for the next command.
 pub fn upkeep(ctx: &Context, listing: &Listing, max: usize) -> Upkeep {
@@ -36,35 +30,7 @@ pub fn upkeep(ctx: &Context, listing: &Listing, max: usize) -> Upkeep {
     {
         tracing::debug!(err = crate::service::error_chain(&err), "nothing was archived");
     }
-    if ctx.repo.clone_label().is_some()
-        && let Err(err) = let_go(ctx, listing)
-    {
-        tracing::debug!(err = crate::service::error_chain(&err), "what was kept stays");
-    }
     Upkeep { archived: done.names }
-}
-
-/// Lets go what was kept for long enough: snapshots, and lost commits of what has long been archived.
-fn let_go(ctx: &Context, listing: &Listing) -> Result<(), Error> {
-    kept::upkeep(ctx)?;
-    let archive = listing.inventory.archive();
-    let since = |name: &Name| archived_since_ms(&ctx.repo, archive?, name);
-    kept::upkeep_of_archived(ctx, &since).map(drop)
-}
-
-/// Returns when the entry of a protocol came into the archive as it is now, or some later time.
-fn archived_since_ms(repo: &Repo, archive: &Archive, name: &Name) -> Option<u64> {
-    let entry = |tree| Shelves::open(repo, tree).ok()?.get(name).ok()?;
-    let now = entry(archive.tree)?;
-    let mut info = repo.commit(archive.tip).ok()?;
-    for _ in 0..MAX_COMMITS {
-        let Some(parent) = info.parents.first().and_then(|parent| repo.commit(*parent).ok()) else { break };
-        if entry(parent.tree) != Some(now) {
-            break;
-        }
-        info = parent;
-    }
-    Some(info.time_ms)
 }
 
 fn put_in_due(ctx: &Context, listing: &Listing, max: usize, done: &mut Archived) -> Result<(), Error> {

@@ -154,7 +154,7 @@ pub(super) static ROWS: &[Row] = &[
             run(&["--all"], OF_ANY),
             run(&["-p", "3"], NAMED),
             run(&["--all", "--at", "now"], OF_ANY),
-            run(&["--at", "HEAD"], [E(4), A(0), A(0), E(4)]),
+            run(&["--at", "2001-01-01"], [E(4), A(0), A(0), E(4)]),
         ],
     ),
     reads("budget", &["budget.v1"], &[run(&[], OF_ANY), run(&["3"], NAMED), run(&["77"], UNKNOWN)]),
@@ -224,27 +224,6 @@ pub(super) static ROWS: &[Row] = &[
         &[run(&["a note"], DO_CURRENT), run(&["a note", "9"], NO_STEP), run(&[], MISTYPED)],
     ),
     writes(
-        "archive",
-        &["archive.v1"],
-        &[
-            run(&["--all"], [A(0), A(0), E(4), E(4)]),
-            run(&["--older-than", "30", "--dry-run"], [A(0), A(0), E(4), E(4)]),
-            run(&[], UNFIT),
-            run(&["77"], DO_UNKNOWN),
-            run(&["--all", "77"], MISTYPED),
-        ],
-    ),
-    writes(
-        "unarchive",
-        TRANSITION,
-        &[
-            run(&[], DO_CURRENT),
-            run(&["3", "--reopen"], DO_NAMED),
-            run(&["77"], DO_UNKNOWN),
-            run(&["--reason", "more"], MISTYPED),
-        ],
-    ),
-    writes(
         "redact",
         &["redact.v1"],
         &[
@@ -264,6 +243,27 @@ pub(super) static ROWS: &[Row] = &[
             run(&["77", "78"], DO_UNKNOWN),
             run(&["3", "1"], [E(4), E(3), E(4), E(4)]),
             run(&["3"], MISTYPED),
+        ],
+    ),
+    writes(
+        "archive",
+        &["archive.v1"],
+        &[
+            run(&["--all"], [A(0), A(0), E(4), E(4)]),
+            run(&["--older-than", "30", "--dry-run"], [A(0), A(0), E(4), E(4)]),
+            run(&[], UNFIT),
+            run(&["77"], DO_UNKNOWN),
+            run(&["--all", "77"], MISTYPED),
+        ],
+    ),
+    writes(
+        "unarchive",
+        TRANSITION,
+        &[
+            run(&[], DO_CURRENT),
+            run(&["3", "--reopen"], DO_NAMED),
+            run(&["77"], DO_UNKNOWN),
+            run(&["--reason", "more"], MISTYPED),
         ],
     ),
     writes("undo", UNDO, &[run(&[], THERE), run(&["--dry-run"], THERE), run(&["no-such-one"], DO_UNKNOWN)]),
@@ -325,6 +325,17 @@ pub(super) static ROWS: &[Row] = &[
         ],
     ),
     writes("sync", &["sync.v1"], &[run(&[], [A(0), A(0), E(4), E(4)]), run(&["elsewhere"], DO_UNKNOWN)]),
+    writes(
+        "push",
+        &["push.v1"],
+        &[
+            run(&["origin", "HEAD"], [A(0), A(0), E(4), E(4)]),
+            run(&["--dry-run", "origin", "HEAD:refs/heads/other"], [A(0), A(0), E(4), E(4)]),
+            run(&["nowhere", "HEAD"], [E(7), E(7), E(4), E(4)]),
+            run(&["origin", "no-such-branch"], [E(7), E(7), E(4), E(4)]),
+            run(&["--delete"], MISTYPED),
+        ],
+    ),
     reads(
         "worktrees list",
         &["worktrees.v1"],
@@ -384,7 +395,11 @@ pub(super) static ROWS: &[Row] = &[
             run(&["--discard", "--export", "x"], MISTYPED),
         ],
     ),
-    writes("hooks install", HOOKS, &[run(&[], OF_ANY), run(&["more"], MISTYPED)]),
+    writes(
+        "hooks install",
+        HOOKS,
+        &[run(&[], OF_ANY), run(&["--server"], [E(4); 4]), run(&["more"], MISTYPED)],
+    ),
     writes("hooks uninstall", HOOKS, &[run(&[], OF_ANY), run(&["more"], MISTYPED)]),
     reads("hooks status", HOOKS, &[run(&[], OF_ANY), run(&["more"], MISTYPED)]),
     // Those that read their standard input would wait for git to end it.
