@@ -618,13 +618,13 @@ def archived(area, rounds):
           f"{said['without']} without state")
     listing = ["git", "ls-tree", "-d", "refs/godzilla/archive"]
     measure(f"{n} archived protocols, reading, warm", {
-        "git for-each-ref, 10,000 protocols not archived": (None, lambda: area.run(refs, live)),
+        "git for-each-ref, not archived": (None, lambda: area.run(refs, live)),
         "git for-each-ref": (None, lambda: area.run(refs, repo)),
         "git ls-tree of the archive": (None, lambda: area.run(listing, repo)),
         "git godzilla list --json": (None, lambda: area.run([BIN, "list", "--json"], repo)),
         "git godzilla list --all --json": (None, lambda: area.run([BIN, "list", "--all", "--json"], repo)),
         "git godzilla list --json, not archived": (None, lambda: area.run([BIN, "list", "--json"], live)),
-        "git godzilla show, archived": (None, lambda: area.run([BIN, "show", "5000"], repo)),
+        "git godzilla show, archived": (None, lambda: area.run([BIN, "show", str(n // 2)], repo)),
         "git godzilla plan --dry-run": (None, lambda: area.run([BIN, "plan", "x", "--dry-run"], repo)),
     }, max(5, rounds // 2))
     plain = area.repo("archived-plain", remote=True)

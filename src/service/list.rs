@@ -60,7 +60,7 @@ pub fn list(ctx: &Context) -> Result<Listing, Error> {
             before
         }
     };
-    rows_of_all(streams)
+    Ok(rows_of_all(streams))
 }
 
 /// As [`list`], with the protocols that are archived.
@@ -70,11 +70,11 @@ pub fn list(ctx: &Context) -> Result<Listing, Error> {
 /// As [`list`].
 pub fn list_all(ctx: &Context) -> Result<Listing, Error> {
     let mut listing = list(ctx)?;
-    archived::add(ctx, &mut listing)?;
+    archived::add(ctx, &mut listing);
     Ok(listing)
 }
 
-fn rows_of_all(mut streams: Streams<'_>) -> Result<Listing, Error> {
+fn rows_of_all(mut streams: Streams<'_>) -> Listing {
     let ctx = streams.ctx;
     // What is committed on the branch of an archived protocol is recorded as any other commit is.
     let branches = streams.branches.protocols();
@@ -115,7 +115,7 @@ fn rows_of_all(mut streams: Streams<'_>) -> Result<Listing, Error> {
         unmatched(&streams) + listing.rows.iter().map(|row| row.unmatched_ci_reports).sum::<usize>();
     cache.save(|name| streams.inventory.streams.contains_key(name));
     listing.inventory = streams.inventory;
-    Ok(listing)
+    listing
 }
 
 impl Listing {

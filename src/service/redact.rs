@@ -114,7 +114,7 @@ impl Found {
 pub fn look(ctx: &Context, wanted: &Wanted) -> Result<Looked, Error> {
     initialised(ctx)?;
     plan::recover(ctx)?;
-    let streams = Streams::read(ctx)?;
+    let streams = Streams::read_all(ctx)?;
     let mut looked = Looked::default();
     for name in streams.inventory.streams.keys() {
         let content = streams.view(name)?.content;

@@ -5,6 +5,7 @@ use super::list::twin_name;
 use super::streams::{Streams, folded};
 use crate::domain::id::{Name, StepId, Ulid};
 use crate::domain::state::Protocol;
+use crate::store::inventory::Tips;
 
 /// A protocol that was named, or that the current branch belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,14 +42,14 @@ pub fn protocol(streams: &Streams<'_>, arg: Option<&str>) -> Result<Target, Erro
     found.dedup();
     match found.as_slice() {
         [name] => Ok(Target { name: name.clone(), root: None }),
-        [] => match renumbered(streams, arg)? {
-            Some(name) => Ok(Target { name, root: None }),
-            None => {
-                let archived = inventory.all_archived(repo);
-                let known = names.into_iter().chain(archived.keys());
-                Err(unknown("protocol", arg, known.map(Name::as_str)))
+        [] => {
+            if let Some(name) = renumbered(streams, arg)? {
+                return Ok(Target { name, root: None });
             }
-        },
+            let archived = inventory.all_archived(repo);
+            let known = names.into_iter().chain(archived.keys());
+            Err(unknown("protocol", arg, known.map(Name::as_str)))
+        }
         several => Err(Error::Ambiguous {
             message: format!("`{arg}` names several protocols"),
             candidates: several.iter().map(ToString::to_string).collect(),
@@ -87,7 +88,7 @@ fn renumbered(streams: &Streams<'_>, arg: &str) -> Result<Option<Name>, Error> {
     let number = arg.parse::<u64>().ok();
     let is_meant = |name: &Name| name.as_str() == arg || number == Some(name.number());
     for (given, key) in streams.renumbered() {
-        if is_meant(&given) && streams.inventory.streams.contains_key(&key) {
+        if is_meant(&given) && streams.inventory.tips(&streams.ctx.repo, &key) != Tips::default() {
             let protocol = folded(&streams.view(&key)?.content, None).protocol;
             if protocol.is_some_and(|protocol| protocol.names.iter().any(is_meant)) {
                 return Ok(Some(key));

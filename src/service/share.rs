@@ -238,7 +238,8 @@ pub fn n_rewound(repo: &Repo, before: &Inventory, remote: &str, plan: &Plan) -> 
             read(repo, was).is_some_and(|was| !now.contains(&was))
         })
     };
-    plan.updates.iter().filter(has_lost).count()
+    let n_streams = plan.updates.iter().filter(has_lost).count();
+    n_streams + usize::from(archived::has_lost(repo, before, remote, plan))
 }
 
 /// Whether both the remote, as fetched, and this clone hold `part` in a stream.

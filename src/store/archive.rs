@@ -296,6 +296,9 @@ fn too_new(name: &Name) -> String {
 
 type Places = BTreeMap<Vec<u8>, TreeEntry>;
 
+/// What is no entry, and the folder that it lies in.
+type Strange = (Option<Vec<u8>>, TreeEntry);
+
 /// An archive that is being changed. Only the folders that change are read and written.
 struct Draft<'r> {
     repo: &'r Repo,
@@ -378,7 +381,7 @@ impl<'r> Draft<'r> {
 
     /// Returns what `other` has where nothing is here and is no entry, with its folder. What pretends to
     /// be an entry, or a folder of them, is left out: in their places lies nothing else.
-    fn strange_of(&mut self, other: Oid) -> Result<Vec<(Option<Vec<u8>>, TreeEntry)>, Error> {
+    fn strange_of(&mut self, other: Oid) -> Result<Vec<Strange>, Error> {
         let mut found = Vec::new();
         for entry in self.repo.tree(other)? {
             let is_folder = entry.name.len() >= 2 && entry.name.iter().all(u8::is_ascii_digit);

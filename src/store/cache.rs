@@ -16,6 +16,7 @@ const ROW_VERSION: u32 = 4;
 /// One protocol in a list. All but `unshared_events` and `merged_here` is the same in clones that
 /// agree.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is asked by itself")]
 pub struct Row {
     /// What it is shown as.
     pub name: String,

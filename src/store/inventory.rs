@@ -132,6 +132,18 @@ impl Inventory {
         Ok(inventory)
     }
 
+    /// As [`Self::read`], with the protocols that only archives hold.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::read`].
+    pub fn read_all(repo: &Repo) -> Result<Self, Error> {
+        let mut inventory = Self::read(repo)?;
+        let archived: Vec<Name> = inventory.all_archived(repo).into_keys().collect();
+        inventory.add_archived(repo, &archived);
+        Ok(inventory)
+    }
+
     /// Opens the archives whose tips are given.
     fn take_in(&mut self, repo: &Repo, tips: Vec<(Option<String>, Oid)>) {
         for (holder, tip) in tips {

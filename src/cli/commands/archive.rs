@@ -85,14 +85,10 @@ pub(super) fn upkeep(ui: &mut Ui, ctx: &Context, listing: &Listing) {
 
 /// Says what went to the archive by itself.
 pub(super) fn tell(ui: &mut Ui, archived: &[Name]) {
-    match archived {
-        [] => (),
-        [name] => {
-            ui.note(format!("{name} has been over for a while and is archived (git godzilla list --all)"))
-        }
-        names => ui.note(format!(
-            "{} have been over for a while and are archived (git godzilla list --all)",
-            counted(names.len(), "protocol")
-        )),
-    }
+    let what = match archived {
+        [] => return,
+        [name] => format!("{name} has been over for a while and is archived"),
+        names => format!("{} have been over for a while and are archived", counted(names.len(), "protocol")),
+    };
+    ui.note(format!("{what} (git godzilla list --all)"));
 }

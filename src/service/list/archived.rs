@@ -7,7 +7,6 @@ use crate::domain::id::{Name, Oid};
 use crate::domain::state::Protocol;
 use crate::platform::{git, memory};
 use crate::service::context::Context;
-use crate::service::error::Error;
 use crate::service::streams::folded;
 use crate::store::cache::{self, Cache, Row};
 use crate::store::content::Content;
@@ -17,7 +16,7 @@ use crate::store::tip;
 pub const ENTRY: &str = "its entry in the archive";
 
 /// Adds what archives hold beyond the streams of `listing`. Nothing is taken over or recorded.
-pub(super) fn add(ctx: &Context, listing: &mut Listing) -> Result<(), Error> {
+pub(super) fn add(ctx: &Context, listing: &mut Listing) {
     let repo = &ctx.repo;
     let entries = listing.inventory.all_archived(repo);
     let mut cache = Cache::load_archived(repo);
@@ -45,7 +44,6 @@ pub(super) fn add(ctx: &Context, listing: &mut Listing) -> Result<(), Error> {
     }
     cache.save(|name| name.parse::<Name>().is_ok_and(|name| entries.contains_key(&name)));
     listing.archived.sort_by_cached_key(|row| (row.number, row.name.clone()));
-    Ok(())
 }
 
 /// Returns how many events archives hold of protocols that are not among the streams of `listing`.

@@ -79,7 +79,7 @@ pub fn naming(repo: &Repo, prefix: &str, lines: &BTreeSet<Digest>) -> Result<Vec
 /// [`Error`] if something here cannot be read or written. What a remote refuses is told in its answer.
 pub fn purge(ctx: &Context, wanted: Option<&Wanted>) -> Result<Vec<AtRemote>, Error> {
     crate::service::initialised(ctx)?;
-    let inventory = Inventory::read(&ctx.repo)?;
+    let inventory = Inventory::read_all(&ctx.repo)?;
     let mut answers = Vec::new();
     for remote in &inventory.remotes {
         answers.push(at_remote(ctx, remote)?);
@@ -99,7 +99,7 @@ fn at_remote(ctx: &Context, remote: &str) -> Result<AtRemote, Error> {
             answer.message = failed.message.clone().or_else(|| Some(failed.result.as_str().to_owned()));
             return Ok(answer);
         }
-        let inventory = Inventory::read(&ctx.repo)?;
+        let inventory = Inventory::read_all(&ctx.repo)?;
         let lines = redacted(ctx, &inventory);
         let found = naming(&ctx.repo, &refs::tracking_root(remote), &lines)?;
         if found.is_empty() {
@@ -211,7 +211,7 @@ fn here(ctx: &Context, wanted: Option<&Wanted>) -> Result<(), Error> {
     // What remotes have is the same, and without the history: local refs follow it.
     list::list(ctx)?;
     let repo = &ctx.repo;
-    let inventory = Inventory::read(repo)?;
+    let inventory = Inventory::read_all(repo)?;
     let lines = redacted(ctx, &inventory);
     for (name, tip) in naming(repo, refs::SHARED, &lines)? {
         if let Some(new) = fresh(ctx, &inventory, &name, tip, &lines)? {

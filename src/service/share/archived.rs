@@ -126,3 +126,12 @@ pub(super) fn is_held_here(repo: &Repo, inventory: &Inventory, name: &Name, cont
     let held = trees.filter_map(|tree| tip::read(repo, tree).ok());
     held.into_iter().any(|held| held.contains(content))
 }
+
+/// Whether the archive of `remote` had lost something since `before`, which `plan` brings back.
+pub(super) fn has_lost(repo: &Repo, before: &Inventory, remote: &str, plan: &Plan) -> bool {
+    let update = plan.updates.iter().find(|update| update.name == refs::ARCHIVE);
+    let (Some(was), Some(update)) = (before.archive_at(remote), update) else { return false };
+    let now = update.expected.and_then(|tip| repo.tree_of(tip).ok());
+    Some(was.tip) != update.expected
+        && !now.is_some_and(|now| archive::contains(repo, now, was.tree).unwrap_or(false))
+}
