@@ -27,8 +27,6 @@ pub struct Wish {
     pub force: bool,
     pub delete: bool,
     pub dry_run: bool,
-    pub set_upstream: bool,
-    pub tags: bool,
     /// What git is told besides, and what concerns the person's refs alone.
     pub options: Vec<String>,
 }
@@ -129,7 +127,7 @@ fn send(
     let mut options = wish.options.clone();
     let flags = [
         (wish.dry_run, "--dry-run"),
-        (wish.set_upstream || target.sets_upstream, "--set-upstream"),
+        (target.sets_upstream, "--set-upstream"),
         // Refspecs say themselves that they are forced.
         (wish.force && target.refspecs.is_empty(), "--force"),
     ];
