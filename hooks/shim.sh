@@ -1,11 +1,11 @@
 #!/bin/sh
-# git-godzilla hook v1 event=@EVENT@
+# git-godzilla hook v2 event=@EVENT@
 # Runs the hook that was here before, kept beside this file, then git-godzilla.
 # `git godzilla hooks uninstall` puts the earlier hook back. This block is
 # rewritten as a whole: lines of your own belong after its last line.
 gz_event=@EVENT@
 gz_binary=@BINARY@
-gz_ours= gz_copied= gz_status=0 gz_answer=0
+gz_ours= gz_copied= gz_status=0 gz_answer=0 gz_via=file
 
 # Whoever asks whether git comes this far gets an answer, and nothing else runs.
 if [ -n "${GODZILLA_PROBE-}" ]; then
@@ -20,6 +20,7 @@ case $gz_previous in
 *.legacy.godzilla-prev)
   # pre-commit and prek moved this file and run it from here. What it chains
   # kept its name; if that is their own earlier script, they run it themselves.
+  gz_via=legacy
   gz_previous=${gz_previous%.legacy.godzilla-prev}.godzilla-prev
   if [ -r "$gz_previous" ]; then
     while IFS= read -r gz_line; do
@@ -36,6 +37,21 @@ esac
 if ! { [ -f "$gz_previous" ] && [ -x "$gz_previous" ]; }; then
   gz_previous=
 fi
+
+# Whether commit-msg will do all the work of prepare-commit-msg: git opens no editor, and it is a plain
+# `git commit` with a message, without --no-verify and --amend. Its command line is read with the zeros
+# left out, so this looks for anything that could be such an option; what cannot be told is not left.
+gz_is_left_to_commit_msg() {
+  [ "${GIT_EDITOR-}" = : ] && [ "${2-}" = message ] && [ -r "/proc/$PPID/cmdline" ] || return 1
+  { IFS= read -r gz_line && IFS= read -r gz_line; } 2>/dev/null <"${0%/*}/commit-msg" || return 1
+  case $gz_line in '# git-godzilla hook v2 event=commit-msg') ;; *) return 1 ;; esac
+  if IFS= read -r gz_line <"/proc/$PPID/cmdline"; then return 1; fi
+  case $gz_line in *--am*) return 1 ;; gitcommit*) ;; *) return 1 ;; esac
+  while :; do
+    case $gz_line in *-*) gz_line=${gz_line#*-} ;; *) return 0 ;; esac
+    case ${gz_line%%[!A-Za-z]*} in *n*) return 1 ;; esac
+  done
+}
 
 case $gz_event in
 pre-push | post-merge) gz_ours=1 ;;
@@ -64,6 +80,9 @@ post-checkout) if [ "${3-}" = 1 ]; then gz_ours=1; fi ;;
   ;;
 esac
 if [ "${GODZILLA-}" = 0 ]; then
+  gz_ours=
+fi
+if [ -n "$gz_ours" ] && [ "$gz_event" = prepare-commit-msg ] && gz_is_left_to_commit_msg "$@"; then
   gz_ours=
 fi
 if [ -n "$gz_ours" ] && ! { [ -f "$gz_binary" ] && [ -x "$gz_binary" ]; }; then
@@ -95,9 +114,9 @@ if [ -n "$gz_previous" ]; then
 fi
 if [ -n "$gz_ours" ]; then
   case $gz_event:$gz_status in
-  post-*) gz_run "$gz_binary" hook "$gz_event" -- "$@" || : ;;
+  post-*) gz_run "$gz_binary" hook "$gz_event" --via "$gz_via" -- "$@" || : ;;
   *:0)
-    gz_run "$gz_binary" hook "$gz_event" -- "$@" || gz_answer=$?
+    gz_run "$gz_binary" hook "$gz_event" --via "$gz_via" -- "$@" || gz_answer=$?
     # From 126 on it could not run or was killed, which is no verdict.
     if [ "$gz_answer" -lt 126 ]; then
       gz_status=$gz_answer

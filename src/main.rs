@@ -1,5 +1,4 @@
-//! `git-godzilla`, run as `git godzilla` or, through a link, as one of git's hooks;
-//! gates are run through it as well.
+//! `git-godzilla`, run as `git godzilla`, by the scripts that are git's hooks, and to keep gates.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -10,7 +9,7 @@ fn main() -> ExitCode {
     let program = args.next().unwrap_or_default();
     if let Some(event) = git_godzilla::hooks::event_of(Path::new(&program)) {
         let args: Vec<OsString> = args.collect();
-        return git_godzilla::hooks::run_link(Path::new(&program), event, &args);
+        return git_godzilla::hooks::run(event, &args);
     }
     #[cfg(target_os = "linux")]
     if git_godzilla::platform::keeper::is_called(Path::new(&program)) {
@@ -23,7 +22,6 @@ fn main() -> ExitCode {
         && hook == "hook"
         && let Some(event) = event.to_str().filter(|event| !event.starts_with('-'))
     {
-        let rest = rest.strip_prefix(&[OsString::from("--")]).unwrap_or(rest);
         return git_godzilla::hooks::run(event, rest);
     }
     git_godzilla::cli::run()

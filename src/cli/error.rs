@@ -101,9 +101,10 @@ impl From<Error> for CliError {
                     (None, "protocol") => "git godzilla list".to_owned(),
                     (None, "op") => "git godzilla log --op".to_owned(),
                     (None, "engine") => "git godzilla engines list".to_owned(),
-                    (None, "run") => "git godzilla runs".to_owned(),
+                    (None, "run") => "git godzilla runs --all".to_owned(),
                     (None, "prompt") => "git godzilla prompt list".to_owned(),
                     (None, "remote") => "git remote -v".to_owned(),
+                    (None, "file") => "name a file that `git godzilla export` wrote".to_owned(),
                     (None, _) => "git godzilla show".to_owned(),
                 };
                 Self {
@@ -173,7 +174,7 @@ fn of_signing(err: SigningError, message: String) -> CliError {
         }
         SigningError::Refused { .. } | SigningError::Process(_) => {
             CliError::new(Exit::Program, "signing.failed", message)
-                .hint("try it with git: git commit --allow-empty -S; nothing was recorded")
+                .hint("nothing was recorded; name the key to sign with: git config --global user.signingKey KEY (for one of SSH also: git config --global gpg.format ssh)")
         }
         SigningError::Io(_) => CliError::new(Exit::Refused, "io", message),
     }
@@ -195,9 +196,6 @@ fn of_undo(refused: &Refused, of: Option<&Command>) -> CliError {
     let refuse = |code| CliError::new(Exit::Refused, code, &message);
     match refused {
         Refused::Facts(_) => refuse("undo.facts").hint("git godzilla log --op"),
-        Refused::Plan { name, .. } => {
-            refuse("undo.plan").hint(format!("give it up: git godzilla cancel {name}"))
-        }
         Refused::Already(_) => refuse("undo.already").hint(format!("git godzilla redo {op}")),
         Refused::NotUndone(_) => refuse("redo.not_undone").hint(format!("git godzilla undo {op}")),
         Refused::Idle(_) => refuse("undo.idle").hint("git godzilla log --op"),
@@ -260,6 +258,9 @@ fn of_git(err: &git::Error, message: String) -> CliError {
         git::Error::Process(_) | git::Error::Git { .. } => {
             CliError::new(Exit::Program, "git.failed", message)
                 .hint("run it again with GODZILLA_LOG=debug to see what was asked of git")
+        }
+        git::Error::Waits(path) => {
+            CliError::new(Exit::Refused, "worktree.pipe", message).hint(format!("rm '{}'", path.display()))
         }
         git::Error::Gix { .. } | git::Error::Io { .. } | git::Error::Damaged(_) => {
             CliError::new(Exit::Refused, "repository.damaged", message).hint("git fsck")

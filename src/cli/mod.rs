@@ -18,8 +18,9 @@ use clap::ValueHint::DirPath;
 use clap::{CommandFactory as _, ValueEnum as _};
 
 use self::commands::{
-    act, budget, ci_report, completions, config, demo, doctor, engines, explain, hooks, init, list, log, man,
-    notes, overlaps, plan, prompt, push, qa, ready, run, runs, show, spec, status, sync, trust, undo, verify,
+    act, archive, budget, ci_report, completions, config, demo, doctor, engines, explain, export, hooks,
+    import, init, list, log, man, notes, overlaps, plan, prompt, push, qa, ready, redact, renumber, restore,
+    run, runs, show, spec, status, sync, trust, undo, uninstall, verify, worktrees,
 };
 use self::error::CliError;
 use self::ui::{Color, Ui};
@@ -94,6 +95,10 @@ enum Command {
     Cancel(act::CancelArgs),
     Complete(act::CompleteArgs),
     Comment(act::CommentArgs),
+    Archive(archive::Args),
+    Unarchive(act::UnarchiveArgs),
+    Redact(redact::Args),
+    Renumber(renumber::Args),
     Undo(undo::UndoArgs),
     Redo(undo::RedoArgs),
     Run(run::Args),
@@ -106,12 +111,17 @@ enum Command {
     CiReport(ci_report::Args),
     Sync(sync::Args),
     Push(push::Args),
+    Worktrees(worktrees::Args),
+    Restore(restore::Args),
     Hooks(hooks::Args),
     Hook(hooks::HookArgs),
     Notes(notes::Args),
+    Export(export::Args),
+    Import(import::Args),
     Engines(engines::Args),
     Config(config::Args),
     Doctor(doctor::Args),
+    Uninstall(uninstall::Args),
     Demo(demo::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -232,6 +242,18 @@ fn context(ui: &mut Ui) -> Result<Context, CliError> {
         // It can wait, as in a repository that is only read.
         Err(err) => tracing::debug!(err = crate::service::error_chain(&err), "an interrupted plan stays"),
     }
+    crate::service::upkeep::maintain(&ctx.repo);
+    if let Err(err) = crate::service::planner::settle_unrecorded(&ctx) {
+        tracing::debug!(err = crate::service::error_chain(&err), "what was used is not recorded yet");
+    }
+    match crate::service::worktrees::recover(&ctx) {
+        Ok(settled) => settled.into_iter().for_each(|said| ui.note(said)),
+        Err(err) => tracing::debug!(err = crate::service::error_chain(&err), "an interrupted removal stays"),
+    }
+    match crate::service::hooks::heal(&ctx.repo) {
+        Ok(healed) => healed.changed.iter().for_each(|change| ui.note(format!("hooks: {change}"))),
+        Err(err) => tracing::debug!(err = crate::service::error_chain(&err), "hooks stay as they are"),
+    }
     Ok(ctx)
 }
 
@@ -244,8 +266,20 @@ fn context_as_is(ui: &mut Ui) -> Result<Context, CliError> {
     Ok(ctx)
 }
 
-fn context_unwarned(ui: &Ui) -> Result<Context, CliError> {
-    let repo = open(ui)?;
+/// Opens the repository with its settings, once what runs left behind that were cut off is put back: an engine
+/// may have written these settings.
+fn context_unwarned(ui: &mut Ui) -> Result<Context, CliError> {
+    let mut repo = open(ui)?;
+    match crate::service::guard::settle(&repo) {
+        Ok(told) if told.is_empty() => (),
+        Ok(told) => {
+            for line in told {
+                ui.warn(line);
+            }
+            repo = open(ui)?;
+        }
+        Err(err) => ui.warn(crate::service::error_chain(&err)),
+    }
     let settings = Settings::load(&repo);
     Ok(Context::of_command(repo, settings))
 }
@@ -255,6 +289,7 @@ fn is_for_people(command: &Command) -> bool {
     match command {
         Command::Plan(args) if args.amend => return true,
         Command::Spec(args) if args.decides() => return true,
+        Command::Worktrees(args) if args.removes() => return true,
         _ => (),
     }
     matches!(
@@ -271,11 +306,18 @@ fn is_for_people(command: &Command) -> bool {
             | Command::Resume(_)
             | Command::Cancel(_)
             | Command::Complete(_)
+            | Command::Archive(_)
+            | Command::Unarchive(_)
+            | Command::Redact(_)
+            | Command::Renumber(_)
             | Command::Undo(_)
             | Command::Redo(_)
             | Command::Run(_)
             | Command::Qa(_)
             | Command::Trust(_)
+            | Command::Restore(_)
+            | Command::Import(_)
+            | Command::Uninstall(_)
     )
 }
 
@@ -326,6 +368,10 @@ fn dispatch(ui: &mut Ui, command: Command) -> Result<ExitCode, CliError> {
         Command::Cancel(args) => act::cancel(ui, args),
         Command::Complete(args) => act::complete(ui, args),
         Command::Comment(args) => act::comment(ui, args),
+        Command::Archive(args) => archive::run(ui, args),
+        Command::Unarchive(args) => act::unarchive(ui, args),
+        Command::Redact(args) => redact::run(ui, &args),
+        Command::Renumber(args) => renumber::run(ui, &args),
         Command::Undo(args) => undo::undo(ui, &args),
         Command::Redo(args) => undo::redo(ui, &args),
         Command::Run(args) => run::run(ui, &args),
@@ -338,12 +384,17 @@ fn dispatch(ui: &mut Ui, command: Command) -> Result<ExitCode, CliError> {
         Command::CiReport(args) => ci_report::run(ui, args),
         Command::Sync(args) => sync::run(ui, &args),
         Command::Push(args) => push::run(ui, &args),
+        Command::Worktrees(args) => worktrees::run(ui, &args),
+        Command::Restore(args) => restore::run(ui, &args),
         Command::Hooks(args) => hooks::run(ui, &args),
         Command::Hook(args) => Ok(crate::hooks::run(&args.name, &args.args)),
         Command::Notes(args) => notes::run(ui, &args),
+        Command::Export(args) => export::run(ui, &args),
+        Command::Import(args) => import::run(ui, &args),
         Command::Engines(args) => engines::run(ui, &args),
         Command::Config(args) => config::run(ui, &args),
         Command::Doctor(args) => doctor::run(ui, &args),
+        Command::Uninstall(args) => uninstall::run(ui, &args),
         Command::Demo(args) => demo::run(ui, args),
         Command::Completions(args) => completions::run(ui, &args),
         Command::Man(args) => man::run(ui, &args),

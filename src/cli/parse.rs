@@ -7,8 +7,9 @@ use std::mem::ManuallyDrop;
 use clap::{Args as _, Command as Definition, CommandFactory as _, FromArgMatches as _};
 
 use super::commands::{
-    act, budget, ci_report, completions, config, demo, doctor, engines, explain, hooks, init, list, log, man,
-    notes, overlaps, plan, prompt, push, qa, ready, run, runs, show, spec, status, sync, trust, undo, verify,
+    act, archive, budget, ci_report, completions, config, demo, doctor, engines, explain, export, hooks,
+    import, init, list, log, man, notes, overlaps, plan, prompt, push, qa, ready, redact, renumber, restore,
+    run, runs, show, spec, status, sync, trust, undo, uninstall, verify, worktrees,
 };
 use super::{Cli, Global};
 
@@ -64,6 +65,10 @@ fn set_up(name: &str) -> Option<(&'static str, SetUp)> {
         ("cancel", act::CancelArgs::augment_args),
         ("complete", act::CompleteArgs::augment_args),
         ("comment", act::CommentArgs::augment_args),
+        ("archive", archive::Args::augment_args),
+        ("unarchive", act::UnarchiveArgs::augment_args),
+        ("redact", redact::Args::augment_args),
+        ("renumber", renumber::Args::augment_args),
         ("undo", undo::UndoArgs::augment_args),
         ("redo", undo::RedoArgs::augment_args),
         ("run", run::Args::augment_args),
@@ -76,12 +81,17 @@ fn set_up(name: &str) -> Option<(&'static str, SetUp)> {
         ("ci-report", ci_report::Args::augment_args),
         ("sync", sync::Args::augment_args),
         ("push", push::Args::augment_args),
+        ("worktrees", worktrees::Args::augment_args),
+        ("restore", restore::Args::augment_args),
         ("hooks", hooks::Args::augment_args),
         ("hook", hooks::HookArgs::augment_args),
         ("notes", notes::Args::augment_args),
+        ("export", export::Args::augment_args),
+        ("import", import::Args::augment_args),
         ("engines", engines::Args::augment_args),
         ("config", config::Args::augment_args),
         ("doctor", doctor::Args::augment_args),
+        ("uninstall", uninstall::Args::augment_args),
         ("demo", demo::Args::augment_args),
         ("completions", completions::Args::augment_args),
         ("man", man::Args::augment_args),
@@ -120,6 +130,8 @@ mod tests {
             "g plan --amend -p 7",
             "g config show --origin",
             "g notes rebuild",
+            "g worktrees remove 7 --force",
+            "g restore --list",
             "g hook commit-msg .git/COMMIT_EDITMSG",
             "g __complete -- show x",
         ] {

@@ -190,6 +190,13 @@ impl Ui {
         self.told(written)
     }
 
+    /// Returns stdout for what is written piece by piece, and holds nothing that a terminal would obey. A closed
+    /// one takes everything in silence.
+    pub(super) fn pipe(&mut self) -> impl Write {
+        self.end_progress();
+        Pipe { out: BufWriter::with_capacity(64 * 1024, io::stdout().lock()), is_closed: false }
+    }
+
     /// Writes a JSON document in one line. What a terminal would obey is escaped, which changes nothing
     /// for a parser.
     ///
@@ -262,6 +269,42 @@ impl Ui {
     }
 }
 
+/// Stdout, until nobody reads it any more.
+struct Pipe {
+    out: BufWriter<io::StdoutLock<'static>>,
+    is_closed: bool,
+}
+
+impl Pipe {
+    fn told<T: Default>(&mut self, written: io::Result<T>, all: T) -> io::Result<T> {
+        match written {
+            Err(err) if err.kind() == io::ErrorKind::BrokenPipe => {
+                self.is_closed = true;
+                Ok(all)
+            }
+            written => written,
+        }
+    }
+}
+
+impl Write for Pipe {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.is_closed {
+            return Ok(bytes.len());
+        }
+        let written = self.out.write(bytes);
+        self.told(written, bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.is_closed {
+            return Ok(());
+        }
+        let flushed = self.out.flush();
+        self.told(flushed, ())
+    }
+}
+
 /// Returns `text` without anything that a terminal would obey, but for styles.
 pub(super) fn harmless(text: &str) -> String {
     let mut pieces = text.split("\u{1b}[");
@@ -318,6 +361,8 @@ pub(super) fn counted(count: usize, noun: &str) -> String {
 #[derive(Default)]
 pub(super) struct Table {
     rows: Vec<Vec<(String, Style)>>,
+    /// Lines below rows, by how many rows there were before.
+    below: Vec<(usize, String, Style)>,
 }
 
 impl Table {
@@ -326,6 +371,13 @@ impl Table {
 
     pub(super) fn row<S: Into<String>>(&mut self, cells: impl IntoIterator<Item = (S, Style)>) {
         self.rows.push(cells.into_iter().map(|(cell, style)| (cell.into(), style)).collect());
+    }
+
+    /// Adds a line below the last row, which is in no column; an empty one is left out.
+    pub(super) fn below(&mut self, text: String, style: Style) {
+        if !text.is_empty() {
+            self.below.push((self.rows.len(), text, style));
+        }
     }
 
     /// Returns the lines, without spaces at their ends.
@@ -350,7 +402,15 @@ impl Table {
             });
             cells.collect()
         };
-        self.rows.iter().map(line).collect()
+        let below = |n_rows: usize| {
+            let lines = self.below.iter().filter(move |(after, ..)| *after == n_rows);
+            lines.map(|(_, text, style)| {
+                let text = columns.map_or_else(|| text.clone(), |columns| cut(text, columns));
+                styled(*style, text)
+            })
+        };
+        let rows = self.rows.iter().enumerate();
+        rows.flat_map(|(idx, row)| std::iter::once(line(row)).chain(below(idx + 1))).collect()
     }
 
     fn widths(&self) -> Vec<usize> {

@@ -3,9 +3,11 @@
 //! Each function pushes events to the [`Ledger`] or refuses. Asking for what is already so pushes
 //! nothing and is no error, so that a command that was interrupted can be run again.
 
+mod archive;
 mod refusal;
 mod settle;
 
+pub use self::archive::{pin, reopen, unpin};
 pub use self::refusal::{Refusal, RefusalKind};
 use self::settle::completed_by_policy;
 pub use self::settle::{settle, waits_for, would_settle};
@@ -409,13 +411,8 @@ fn live<'a>(ledger: &'a Ledger<'_>) -> Result<&'a Protocol, Refusal> {
 
 fn is_live(protocol: &Protocol) -> Result<(), Refusal> {
     is_not_over(protocol)?;
-    if protocol.recorded == ProtocolStatus::Paused {
-        let name = protocol.name();
-        return Err(Refusal::state(
-            "protocol.paused",
-            format!("protocol {name} is paused"),
-            format!("git godzilla resume {name}"),
-        ));
+    if let Some(held) = protocol.held_by().filter(|_| protocol.recorded == ProtocolStatus::Paused) {
+        return Err(Refusal::state("protocol.paused", held.message, held.remedy));
     }
     Ok(())
 }

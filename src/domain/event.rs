@@ -130,6 +130,10 @@ pub enum Body {
     },
     Step(StepChange),
     GatesAccepted(AcceptedGates),
+    /// Whether the protocol is to stay out of the archive, now that it is over.
+    Pinned {
+        on: bool,
+    },
     Undo {
         targets: Vec<Ulid>,
     },
@@ -157,6 +161,15 @@ pub enum Body {
     PolicyLooped(Looped),
     PolicyTriggered(Triggered),
     PolicyNoted(Noted),
+    /// The protocol is shown under another number and slug; its stream keeps its name.
+    Renumbered {
+        number: u64,
+        slug: String,
+    },
+    /// The protocol of the event's root went on under another name, with all its events.
+    Moved(Moved),
+    /// The text of a line was taken out.
+    Redacted(Redacted),
     /// The first event of a project.
     ProjectCreated {
         base_branch: String,
@@ -187,6 +200,23 @@ pub struct Created {
     pub branch: String,
     pub base: String,
     pub base_commit: Oid,
+}
+
+/// Where a protocol went that shared its name with another one. It stands in both streams.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moved {
+    pub root: Ulid,
+    pub from: Name,
+    pub to: Name,
+}
+
+/// That somebody took the text of an event out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Redacted {
+    pub event: Ulid,
+    /// The line as it was.
+    pub line: Digest,
+    pub reason: Option<String>,
 }
 
 /// A decision about one step.
@@ -359,8 +389,12 @@ impl Body {
             | Self::Protocol { .. }
             | Self::Step(_)
             | Self::GatesAccepted(_)
+            | Self::Pinned { .. }
             | Self::Undo { .. }
             | Self::ProjectCreated { .. }
+            | Self::Renumbered { .. }
+            | Self::Moved(_)
+            | Self::Redacted(_)
             | Self::PolicyLooped(_)
             | Self::PolicyTriggered(_)
             | Self::PolicyNoted(_)
@@ -381,11 +415,13 @@ impl Body {
             | Self::Protocol { .. }
             | Self::Step(_)
             | Self::GatesAccepted(_)
+            | Self::Pinned { .. }
             | Self::PolicyLooped(_)
             | Self::PolicyTriggered(_)
             | Self::PolicyNoted(_)
+            | Self::Renumbered { .. }
             | Self::Undo { .. } => true,
-            Self::Reserved { kind, fact } => !fact && kind != "redacted",
+            Self::Reserved { kind, fact } => !fact && kind != "redacted" && kind != "moved",
             _ => false,
         }
     }
@@ -422,6 +458,7 @@ impl Body {
             Self::Protocol { to, .. } => to.as_str(),
             Self::Step(change) => change.to.as_str(),
             Self::GatesAccepted(_) => "gates.accepted",
+            Self::Pinned { .. } => "pinned",
             Self::Undo { .. } => "undo",
             Self::CommitSeen(_) => "commit.seen",
             Self::CommitRewritten { .. } => "commit.rewritten",
@@ -437,6 +474,9 @@ impl Body {
             Self::PolicyLooped(_) => "policy.looped",
             Self::PolicyTriggered(_) => "policy.triggered",
             Self::PolicyNoted(_) => "policy.noted",
+            Self::Renumbered { .. } => "protocol.renumbered",
+            Self::Moved(_) => "moved",
+            Self::Redacted(_) => "redacted",
             Self::ProjectCreated { .. } => "project.created",
             Self::Reserved { kind, .. } | Self::Unknown { kind } | Self::Malformed { kind, .. } => kind,
         }

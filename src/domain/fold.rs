@@ -14,13 +14,13 @@ mod tests;
 
 use std::collections::HashSet;
 
-use super::event::{Body, Event};
+use super::event::{Body, Event, Moved};
 use super::id::Ulid;
 use super::spec::Specs;
 use super::state::{Counts, Protocol};
 
 /// The version of this fold; part of every cache key.
-pub const FOLD_VERSION: u64 = 3;
+pub const FOLD_VERSION: u64 = 4;
 
 /// The largest step that clocks may take from one event to the next in order.
 pub const MAX_CLOCK_JUMP: u64 = 1_000_000;
@@ -71,8 +71,10 @@ pub struct Folded {
     pub protocol: Option<Protocol>,
     /// One for each event, in their order.
     pub outcomes: Vec<Outcome>,
-    /// The roots of other protocols of the same name.
+    /// The roots of other protocols of the same name that are here to stay.
     pub twins: Vec<Ulid>,
+    /// The protocols of the same name that went on under another one.
+    pub moved: Vec<Moved>,
     /// The largest clock that is not quarantined; a writer takes the next one.
     pub top_clock: u64,
 }
@@ -98,10 +100,15 @@ pub fn fold_refs(events: &[&Event], specs: &Specs, root: Option<Ulid>) -> Folded
         .filter(|event| matches!(event.body, Body::Created(_)))
         .map(|event| event.id)
         .collect();
-    let incumbent = roots.first().copied();
+    let moved = moved_away(events, &outcomes, &roots);
+    let staying = || roots.iter().copied().filter(|root| moved.iter().all(|moved| moved.root != *root));
+    let incumbent = staying().next();
     let chosen = root.filter(|root| roots.contains(root)).or(incumbent);
-    if let Some(chosen) = chosen {
-        set_twins_aside(events, &mut outcomes, chosen, Some(chosen) == incumbent);
+    match chosen {
+        Some(chosen) => set_twins_aside(events, &mut outcomes, chosen, Some(chosen) == incumbent),
+        // Nobody is left under this name.
+        None if !moved.is_empty() => set_twins_aside(events, &mut outcomes, Ulid::nil(), true),
+        None => (),
     }
     filter::undo(events, &mut outcomes);
     filter::mark_duplicates(events, &mut outcomes);
@@ -118,7 +125,8 @@ pub fn fold_refs(events: &[&Event], specs: &Specs, root: Option<Ulid>) -> Folded
     Folded {
         protocol,
         outcomes,
-        twins: roots.into_iter().filter(|id| Some(*id) != chosen).collect(),
+        twins: staying().filter(|id| Some(*id) != chosen).collect(),
+        moved,
         top_clock: top_clock.unwrap_or(0),
     }
 }
@@ -128,6 +136,24 @@ fn accepted<'a, 'o>(
     outcomes: &'o [Outcome],
 ) -> impl Iterator<Item = &'a Event> + use<'a, 'o> {
     events.iter().zip(outcomes).filter(|(_, outcome)| **outcome == Outcome::Accepted).map(|(event, _)| *event)
+}
+
+/// Returns where protocols went of which the events say that they did: of several places of one, the
+/// first counts.
+fn moved_away(events: &[&Event], outcomes: &[Outcome], roots: &[Ulid]) -> Vec<Moved> {
+    let mut moved: Vec<Moved> = Vec::new();
+    for event in accepted(events, outcomes) {
+        if let Body::Moved(away) = &event.body
+            && event.root == Some(away.root)
+            && event.protocol.as_ref() == Some(&away.from)
+            && away.from != away.to
+            && roots.contains(&away.root)
+            && moved.iter().all(|known| known.root != away.root)
+        {
+            moved.push(away.clone());
+        }
+    }
+    moved
 }
 
 /// Marks what belongs to another protocol of the same name. A fact without a root goes to every

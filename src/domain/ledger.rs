@@ -113,11 +113,17 @@ impl<'a> Ledger<'a> {
 
     /// Adds an event with the next clock and returns what becomes of it.
     pub fn push(&mut self, draft: Draft) -> Outcome {
+        let root = self.protocol().map(|protocol| protocol.root);
+        self.push_of(root, draft)
+    }
+
+    /// As [`Self::push`], for another protocol of the same name.
+    pub fn push_of(&mut self, root: Option<Ulid>, draft: Draft) -> Outcome {
         let created = matches!(draft.body, super::event::Body::Created(_));
         let mut event = self.author.event(draft, self.folded.top_clock + 1);
         let id = event.id;
         event.protocol = Some(self.name.clone());
-        event.root = if created { Some(id) } else { self.protocol().map(|protocol| protocol.root) };
+        event.root = if created { Some(id) } else { root };
         self.new.push(event.clone());
         // Quarantined events lie after the new one in order, so it is not always the last.
         let place = self.events.partition_point(|known| (known.clock, known.id) < (event.clock, id));

@@ -3,6 +3,7 @@
 use super::event::{Body, Event, Verdict};
 use super::id::Ulid;
 use super::ledger::Ledger;
+use super::run::{RunKind, RunStatus};
 use super::state::Protocol;
 use super::status::{ProtocolMove, ProtocolStatus, StepMove, StepStatus};
 use super::text;
@@ -35,18 +36,42 @@ pub fn sentence(events: &[Event], protocol: Option<&Protocol>) -> String {
         Body::VerdictRecorded(verdict) => verdict_sentence(verdict),
         Body::SpecChanged { commit: Some(commit), .. } => format!("the plan changed with {}", commit.short()),
         Body::SpecChanged { commit: None, .. } => "the plan changed".to_owned(),
+        Body::Pinned { on: true } => "taken out of the archive".to_owned(),
+        Body::Pinned { on: false } => "may be archived".to_owned(),
         Body::GatesAccepted(gates) => format!("gates {} judge from now on", gates.tree.short()),
         Body::PolicyLooped(_) | Body::PolicyTriggered(_) | Body::PolicyNoted(_) => followed(event),
+        Body::Renumbered { number, slug } => format!("shown as {number:04}-{slug} from now on"),
+        Body::Moved(moved) => format!("moved from {} to {}", moved.from, moved.to),
+        Body::Redacted(redacted) => {
+            let because = redacted.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+            format!("the text of {} was taken out{because}", redacted.event)
+        }
         Body::RunStarted(run) => {
-            let of = event.step.as_ref().map(|step| format!(" of step {step}")).unwrap_or_default();
-            format!("{} runs{of} ({})", run.engine, run.kind)
+            let step = event.step.as_ref().map(|step| format!(" step {step}")).unwrap_or_default();
+            let does = match run.kind {
+                RunKind::Plan => "plans",
+                RunKind::Decompose => "breaks down",
+                RunKind::Step => "works on",
+                RunKind::Review => "reviews",
+                RunKind::Fix => "mends",
+            };
+            let by = run.model.as_ref().map(|model| format!(" ({model})")).unwrap_or_default();
+            format!("{}{by} {does}{step}", run.engine)
         }
         Body::RunFinished(run) => {
-            let of = event.step.as_ref().map(|step| format!(" of step {step}")).unwrap_or_default();
-            format!("the run{of} ended: {}", run.status)
+            let of = event.step.as_ref().map(|step| format!(" on step {step}")).unwrap_or_default();
+            match run.status {
+                RunStatus::Succeeded => format!("the run{of} succeeded"),
+                status => format!("the run{of} ended with {status}"),
+            }
         }
-        Body::ArtifactAdded(artifact) => format!("a run left {} ({} bytes)", artifact.path, artifact.bytes),
-        Body::UsageRecorded(used) => format!("{} was asked ({}): {}", used.engine, used.kind, used.status),
+        Body::ArtifactAdded(artifact) => match artifact.kind.as_str() {
+            "log" => format!("the log of the run is kept ({} bytes)", artifact.bytes),
+            _ => format!("the run left {} ({} bytes)", artifact.path, artifact.bytes),
+        },
+        Body::UsageRecorded(used) => {
+            format!("a run of {} ({}) ended with {}", used.engine, used.kind, used.status)
+        }
         body => body.kind().to_owned(),
     };
     let more = events.len() - 1;
@@ -55,11 +80,10 @@ pub fn sentence(events: &[Event], protocol: Option<&Protocol>) -> String {
 
 /// Returns the sentence for what was pushed to `ledger`.
 pub fn pushed(ledger: &Ledger<'_>) -> String {
-    match ledger.new_events().last() {
-        Some(event) if matches!(event.body, Body::Undo { .. }) => {
-            line_among(event, &|id| ledger.events().iter().find(|event| event.id == id))
-        }
-        _ => sentence(ledger.new_events(), ledger.protocol()),
+    let is_undo = |event: &&Event| matches!(event.body, Body::Undo { .. });
+    match ledger.new_events().iter().rfind(is_undo) {
+        Some(event) => line_among(event, &|id| ledger.events().iter().find(|event| event.id == id)),
+        None => sentence(ledger.new_events(), ledger.protocol()),
     }
 }
 
@@ -143,7 +167,12 @@ fn verdict_sentence(verdict: &Verdict) -> String {
 fn weight(body: &Body) -> u8 {
     match body {
         Body::Created(_) | Body::Undo { .. } => 9,
-        Body::MergeDetected(_) | Body::PolicyLooped(_) | Body::PolicyTriggered(_) => 8,
+        Body::MergeDetected(_)
+        | Body::Renumbered { .. }
+        | Body::Moved(_)
+        | Body::Redacted(_)
+        | Body::PolicyLooped(_)
+        | Body::PolicyTriggered(_) => 8,
         Body::Step(change) => match change.to {
             StepMove::Completed | StepMove::Approved => 7,
             _ => 6,

@@ -115,6 +115,9 @@ pub enum OrderError {
     Cycle(Vec<String>),
 }
 
+/// More circles than this are not looked for.
+const MAX_CIRCLES: usize = 20;
+
 impl Spec {
     /// Checks that numbers are unique, that dependencies exist, and that they form no circle.
     ///
@@ -126,21 +129,35 @@ impl Spec {
             return Err(OrderError::Empty);
         }
         let mut numbers = BTreeSet::new();
-        let mut edges = BTreeMap::new();
+        let mut ids = BTreeSet::new();
         for step in &self.steps {
             if !numbers.insert(step.id.number()) {
                 return Err(OrderError::SameNumber(step.id.number()));
             }
-            edges.insert(&step.id, &step.depends_on);
+            ids.insert(&step.id);
         }
         for step in &self.steps {
-            if let Some(missing) = step.depends_on.iter().find(|id| !edges.contains_key(id)) {
+            if let Some(missing) = step.depends_on.iter().find(|id| !ids.contains(id)) {
                 return Err(OrderError::Missing { step: step.id.clone(), missing: missing.clone() });
             }
         }
-        let forwards = self.steps.iter().any(|step| step.depends_on.iter().any(|id| *id >= step.id));
-        let cycle = if forwards { find_cycle(&edges) } else { None };
-        cycle.map_or(Ok(()), |cycle| Err(OrderError::Cycle(cycle)))
+        self.circles().into_iter().next().map_or(Ok(()), |circle| Err(OrderError::Cycle(circle)))
+    }
+
+    /// Returns the circles of steps that wait for each other, each in its direction; of those that share a
+    /// step only one. Steps that are not there lead nowhere.
+    pub fn circles(&self) -> Vec<Vec<String>> {
+        if !self.steps.iter().any(|step| step.depends_on.iter().any(|id| *id >= step.id)) {
+            return Vec::new();
+        }
+        let mut edges: BTreeMap<&StepId, &Vec<StepId>> =
+            self.steps.iter().map(|step| (&step.id, &step.depends_on)).collect();
+        let mut circles = Vec::new();
+        while let Some(circle) = find_cycle(&edges).filter(|_| circles.len() < MAX_CIRCLES) {
+            edges.retain(|id, _| !circle.iter().any(|of_it| of_it == id.as_str()));
+            circles.push(circle);
+        }
+        circles
     }
 }
 

@@ -17,11 +17,16 @@ use super::status::{ProtocolStatus, StepStatus};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Protocol {
     pub root: Ulid,
+    /// What its creation said, with the number and the slug that it is shown under by now.
     pub created: Created,
+    /// The names that it has or had, that of its stream first. Branches, folders and trailers may bear any.
+    pub names: Vec<Name>,
     pub recorded: ProtocolStatus,
     pub shown: ProtocolStatus,
     /// Why nothing goes on, when [`Self::shown`] is `blocked`.
     pub blocked: Option<Blocked>,
+    /// Who holds it, while [`Self::recorded`] is `paused`.
+    pub paused: Option<Paused>,
     pub merged: Option<MergeDetected>,
     pub spec: Option<Digest>,
     /// The events name a spec that is not here.
@@ -31,6 +36,8 @@ pub struct Protocol {
     pub push_gate: bool,
     /// What judges its steps in place of the base's gates.
     pub gates: Option<AcceptedGates>,
+    /// Whether somebody wants it out of the archive.
+    pub pinned: bool,
     /// By number.
     pub steps: Vec<Step>,
     /// Every commit that an event names, with what became of it.
@@ -109,6 +116,13 @@ pub struct Blocked {
     pub remedy: String,
 }
 
+/// Who holds a protocol, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Paused {
+    pub by: String,
+    pub reason: Option<String>,
+}
+
 /// How often policies made steps begin again or called them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Loops {
@@ -158,10 +172,37 @@ impl Step {
 }
 
 impl Protocol {
-    /// Returns the protocol's name.
+    /// Returns the name that the protocol is shown under.
     pub fn name(&self) -> String {
         Name::new(self.created.number, &self.created.slug)
             .map_or_else(|_| self.created.slug.clone(), |name| name.to_string())
+    }
+
+    /// Returns why nothing goes on: it is blocked, or somebody holds it.
+    pub fn held_by(&self) -> Option<Blocked> {
+        let paused = || {
+            let Paused { by, reason } = self.paused.as_ref().filter(|_| !self.shown.is_final())?;
+            let name = self.name();
+            let because = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+            Some(Blocked {
+                code: "protocol.paused",
+                message: format!("{name} was paused by {by}{because}"),
+                remedy: format!("git godzilla resume {name}"),
+            })
+        };
+        self.blocked.clone().or_else(paused)
+    }
+
+    /// Returns the name of its stream, its branch and its folder, which never changes.
+    pub fn key(&self) -> String {
+        self.names.first().map_or_else(|| self.name(), Name::to_string)
+    }
+
+    /// Takes in a name; one that it has already stays where it is.
+    pub(super) fn add_name(&mut self, name: Name) {
+        if !self.names.contains(&name) {
+            self.names.push(name);
+        }
     }
 
     pub fn step(&self, id: &StepId) -> Option<&Step> {
@@ -181,6 +222,11 @@ impl Protocol {
     /// Returns the dependencies of `step` that are not settled.
     pub fn open_dependencies<'a>(&'a self, step: &'a Step) -> impl Iterator<Item = &'a Step> {
         step.depends_on.iter().filter_map(|id| self.step(id)).filter(|dep| !dep.is_settled())
+    }
+
+    /// Whether it is over and nobody wants it out of the archive.
+    pub fn may_be_archived(&self) -> bool {
+        self.shown.is_final() && !self.pinned
     }
 
     /// Whether every step is settled and only the merge is missing.

@@ -13,6 +13,7 @@ pub use render::{
     NewPlan, NewStep, StepLink, prose, render, render_context, render_log, render_plan, render_with,
 };
 
+use self::more::kept;
 use super::id::StepId;
 use super::spec::{QaPolicy, StepKind, StepMore};
 use super::text::markdown::{self, Kind};
@@ -54,29 +55,75 @@ pub struct Boxes {
 /// [`ParseError`] with the first line that is not in the fixed form (`key: text`
 /// or `key: [a, b]`), repeats a key, or has a value that the key cannot take.
 pub fn parse(text: &str) -> Result<StepFile, ParseError> {
-    let (front_matter, body) = FrontMatter::parse(text)?;
-    let id = front_matter.required_text("id")?;
-    if id.parse::<StepId>().is_err() {
-        return Err(front_matter.error("id", "`id` is not a step id such as `03-api`"));
+    let Reading { file, errors } = read(text);
+    match (errors.into_iter().next(), file) {
+        (None, Some(file)) => Ok(file),
+        (Some(err), _) => Err(err),
+        (None, None) => Err(ParseError { line: 1, message: "the file cannot be read".to_owned() }),
     }
-    let kind = front_matter.word("type", "setup, work, or qa", StepKind::from_word)?;
-    let qa = front_matter.word("qa", "skip, light, or full", QaPolicy::from_word)?;
-    let depends_on = front_matter.list("depends_on")?;
-    let valid = |ids: &[String]| ids.iter().all(|id| id.parse::<StepId>().is_ok());
-    if !depends_on.as_deref().is_none_or(valid) {
-        let message = "`depends_on` is not a list of step ids such as `[01-setup, 02-schema]`";
-        return Err(front_matter.error("depends_on", message));
+}
+
+/// What could be read of a step file, and what could not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// `None` without front matter. What could not be read is as if the file did not say it, but that a
+    /// step with unreadable dependencies has none.
+    pub file: Option<StepFile>,
+    /// In the order of lines, no more than [`MAX_ERRORS`]; without any, the file is a step file.
+    pub errors: Vec<ParseError>,
+}
+
+/// More mistakes than this are not told of one file.
+pub const MAX_ERRORS: usize = 20;
+
+/// Reads as much of a step file as can be read; see [`parse`].
+pub fn read(text: &str) -> Reading {
+    let (front_matter, body, mut errors) = match FrontMatter::read(text) {
+        Ok(read) => read,
+        Err(err) => return Reading { file: None, errors: vec![err] },
+    };
+    // A key that is missing may be in one of the lines that cannot be read.
+    let is_whole = errors.is_empty();
+    let mut required = |key: &str| match front_matter.required_text(key) {
+        Ok(text) => text.to_owned(),
+        Err(err) => {
+            errors.extend(Some(err).filter(|_| is_whole || front_matter.find(key).is_some()));
+            String::new()
+        }
+    };
+    let (id, title) = (required("id"), required("title"));
+    if !id.is_empty() && id.parse::<StepId>().is_err() {
+        errors.push(front_matter.error("id", "`id` is not a step id such as `03-api`"));
     }
-    Ok(StepFile {
-        id: id.to_owned(),
-        title: front_matter.required_text("title")?.to_owned(),
-        kind: kind.unwrap_or(StepKind::Work),
-        qa,
+    let kind = front_matter.word("type", "one of setup, work, or qa", StepKind::from_word);
+    let qa = front_matter.word("qa", "one of skip, light, or full", QaPolicy::from_word);
+    let depends_on = depends_on(&front_matter).unwrap_or_else(|err| {
+        errors.push(err);
+        Some(Vec::new())
+    });
+    let file = StepFile {
+        kind: kept(kind, &mut errors).unwrap_or(StepKind::Work),
+        qa: kept(qa, &mut errors),
         depends_on,
-        more: more::read(&front_matter, id)?,
+        more: more::read(&front_matter, &id, &mut errors),
+        id,
+        title,
         front_matter,
         body,
-    })
+    };
+    errors.sort();
+    errors.truncate(MAX_ERRORS);
+    Reading { file: Some(file), errors }
+}
+
+fn depends_on(front_matter: &FrontMatter) -> Result<Option<Vec<String>>, ParseError> {
+    let ids = front_matter.list("depends_on")?;
+    let valid = |ids: &[String]| ids.iter().all(|id| id.parse::<StepId>().is_ok());
+    if ids.as_deref().is_none_or(valid) {
+        return Ok(ids);
+    }
+    let message = "`depends_on` is not a list of step ids such as `[01-setup, 02-schema]`";
+    Err(front_matter.error("depends_on", message))
 }
 
 /// Counts the boxes of list items, nested ones too, in the body of `text`.
@@ -151,6 +198,22 @@ mod tests {
             assert_eq!(error.line, line, "{entries:?}: {error}");
             assert!(error.message.contains(part), "{entries:?}: {error}");
         }
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_told_and_the_rest_is_read() {
+        let text =
+            "---\nid: 03-api\nbad line\nqa: no\ntimeout: never\ndepends_on: [x]\npaths: [src/**]\n---\n";
+        let read = read(text);
+        let lines: Vec<usize> = read.errors.iter().map(|err| err.line).collect();
+        assert_eq!(lines, [3, 4, 5, 6], "the title may be in line 3: {:?}", read.errors);
+        let file = read.file.unwrap();
+        assert_eq!((file.id.as_str(), file.more.paths.len()), ("03-api", 1));
+        assert_eq!(file.depends_on, Some(Vec::new()), "no circle is made up of what cannot be read");
+        assert_eq!(parse(text).unwrap_err(), read.errors[0]);
+        assert_eq!(super::read("# Body").file, None);
+        let many = format!("---\n{}---\n", "x\n".repeat(100));
+        assert_eq!(super::read(&many).errors.len(), MAX_ERRORS);
     }
 
     #[test]

@@ -3,12 +3,16 @@
 //! An undo names the events of one command in one stream. What it names and what is in the way of
 //! it follows from the fold; see [`fold`](super::fold) for what it then does.
 
+mod plan;
+
 use std::collections::HashSet;
 use std::fmt;
 
+pub use plan::is_plan;
+
 use super::event::{Body, Draft, Event};
 use super::fold::{Folded, Outcome, outcomes_without};
-use super::id::{Name, StepId, Ulid};
+use super::id::{StepId, Ulid};
 use super::ledger::Ledger;
 use super::spec::Specs;
 use super::status::StepMove;
@@ -20,10 +24,6 @@ const MAX_ASKED: usize = 32;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refused {
     Facts(Ulid),
-    Plan {
-        op: Ulid,
-        name: Name,
-    },
     Already(Ulid),
     NotUndone(Ulid),
     /// Its events were rejected, so there is nothing to take back.
@@ -49,7 +49,6 @@ impl Refused {
             | Self::Already(op)
             | Self::NotUndone(op)
             | Self::Idle(op)
-            | Self::Plan { op, .. }
             | Self::BuiltOn { op, .. }
             | Self::Unfit { op, .. } => *op,
             Self::Overtaken(overtaken) => overtaken.op,
@@ -60,9 +59,6 @@ impl Refused {
     pub fn said_of(&self, which: &str) -> String {
         match self {
             Self::Facts(_) => format!("{which} recorded only facts, and facts cannot be taken back"),
-            Self::Plan { name, .. } => {
-                format!("{which} planned {name}, and a plan cannot be taken back yet")
-            }
             Self::Already(_) => format!("{which} is taken back already"),
             Self::NotUndone(_) => format!("{which} is not taken back"),
             Self::Idle(_) => format!("nothing that {which} recorded counts"),
@@ -233,9 +229,8 @@ impl<'a> Told<'a> {
     /// Returns what an undo of `op` names: what of it counts, and for an undo that is taken back all
     /// undos in effect of the same events.
     fn targets_of_undo(&self, op: Ulid) -> Result<Vec<usize>, Refused> {
-        let plan = self.events.iter().find(|event| event.op == Some(op) && is_creation(event));
-        if let Some(Event { protocol: Some(name), .. }) = plan {
-            return Err(Refused::Plan { op, name: name.clone() });
+        if self.events.iter().any(|event| event.op == Some(op) && is_creation(event)) {
+            return self.targets_in_plan(op);
         }
         let takeable = self.takeable(op);
         if takeable.is_empty() {
@@ -267,14 +262,21 @@ impl<'a> Told<'a> {
             return Err(Refused::Facts(op));
         }
         let mut wanted = Vec::new();
+        let with_undos = self.cancelled_with(&takeable);
         for idx in takeable {
             match &self.events[idx].body {
                 Body::Undo { targets } if self.is_first_undo(idx) => wanted.extend(self.places(targets)),
+                // It came with an undo and ends with it.
+                _ if with_undos.contains(&idx) => (),
                 _ => wanted.push(idx),
             }
         }
-        let undos = self.undos_of(&wanted);
-        if undos.is_empty() { Err(Refused::NotUndone(op)) } else { Ok((wanted, undos)) }
+        let mut undos = self.undos_of(&wanted);
+        if undos.is_empty() {
+            return Err(Refused::NotUndone(op));
+        }
+        undos.extend(self.cancelled_with(&undos));
+        Ok((wanted, undos))
     }
 }
 
@@ -285,7 +287,12 @@ impl<'a> Told<'a> {
 /// [`Refused`] if there is nothing to take back, or something rests on it.
 pub fn take_back(ledger: &mut Ledger<'_>, op: Ulid) -> Result<Vec<Ulid>, Refused> {
     let targets = Told::new(ledger.events(), ledger.folded()).targets_of_undo(op)?;
-    push(ledger, op, targets)
+    let takes_plan = is_plan(ledger, op);
+    let named = push(ledger, op, targets)?;
+    if takes_plan {
+        plan::cancel(ledger);
+    }
+    Ok(named)
 }
 
 /// Brings back what the command `op` decided, or what its undo took back: undoes every undo in

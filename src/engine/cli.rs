@@ -188,6 +188,13 @@ impl Program {
         Check { version: version_in(&said), login, hint }
     }
 
+    /// Returns what keeps the program from being started, without starting it.
+    pub(super) fn missing(&self, setup: &Setup) -> Option<String> {
+        let program = setup.argv.first().map_or(self.name, String::as_str);
+        let text = || format!("there is no program `{}`; {}", text::one_line(program), self.install());
+        process::find(program).is_none().then(text)
+    }
+
     fn install(&self) -> String {
         format!("install it: npm install -g {}", self.package)
     }

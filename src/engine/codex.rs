@@ -137,6 +137,10 @@ impl Engine for Codex {
         })
     }
 
+    fn missing(&self) -> Option<String> {
+        PROGRAM.missing(&self.setup)
+    }
+
     fn run(&self, request: &Request, tell: &mut dyn FnMut(Progress<'_>)) -> Outcome {
         PROGRAM.gone_on_with(request, cli::session(request), tell, |session, tell| {
             self.run_once(request, session, tell)

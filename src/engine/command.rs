@@ -10,7 +10,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use self::lines::{Lines, Said};
+use self::lines::{Heard, Lines, Said};
 use super::{Capabilities, Check, Engine, Login, Outcome, Progress, Request, Setup, answer, environment};
 use crate::domain::run::{RunStatus, Usage};
 use crate::domain::text;
@@ -43,7 +43,10 @@ impl Program {
     /// Returns the program, or why there is none.
     fn program(&self) -> Result<PathBuf, String> {
         let Some(program) = self.setup.argv.first() else {
-            return Err(format!("`engines.{}.argv` is not set", self.setup.name));
+            let name = &self.setup.name;
+            return Err(format!(
+                "`engines.{name}.argv` is not set: git config godzilla.engines.{name}.argv PROGRAM"
+            ));
         };
         process::find(program).ok_or_else(|| format!("there is no program `{}`", text::one_line(program)))
     }
@@ -89,6 +92,10 @@ impl Engine for Program {
         }
     }
 
+    fn missing(&self) -> Option<String> {
+        self.program().err()
+    }
+
     fn run(&self, request: &Request, tell: &mut dyn FnMut(Progress<'_>)) -> Outcome {
         if let Err(why) = self.program() {
             return Outcome::without_answer(RunStatus::Unavailable, why);
@@ -127,7 +134,7 @@ impl Engine for Program {
                 return Outcome::without_answer(RunStatus::Unavailable, text::one_line(&why));
             }
         };
-        let outcome = outcome(request, finished, out.result(), &last_words);
+        let outcome = outcome(request, finished, out.heard(), &last_words);
         if !outcome.usage.is_unknown() {
             tell(Progress::Used(outcome.usage));
         }
@@ -192,8 +199,9 @@ fn variables(request: &Request) -> Vec<(&'static str, String)> {
 }
 
 /// Returns what came of a program that has ended.
-fn outcome(request: &Request, finished: Finished, result: Option<Value>, last_words: &str) -> Outcome {
-    let result = result.filter(|result| result["v"].as_u64() == Some(VERSION));
+fn outcome(request: &Request, finished: Finished, heard: Heard, last_words: &str) -> Outcome {
+    let mistake = mistake(&heard);
+    let result = heard.result.map(|(_, result)| result).filter(is_of_version);
     let mut outcome = Outcome::without_answer(RunStatus::Crashed, "");
     if let Some(result) = &result {
         take(&mut outcome, result);
@@ -204,7 +212,7 @@ fn outcome(request: &Request, finished: Finished, result: Option<Value>, last_wo
         End::Interrupted => (RunStatus::Killed, "it was stopped".to_owned()),
         End::Exit(0) => match &result {
             Some(result) => return by_result(request, outcome, result),
-            None => (RunStatus::Crashed, "it ended without a result".to_owned()),
+            None => (RunStatus::Crashed, format!("it ended without a result{mistake}")),
         },
         End::Exit(code) => (RunStatus::Crashed, format!("it ended with code {code}")),
     };
@@ -212,6 +220,25 @@ fn outcome(request: &Request, finished: Finished, result: Option<Value>, last_wo
     let text = if words.is_empty() { why } else { format!("{why}: {words}") };
     let exit = if let End::Exit(code) = finished.end { Some(code) } else { None };
     Outcome { status, text, exit, json: None, ..outcome }
+}
+
+fn is_of_version(result: &Value) -> bool {
+    result["v"].as_u64() == Some(VERSION)
+}
+
+/// Says why what looked like a result is none; empty if nothing did.
+fn mistake(heard: &Heard) -> String {
+    let said = match &heard.result {
+        Some((line, result)) if !is_of_version(result) => {
+            let has = match &result["v"] {
+                Value::Null => "has no `v`".to_owned(),
+                other => format!("has `v` {}", text::clip(&text::one_line(&other.to_string()), 40)),
+            };
+            Some(format!("the one in line {line} of its output {has}, which must be {VERSION}"))
+        }
+        _ => heard.mistake.clone(),
+    };
+    said.map(|said| format!(": {said}")).unwrap_or_default()
 }
 
 /// Returns what a program says of itself that ended well.

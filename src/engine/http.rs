@@ -174,6 +174,10 @@ impl Engine for Http {
         Check { version, login, hint: hint.map(|hint| text::one_line(&mask.text(&hint))) }
     }
 
+    fn missing(&self) -> Option<String> {
+        self.service().err().map(|(_, why)| text::one_line(&why))
+    }
+
     fn run(&self, request: &Request, tell: &mut dyn FnMut(Progress<'_>)) -> Outcome {
         if request.access == Access::Write {
             let why = "a model behind HTTP cannot change files; set an engine that can for this";

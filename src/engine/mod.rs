@@ -202,6 +202,9 @@ pub trait Engine {
     /// Looks whether it could run; asks no model anything, and takes at most a few seconds.
     fn check(&self, dir: &Path) -> Check;
 
+    /// Returns what keeps it from being started at all, as far as that is known without starting anything.
+    fn missing(&self) -> Option<String>;
+
     /// Runs it to its end, or to the limits. What went wrong is an [`Outcome`] and no error: the run
     /// took place, and may have changed files.
     fn run(&self, request: &Request, tell: &mut dyn FnMut(Progress<'_>)) -> Outcome;

@@ -182,6 +182,10 @@ impl Engine for Opencode {
         })
     }
 
+    fn missing(&self) -> Option<String> {
+        PROGRAM.missing(&self.setup)
+    }
+
     fn run(&self, request: &Request, tell: &mut dyn FnMut(Progress<'_>)) -> Outcome {
         if let Some(why) = BROUGHT.by(&request.worktree) {
             return Outcome::without_answer(RunStatus::Unavailable, why);

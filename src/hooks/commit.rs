@@ -8,7 +8,6 @@ use super::{Answer, HookResult, say, stdin};
 use crate::domain::event::Body;
 use crate::domain::observe::Held;
 use crate::domain::status::StepMove;
-use crate::platform::{env, fs, process};
 use crate::service::context::Context;
 use crate::service::on_commit::{self, Done, HookBranch};
 use crate::service::on_message::{self, Origin};
@@ -22,28 +21,6 @@ pub(super) fn prepare_commit_msg(ctx: &Context, args: &[OsString]) -> HookResult
         on_message::prepare(ctx, &branch, Path::new(file), Origin { kind: arg(1), commit: arg(2) })?;
     }
     Ok(Answer::Go)
-}
-
-/// Whether git will call commit-msg next, that is us, and nobody sees the message before: then it
-/// adds tag and trailer alone. What is not known for certain is not left to it.
-pub(super) fn is_left_to_commit_msg(program: &Path, args: &[OsString]) -> bool {
-    // Git says by this editor that it will open none.
-    env::var("GIT_EDITOR").as_deref() == Some(":")
-        && args.get(1).is_some_and(|kind| kind == "message")
-        && fs::is_same_file(program, &program.with_file_name("commit-msg"))
-        && is_verified_commit(&process::parent())
-}
-
-/// Whether this is the command line of a `git commit` that makes a new commit and runs commit-msg.
-fn is_verified_commit(args: &[String]) -> bool {
-    let Some((program, args)) = args.split_first() else { return false };
-    let mut options = args.iter().skip_while(|arg| *arg != "commit").skip(1).peekable();
-    let may_differ = |arg: &String| match arg.strip_prefix("--") {
-        Some(long) => long.starts_with("no-v") || long.starts_with("am"),
-        // A cluster of short options, or a text that looks like one.
-        None => arg.starts_with('-') && arg.contains('n'),
-    };
-    process::is_git(program) && options.peek().is_some() && !options.any(may_differ)
 }
 
 pub(super) fn commit_msg(ctx: &Context, args: &[OsString]) -> HookResult {
@@ -118,30 +95,5 @@ fn report(done: &Done) {
             Held::Order { step, waits_for } => format!("step {step} waits for {}", waits_for.join(", ")),
         };
         say(&format!("commit {} is recorded and moves nothing: {why}", commit.short()));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_plain_new_commit_is_left_to_commit_msg() {
-        let is = |line: &str| is_verified_commit(&line.split(' ').map(str::to_owned).collect::<Vec<_>>());
-        for line in ["git commit -am y", "/usr/bin/git -C x commit -m y", "git commit --message=y -- -x"] {
-            assert!(is(line), "{line}");
-        }
-        for line in [
-            "git commit -nm y",
-            "git commit -m y --no-verify",
-            "git commit --no-ver -m y",
-            "git commit --am -m y",
-            "git cherry-pick x",
-            "git commit",
-            "sh commit -m y",
-            "",
-        ] {
-            assert!(!is(line), "{line}");
-        }
     }
 }

@@ -6,6 +6,7 @@
 mod commit;
 mod merge;
 mod push;
+mod receive;
 pub mod stdin;
 
 use std::ffi::OsString;
@@ -14,10 +15,11 @@ use std::process::ExitCode;
 
 use crate::domain::id::Name;
 use crate::platform::git::{self, Repo};
-use crate::platform::{env, hook_files};
+use crate::platform::{env, hook_files, server_hooks};
 use crate::service::context::Context;
-use crate::service::error_chain;
+use crate::service::once::{self, Way};
 use crate::service::settings::Settings;
+use crate::service::{error_chain, guard};
 
 /// What a hook answers.
 enum Answer {
@@ -28,34 +30,37 @@ enum Answer {
 
 type HookResult = Result<Answer, Box<dyn std::error::Error>>;
 
-/// Returns the hook that a program's name stands for: a hook is a link to this program. Hook
-/// managers keep earlier hooks with a suffix and call them by that name.
+/// Returns the hook that a program's name stands for: earlier versions installed links to this program.
+/// Hook managers keep earlier hooks with a suffix and call them by that name.
 pub fn event_of(program: &Path) -> Option<&'static str> {
     let name = program.file_name()?.to_str()?;
     let name = name.strip_suffix(".legacy").or_else(|| name.strip_suffix(".old")).unwrap_or(name);
     hook_files::EVENTS.iter().find(|event| **event == name).copied()
 }
 
-/// Runs the hook `event` as the link `program`, and returns its exit code.
-pub fn run_link(program: &Path, event: &str, args: &[OsString]) -> ExitCode {
-    if !git::is_probe() && event == "prepare-commit-msg" && commit::is_left_to_commit_msg(program, args) {
-        return ExitCode::SUCCESS;
-    }
-    run(event, args)
-}
-
 /// Runs the hook `event` and returns its exit code.
+///
+/// What git gave it follows `--`; before that may stand `--via` and by which way git came.
 pub fn run(event: &str, args: &[OsString]) -> ExitCode {
+    let (way, args) = match args {
+        [via, way, rest @ ..] if via == "--via" => (Way::parse(&way.to_string_lossy()), rest),
+        _ => (Way::Other, args),
+    };
+    let args = args.strip_prefix(&[OsString::from("--")]).unwrap_or(args);
     if let Some(answer) = git::answer_probe(event) {
         say(&answer);
         return ExitCode::SUCCESS;
     }
-    if env::hooks_are_off() || !concerns_us(event, args) {
+    // A push over a path hands the pusher's environment on to the server.
+    let is_off = !is_of_server(event) && env::hooks_are_off();
+    if is_off || !concerns_us(event, args) {
         return ExitCode::SUCCESS;
     }
     // Whatever happens in here, the user's command goes on.
-    let result = std::panic::catch_unwind(|| dispatch(event, args));
+    let result = std::panic::catch_unwind(|| dispatch(event, way, args));
     match result {
+        // What nobody could look at is not let in.
+        Err(_) if event == "pre-receive" => ExitCode::FAILURE,
         // Who panicked has said so; the next command makes up for it.
         Ok(Ok(Answer::Go)) | Err(_) => ExitCode::SUCCESS,
         Ok(Ok(Answer::Stop(reasons))) => {
@@ -74,8 +79,21 @@ pub fn run(event: &str, args: &[OsString]) -> ExitCode {
     }
 }
 
-fn dispatch(event: &str, args: &[OsString]) -> HookResult {
-    let repo = Repo::discover(Path::new("."))?;
+fn dispatch(event: &str, way: Way, args: &[OsString]) -> HookResult {
+    let mut repo = Repo::discover(Path::new("."))?;
+    if once::was_here(&repo, event, way) {
+        return Ok(Answer::Go);
+    }
+    match guard::settle(&repo) {
+        Ok(told) if told.is_empty() => (),
+        Ok(told) => {
+            for line in told {
+                say(&line);
+            }
+            repo = Repo::discover(Path::new("."))?;
+        }
+        Err(err) => say(&error_chain(&err)),
+    }
     let settings = Settings::load(&repo);
     let ctx = Context::of_hook(repo, settings);
     match event {
@@ -86,8 +104,14 @@ fn dispatch(event: &str, args: &[OsString]) -> HookResult {
         "pre-push" => push::pre_push(&ctx, args),
         "post-merge" => merge::post_merge(&ctx, args),
         "post-checkout" => merge::post_checkout(&ctx, args),
+        "pre-receive" => receive::pre_receive(&ctx),
+        "post-receive" => receive::post_receive(&ctx),
         _ => Ok(Answer::Go),
     }
+}
+
+fn is_of_server(event: &str) -> bool {
+    server_hooks::EVENTS.contains(&event)
 }
 
 /// Whether there is anything to do, by looking at `HEAD` alone: most commits are on other branches.

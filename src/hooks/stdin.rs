@@ -2,6 +2,7 @@
 
 use crate::domain::id::Oid;
 use crate::service::on_push::PushedRef;
+use crate::service::server::Received;
 
 /// Reads what git tells `pre-push` on stdin; a line that is none is passed over.
 pub fn pushed(text: &str) -> Vec<PushedRef> {
@@ -18,6 +19,19 @@ pub fn pushed(text: &str) -> Vec<PushedRef> {
                 remote,
                 remote_oid: Some(remote_oid).filter(|oid| !oid.is_null()),
             })
+        })
+        .collect()
+}
+
+/// Reads what git tells `pre-receive` and `post-receive` on stdin; a line that is none is passed over.
+pub fn received(text: &str) -> Vec<Received> {
+    text.lines()
+        .filter_map(|line| {
+            let mut words = line.splitn(3, ' ');
+            let (old, new): (Oid, Oid) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+            let is_there = |oid: &Oid| !oid.is_null();
+            let name = words.next()?.to_owned();
+            Some(Received { name, old: Some(old).filter(is_there), new: Some(new).filter(is_there) })
         })
         .collect()
 }

@@ -6,9 +6,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use jiff::tz::TimeZone;
 use ulid::Ulid;
 
+use super::simulated;
+
 /// Returns milliseconds since 1970; 0 if the machine's clock is before that.
 #[expect(clippy::disallowed_methods, reason = "this is where the time comes from")]
 pub fn now_ms() -> u64 {
+    if let Some(machine) = simulated::machine() {
+        return machine.now_ms();
+    }
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
@@ -37,6 +42,9 @@ pub fn offset_s(seconds: i64) -> i32 {
 
 /// Returns a new ULID, with randomness of the operating system.
 pub fn new_id() -> Ulid {
+    if let Some(machine) = simulated::machine() {
+        return Ulid::from_parts(machine.now_ms(), machine.random());
+    }
     random_bits().map_or_else(Ulid::new, |random| Ulid::from_parts(now_ms(), random))
 }
 
@@ -53,8 +61,12 @@ fn random_bits() -> Option<u128> {
     None
 }
 
-/// Returns a small random pause, so that writers that wait do not wake together.
+/// Returns a small random pause, so that writers that wait do not wake together; none where nobody
+/// else runs meanwhile.
 pub fn jitter(max_ms: u64) -> Duration {
+    if simulated::machine().is_some() {
+        return Duration::ZERO;
+    }
     let random = u64::try_from(new_id().random() & 0xffff).unwrap_or(0);
     Duration::from_millis(1 + random * max_ms / 0xffff)
 }

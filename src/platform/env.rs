@@ -47,6 +47,11 @@ pub fn secrets() -> Vec<String> {
     found
 }
 
+/// Returns the current directory without links; `None` if it is gone.
+pub fn current_dir() -> Option<PathBuf> {
+    std::env::current_dir().ok()?.canonicalize().ok()
+}
+
 /// Returns the path of this program.
 pub fn current_exe() -> Option<PathBuf> {
     std::env::current_exe().ok()

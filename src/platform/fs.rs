@@ -1,9 +1,13 @@
 //! Files that appear whole or not at all.
 
+mod whole;
+
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+pub use self::whole::WholeFile;
 
 use super::lock::Lock;
 use super::{clock, fail};
@@ -85,6 +89,56 @@ pub fn write_new_file(path: &Path, bytes: &[u8], executable: bool) -> io::Result
     options.open(path)?.write_all(bytes)
 }
 
+/// Writes a script that everybody may run, whole or not at all.
+///
+/// # Errors
+///
+/// Any error of the file system.
+pub fn replace_script(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let dir = path.parent().unwrap_or(Path::new("."));
+    let mut draft = tempfile::Builder::new().prefix(DRAFT_PREFIX).tempfile_in(dir)?;
+    draft.write_all(bytes)?;
+    #[cfg(unix)]
+    draft.as_file().set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+    draft.as_file().sync_all()?;
+    draft.persist(path).map_err(|err| err.error)?;
+    Ok(())
+}
+
+/// Whether somebody may run the file.
+pub fn is_executable(path: &Path) -> bool {
+    #[cfg(unix)]
+    return fs::metadata(path).is_ok_and(|it| {
+        it.is_file() && std::os::unix::fs::PermissionsExt::mode(&it.permissions()) & 0o111 != 0
+    });
+    #[cfg(not(unix))]
+    path.is_file()
+}
+
+/// Removes a folder with all that is in it; links in it are not followed. It may be gone.
+///
+/// # Errors
+///
+/// Any error of the file system.
+pub fn remove_tree(path: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}
+
+/// Removes the folders below `dir` that hold nothing, and `dir` if nothing is left in it. What cannot be
+/// removed stays.
+pub fn remove_empty_dirs(dir: &Path) {
+    if !is_real_dir(dir) {
+        return;
+    }
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        remove_empty_dirs(&entry.path());
+    }
+    fs::remove_dir(dir).ok();
+}
+
 /// Makes a folder for this user only, with those above it; it may be there.
 ///
 /// # Errors
@@ -98,14 +152,14 @@ pub fn make_private_dir(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
-/// Makes a file for this user only, and opens it to be written.
+/// Makes a file for this user only, and opens it to be written and read.
 ///
 /// # Errors
 ///
 /// Any error of the file system, also if the file is there.
 pub fn create_private(path: &Path) -> io::Result<File> {
     let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
+    options.read(true).write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path)
@@ -143,6 +197,102 @@ pub fn write_new_link(path: &Path, target: &[u8]) -> io::Result<()> {
     #[cfg(not(unix))]
     write_new_file(path, target, false)
 }
+
+/// Lets whoever may read a file run it as well, or nobody.
+///
+/// # Errors
+///
+/// Any error of the file system.
+#[cfg(unix)]
+pub fn make_executable(path: &Path, executable: bool) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let mode = fs::metadata(path)?.permissions().mode() & 0o777;
+    let wanted = if executable { mode | (mode & 0o444) >> 2 } else { mode & !0o111 };
+    if wanted == mode { Ok(()) } else { fs::set_permissions(path, fs::Permissions::from_mode(wanted)) }
+}
+
+#[cfg(not(unix))]
+pub fn make_executable(_: &Path, _: bool) -> io::Result<()> {
+    Ok(())
+}
+
+/// Returns the path of these bytes; `None` where paths are something else.
+pub fn path_of_bytes(bytes: &[u8]) -> Option<PathBuf> {
+    gix::path::from_byte_slice(bytes).ok().map(Path::to_owned)
+}
+
+/// Puts a file, or what was renamed, made or removed in a folder, on the disk. Not every file system can.
+pub fn sync(path: &Path) {
+    if let Ok(file) = File::open(path) {
+        drop(file.sync_all());
+    }
+}
+
+/// Returns how many bytes the files below `dir` have, and whether that is all of them: after `max_entries`
+/// nobody counts on. Links are not followed.
+pub fn size_of(dir: &Path, max_entries: usize) -> (u64, bool) {
+    let (mut bytes, mut n_entries) = (0, 0);
+    let mut folders = vec![dir.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            n_entries += 1;
+            if n_entries > max_entries {
+                return (bytes, false);
+            }
+            let Ok(meta) = entry.metadata() else { continue };
+            if meta.is_dir() {
+                folders.push(entry.path());
+            } else {
+                bytes += meta.len();
+            }
+        }
+    }
+    (bytes, true)
+}
+
+/// Moves a folder to a name that nothing has, on the disk when this returns.
+///
+/// # Errors
+///
+/// Any error of the file system, also if something is there.
+pub fn move_dir(from: &Path, to: &Path) -> io::Result<()> {
+    if to.symlink_metadata().is_ok() {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
+    fs::rename(from, to)?;
+    [from, to].into_iter().filter_map(Path::parent).for_each(sync);
+    Ok(())
+}
+
+/// Removes a folder with all that is in it, also what is read-only there; it may be gone already.
+///
+/// # Errors
+///
+/// Any error of the file system but "not found".
+pub fn remove_all(dir: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(dir) {
+        Err(err) if err.kind() == io::ErrorKind::PermissionDenied => {
+            unlock(dir);
+            fs::remove_dir_all(dir)
+        }
+        Err(err) if !is_missing(&err) => Err(err),
+        _ => Ok(()),
+    }
+}
+
+/// Lets the owner of folders remove what is in them.
+#[cfg(unix)]
+fn unlock(dir: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    drop(fs::set_permissions(dir, fs::Permissions::from_mode(0o700)));
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).filter(|path| is_real_dir(path)).for_each(|path| unlock(&path));
+}
+
+#[cfg(not(unix))]
+fn unlock(_: &Path) {}
 
 /// Whether `path` is a folder, and no link to one.
 pub fn is_real_dir(path: &Path) -> bool {

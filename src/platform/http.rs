@@ -61,6 +61,11 @@ pub enum Failed {
     Setup(String),
     #[error("cannot be reached: {0}")]
     Unreachable(String),
+    /// It is there, and its certificate is none that is known here.
+    #[error(
+        "has a certificate that is not trusted here: {0}; name the file of its authority in SSL_CERT_FILE"
+    )]
+    Untrusted(String),
     #[error("the connection was lost: {0}")]
     Dropped(String),
     #[error("was not done within the limit of time")]
@@ -274,11 +279,23 @@ fn failed(err: &reqwest::Error) -> Failed {
     let said = chain(err);
     if err.is_builder() {
         Failed::Setup(said)
+    } else if is_about_certificate(err) {
+        Failed::Untrusted(said)
     } else if err.is_connect() {
         Failed::Unreachable(said)
     } else {
         Failed::Dropped(said)
     }
+}
+
+fn is_about_certificate(err: &(dyn std::error::Error + 'static)) -> bool {
+    if let Some(tls) = err.downcast_ref::<rustls::Error>() {
+        return matches!(tls, rustls::Error::InvalidCertificate(_));
+    }
+    // What an error of input and output holds is none of its sources.
+    let held = err.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    let held = held.is_some_and(|held| is_about_certificate(held));
+    held || err.source().is_some_and(is_about_certificate)
 }
 
 /// Returns what went wrong and why, without the address.

@@ -13,5 +13,7 @@ pub mod keeper;
 pub mod lock;
 pub mod memory;
 pub mod process;
+pub mod server_hooks;
+pub mod simulated;
 pub mod supervise;
 pub mod terminal;

@@ -246,6 +246,9 @@ fn end(child: &mut Child, isolated: bool) {
     drop(child.wait());
 }
 
+/// Between git and a hook that a manager runs lie shells and the manager itself.
+const MAX_STEPS_TO_GIT: usize = 8;
+
 /// Whether the command line of a parent, grandparent and so on (five at most) is what `is_it` looks
 /// for. Only where the system tells.
 pub fn ancestor_is(is_it: impl Fn(&[String]) -> bool) -> bool {
@@ -260,13 +263,17 @@ pub fn ancestor_is(is_it: impl Fn(&[String]) -> bool) -> bool {
     false
 }
 
-/// Returns the command line of the program that started this one; nothing where that takes more than
-/// a look.
-pub fn parent() -> Vec<String> {
-    #[cfg(target_os = "linux")]
-    return command_line(std::os::unix::process::parent_id());
-    #[cfg(not(target_os = "linux"))]
-    return Vec::new();
+/// Returns what tells the git that this process works for from every other one, before and after it:
+/// the nearest git above. Only where the system tells.
+pub fn git_above() -> Option<String> {
+    let mut pid = std::process::id();
+    for _ in 0..MAX_STEPS_TO_GIT {
+        pid = parent_of(pid)?;
+        if command_line(pid).first().is_some_and(|program| is_git(program)) {
+            return Some(format!("{pid} {}", started_at(pid)?));
+        }
+    }
+    None
 }
 
 /// Whether a command line's program is git.
@@ -281,6 +288,13 @@ pub(super) fn parent_of(pid: u32) -> Option<u32> {
     stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
 }
 
+/// Since the machine was started, in ticks.
+#[cfg(target_os = "linux")]
+fn started_at(pid: u32) -> Option<String> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(')')?.1.split_whitespace().nth(19).map(str::to_owned)
+}
+
 #[cfg(target_os = "linux")]
 fn command_line(pid: u32) -> Vec<String> {
     let bytes = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
@@ -291,6 +305,11 @@ fn command_line(pid: u32) -> Vec<String> {
 #[cfg(not(target_os = "linux"))]
 fn parent_of(pid: u32) -> Option<u32> {
     ps("ppid=", pid)?.trim().parse().ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn started_at(pid: u32) -> Option<String> {
+    ps("lstart=", pid).map(|text| text.trim().to_owned())
 }
 
 #[cfg(not(target_os = "linux"))]

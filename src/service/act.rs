@@ -20,17 +20,40 @@ const MAX_COMMENT: usize = 16_000;
 pub enum Verb {
     Start,
     Next,
-    Done { no_commit: bool },
-    Block { reason: Option<String> },
+    Done {
+        no_commit: bool,
+    },
+    Block {
+        reason: Option<String>,
+    },
     Unblock,
-    Skip { reason: String },
-    Approve { reason: Option<String>, mode: &'static str, sign: bool },
+    Skip {
+        reason: String,
+    },
+    Approve {
+        reason: Option<String>,
+        mode: &'static str,
+        sign: bool,
+    },
     Retry,
-    Pause { reason: Option<String> },
+    Pause {
+        reason: Option<String>,
+    },
     Resume,
-    Cancel { reason: Option<String> },
-    CompleteUnmerged { reason: String },
-    Comment { text: String },
+    Cancel {
+        reason: Option<String>,
+    },
+    CompleteUnmerged {
+        reason: String,
+    },
+    /// Takes it out of the archive; with `reopen` so that it goes on.
+    Unarchive {
+        reopen: bool,
+        reason: Option<String>,
+    },
+    Comment {
+        text: String,
+    },
 }
 
 /// What became of it.
@@ -63,7 +86,7 @@ pub fn act(ctx: &Context, name: Option<&str>, step: Option<&str>, verb: &Verb) -
         return Err(Error::state(
             "protocol.twin",
             "this protocol shares its name with another one, which holds the stream",
-            format!("git godzilla show {}", target.name),
+            "give it a name of its own: git godzilla renumber NAME NUMBER",
         ));
     }
     let Target { name, .. } = target;
@@ -119,6 +142,8 @@ fn decide_verb(
         Verb::Resume => decide::resume(ledger)?,
         Verb::Cancel { reason } => decide::cancel(ledger, clean(reason))?,
         Verb::CompleteUnmerged { reason } => decide::complete_unmerged(ledger, reason_of(reason))?,
+        Verb::Unarchive { reopen: true, reason } => decide::reopen(ledger, clean(reason))?,
+        Verb::Unarchive { reopen: false, .. } => decide::pin(ledger)?,
         Verb::Comment { text: note } => return comment(ledger, step, note),
         Verb::Start
         | Verb::Done { .. }

@@ -6,6 +6,7 @@
 
 mod answer;
 mod folder;
+mod left;
 mod reading;
 mod record;
 mod who;
@@ -18,6 +19,7 @@ use sha2::{Digest as _, Sha256};
 
 pub use self::answer::mistakes;
 pub use self::folder::{is_alive, log_of, runs_dir};
+pub use self::left::{Held, unrecorded};
 pub use self::record::{MAX_CHANGED, settle_dead};
 pub use self::who::{Chosen, choose, is_set};
 
@@ -26,6 +28,7 @@ use self::record::Recorder;
 use super::budget;
 use super::context::Context;
 use super::error::Error;
+use super::guard::{Record, Watched};
 use crate::domain::event::Draft;
 use crate::domain::id::{Digest, Name, StepId, Ulid};
 use crate::domain::redact::Known;
@@ -66,9 +69,23 @@ pub struct Wish {
     pub planned_timeout_seconds: Option<u64>,
 }
 
-/// Looks at what a run has done, before its end is recorded: it may say of an outcome that it is none,
-/// and returns the paths that changed.
-pub type Inspect<'a> = &'a mut dyn FnMut(&mut Outcome) -> Vec<String>;
+/// Looks at what a run has done, before its end is recorded: it may say of an outcome that it is none.
+pub type Inspect<'a> = &'a mut dyn FnMut(&mut Outcome) -> Inspected;
+
+/// What was seen of a run.
+#[derive(Debug, Default)]
+pub struct Inspected {
+    /// The paths that changed.
+    pub changed: Vec<String>,
+    /// Whether the repository is as it was but for these.
+    pub is_put_back: bool,
+}
+
+/// What is looked after while engines work, and by whom.
+pub struct Care<'a> {
+    pub watched: Watched<'a>,
+    pub inspect: Inspect<'a>,
+}
 
 /// What is asked.
 pub struct Ask<'a> {
@@ -107,6 +124,8 @@ pub struct Asked {
     pub log: Option<String>,
     /// The facts of the runs, where there is no protocol yet that they could be recorded in.
     pub unrecorded: Vec<Draft>,
+    /// The same on disk, for whoever comes after us if we are killed before they are recorded.
+    pub held: Vec<Held>,
 }
 
 impl Asked {
@@ -137,7 +156,8 @@ pub enum Told<'a> {
         until_ms: u64,
         engine: &'a str,
     },
-    /// A budget is used up, which only warns.
+    /// Something that people should know: a budget is used up, which only warns; the run destroyed what is
+    /// kept of runs.
     Warns(&'a str),
 }
 
@@ -151,7 +171,8 @@ pub enum Told<'a> {
 pub fn ask(ctx: &Context, ask: &Ask<'_>, tell: &mut dyn FnMut(Told<'_>)) -> Result<Asked, Error> {
     // Who only answers changes nothing.
     let guard = reading::Guard::of(ctx, ask.dir)?;
-    inspected(ctx, ask, &mut |outcome| guard.inspect(outcome), tell)
+    let mut inspect = |outcome: &mut Outcome| guard.inspect(outcome);
+    inspected(ctx, ask, &mut Care { watched: guard.watched(), inspect: &mut inspect }, tell)
 }
 
 /// As [`ask`], with a look at what each run has done.
@@ -162,20 +183,21 @@ pub fn ask(ctx: &Context, ask: &Ask<'_>, tell: &mut dyn FnMut(Told<'_>)) -> Resu
 pub fn inspected(
     ctx: &Context,
     ask: &Ask<'_>,
-    inspect: Inspect<'_>,
+    care: &mut Care<'_>,
     tell: &mut dyn FnMut(Told<'_>),
 ) -> Result<Asked, Error> {
     let mut queue = choose(ctx, ask.kind, ask.wish)?;
     let estimate = estimate_tokens(&ask.prompt.text);
-    let mut unrecorded = Vec::new();
+    let (mut unrecorded, mut held) = (Vec::new(), Vec::new());
     let mut idx = 0;
     loop {
         if let Some(warning) = budget::check(ctx, ask.of, estimate)?.warning {
             tell(Told::Warns(&warning));
         }
         let chosen = &queue[idx];
-        let mut asked = one_run(ctx, ask, chosen, estimate, inspect, tell)?;
+        let mut asked = one_run(ctx, ask, chosen, estimate, care, tell)?;
         unrecorded.append(&mut asked.unrecorded);
+        held.append(&mut asked.held);
         let outcome = &asked.outcome;
         if outcome.status.calls_for_fallback() && !process::is_interrupted() {
             if let Some(next) = queue.get(idx + 1) {
@@ -193,6 +215,7 @@ pub fn inspected(
             }
         }
         asked.unrecorded = unrecorded;
+        asked.held = held;
         return Ok(asked);
     }
 }
@@ -202,7 +225,7 @@ fn one_run(
     ask: &Ask<'_>,
     chosen: &Chosen,
     estimate: u64,
-    inspect: Inspect<'_>,
+    care: &mut Care<'_>,
     tell: &mut dyn FnMut(Told<'_>),
 ) -> Result<Asked, Error> {
     let run = clock::new_id();
@@ -222,7 +245,17 @@ fn one_run(
     };
     folder.keep_prompt(&ask.prompt.text)?;
     let mut recorder = Recorder::new(ctx, ask.of, &known);
-    recorder.begins(&started)?;
+    let has_protocol = ask.of.is_some();
+    // What nobody could put back, nobody may start.
+    let record = Record::write(&care.watched, run)?;
+    let begun = recorder.begins(&started).and_then(|()| {
+        left::note(ctx, run, has_protocol, &record::if_killed(&started, Usage::default()), false)?;
+        record.note_refs(&care.watched)
+    });
+    if let Err(err) = begun {
+        record.looked_at();
+        return Err(err);
+    }
     tell(Told::Begins { run, engine: &chosen.name, model: chosen.model.as_deref() });
 
     let session = ask.session.as_ref().filter(|session| session.engine == chosen.name);
@@ -247,6 +280,12 @@ fn one_run(
         match progress {
             Progress::Log(bytes) => folder.log(bytes),
             Progress::Session(id) => folder.note_session(id),
+            Progress::Used(usage) => {
+                let facts = record::if_killed(&started, usage);
+                if let Err(err) = left::note(ctx, run, has_protocol, &facts, false) {
+                    tracing::debug!(%err, "what is used is not kept");
+                }
+            }
             _ => (),
         }
         tell(Told::Progress(progress));
@@ -255,9 +294,23 @@ fn one_run(
     if let Some(schema) = &ask.schema {
         answer::check(&mut outcome, schema);
     }
-    let changed = inspect(&mut outcome);
+    let inspected = (care.inspect)(&mut outcome);
+    if inspected.is_put_back {
+        record.looked_at();
+    }
+    if let Some(why) = folder.restore(&ask.prompt.text)? {
+        tell(Told::Warns(&why));
+        if outcome.status == RunStatus::Succeeded {
+            outcome.status = RunStatus::Denied;
+            outcome.text = why;
+        }
+    }
     let log = folder.finish();
-    recorder.ends(&started, &outcome, &changed, took, log.as_ref())?;
+    recorder.ends(&started, &outcome, &inspected.changed, took, log.as_ref())?;
+    if inspected.is_put_back {
+        record.forget();
+    }
+    let (unrecorded, held) = keep(ctx, run, has_protocol, folder, recorder)?;
     Ok(Asked {
         run,
         engine: chosen.name.clone(),
@@ -266,8 +319,27 @@ fn one_run(
         outcome,
         took,
         log: log.map(|log| log.sha256),
-        unrecorded: recorder.into_unrecorded(),
+        unrecorded,
+        held: held.into_iter().collect(),
     })
+}
+
+/// Keeps on disk what there is no protocol for that could record it. Returns it, and who holds it.
+fn keep(
+    ctx: &Context,
+    run: Ulid,
+    has_protocol: bool,
+    folder: RunFolder,
+    recorder: Recorder<'_>,
+) -> Result<(Vec<Draft>, Option<Held>), Error> {
+    let held = Held::new(left::path(&ctx.repo, run, has_protocol), folder.into_lock());
+    if has_protocol {
+        held.recorded();
+        return Ok((Vec::new(), None));
+    }
+    let facts = recorder.into_unrecorded();
+    left::note(ctx, run, has_protocol, &facts, true)?;
+    Ok((facts.into_iter().map(Draft::new).collect(), Some(held)))
 }
 
 /// Returns what a conversation has used with a run, whether the run went on with `before` or began anew.

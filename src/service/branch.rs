@@ -75,6 +75,12 @@ impl<'a> Branches<'a> {
         crate::store::cache::key(&(local, tracked))
     }
 
+    /// Returns the protocols whose names local branches have; none if branches are looked up one by one.
+    pub fn protocols(&self) -> Vec<Name> {
+        let all = self.all.iter().flat_map(HashMap::keys);
+        all.filter_map(|name| name.strip_prefix("refs/heads/")?.parse().ok()).collect()
+    }
+
     fn find(&self, name: &str) -> Option<Oid> {
         if let Some(all) = &self.all {
             return all.get(name).copied();

@@ -86,7 +86,7 @@ pub fn overview(ctx: &Context, name: Option<&Name>) -> Result<Overview, Error> {
         let limit = settings.protocol.into();
         lines.push(Line { scope: Scope::Protocol, spent: protocol.spent(), limit });
     }
-    let listing = list::list(ctx)?;
+    let listing = list::list_all(ctx)?;
     lines.extend(of_project(ctx, &listing));
     Ok(Overview { mode: settings.mode, name: name.cloned(), steps, lines, n_unread: listing.set_aside.len() })
 }
@@ -110,7 +110,7 @@ fn limited(ctx: &Context, of: Option<(&Name, Option<&StepId>)>) -> Result<Vec<Li
         }
     }
     if is_limited(settings.project) || is_limited(settings.day) {
-        lines.extend(of_project(ctx, &list::list(ctx)?));
+        lines.extend(of_project(ctx, &list::list_all(ctx)?));
     }
     Ok(lines)
 }
@@ -124,7 +124,7 @@ fn of_project(ctx: &Context, listing: &Listing) -> [Line; 2] {
     let settings = ctx.settings.engines.budget;
     let today = clock::now_ms() / MS_PER_DAY;
     let (mut all, mut day) = (Spent::default(), Spent::default());
-    let of_rows = listing.rows.iter().flat_map(|row| &row.spent);
+    let of_rows = listing.rows.iter().chain(&listing.archived).flat_map(|row| &row.spent);
     for spent in of_rows.chain(&listing.spent_elsewhere) {
         all = all.plus(spent.into());
         if spent.day == today {
@@ -142,9 +142,14 @@ pub(super) fn by_day(runs: &[Run]) -> Vec<DaySpent> {
     sum(runs.iter().map(|run| (run.started_at_ms, Spent::by([run]))))
 }
 
-/// Returns what runs without a protocol used, by the day on which it was recorded. A run counts once,
-/// and by the record that knows what it used.
+/// Returns what runs without a protocol used, by the day on which it was recorded.
 pub(super) fn recorded_by_day(content: &Content) -> Vec<DaySpent> {
+    sum(of_nobody(content).into_iter().map(|(at_ms, recorded)| (at_ms, Spent::of_recorded(recorded))))
+}
+
+/// Returns the runs without a protocol and when they were recorded. A run is there once, by the record that
+/// knows what it used.
+pub(super) fn of_nobody(content: &Content) -> Vec<(u64, &UsageRecorded)> {
     let mut runs: BTreeMap<Ulid, (u64, &UsageRecorded)> = BTreeMap::new();
     for line in content.lines() {
         if let Body::UsageRecorded(recorded) = &line.event.body {
@@ -163,8 +168,7 @@ pub(super) fn recorded_by_day(content: &Content) -> Vec<DaySpent> {
             _ => None,
         })
         .collect();
-    let of_nobody = runs.into_iter().filter(|(run, _)| !told.contains(run));
-    sum(of_nobody.map(|(_, (at_ms, recorded))| (at_ms, Spent::of_recorded(recorded))))
+    runs.into_iter().filter(|(run, _)| !told.contains(run)).map(|(_, recorded)| recorded).collect()
 }
 
 fn sum(spent: impl Iterator<Item = (u64, Spent)>) -> Vec<DaySpent> {

@@ -23,7 +23,7 @@ pub struct Named {
 /// How many streams are read because `list` has not seen them yet.
 const MAX_READ: usize = 16;
 
-/// Returns the protocols, those that are not over first; with what `list` last said of each.
+/// Returns the protocols, those that are not over first, archived ones last; with what `list` last said of each.
 ///
 /// # Errors
 ///
@@ -41,7 +41,7 @@ pub fn protocols(repo: &Repo) -> Result<Vec<Named>, Error> {
             n_read += 1;
             let view = stream::view(repo, name, tips, None).ok();
             let protocol = view.and_then(|view| folded(&view.content, None).protocol);
-            rows.extend(protocol.map(|protocol| Rc::new(list::row(&protocol, name.as_str()))));
+            rows.extend(protocol.map(|protocol| Rc::new(list::row(&protocol, protocol.name()))));
         }
         if rows.is_empty() {
             found.push((false, Named { name: name.to_string(), about: String::new() }));
@@ -53,7 +53,18 @@ pub fn protocols(repo: &Repo) -> Result<Vec<Named>, Error> {
         }
     }
     found.sort_by_key(|(is_over, _)| *is_over);
-    Ok(found.into_iter().map(|(_, named)| named).collect())
+    let mut found: Vec<Named> = found.into_iter().map(|(_, named)| named).collect();
+    let cache = Cache::load_archived(repo);
+    let archived = inventory.all_archived(repo).into_keys();
+    found.extend(archived.filter(|name| !inventory.streams.contains_key(name)).map(|name| Named {
+        about:
+            cache.last_seen(name.as_str()).first().map_or_else(
+                || "archived".to_owned(),
+                |row| format!("archived, {}: {}", row.status, row.title),
+            ),
+        name: name.to_string(),
+    }));
+    Ok(found)
 }
 
 /// Returns the steps of the protocol that `arg` names, or of the current branch's, in order.

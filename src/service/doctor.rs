@@ -1,9 +1,12 @@
 //! `doctor`: what is not as it should be in this clone, and what to do about it.
 
+mod archive;
+mod beside;
 mod hooks;
 mod left;
 mod setup;
 mod streams;
+mod worktrees;
 
 use super::context::Context;
 use super::error::Error;

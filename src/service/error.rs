@@ -77,6 +77,18 @@ impl Error {
     }
 }
 
+impl From<crate::store::kept::KeepError> for Error {
+    fn from(err: crate::store::kept::KeepError) -> Self {
+        use crate::store::kept::KeepError;
+
+        match err {
+            KeepError::Git(err) => err.into(),
+            KeepError::Move(err) => err.into(),
+            KeepError::Lock(err) => err.into(),
+        }
+    }
+}
+
 impl<E: Into<Self>> From<AppendError<E>> for Error {
     fn from(err: AppendError<E>) -> Self {
         match err {

@@ -75,19 +75,24 @@ fn of_protocol(repo: &Repo, protocol: &Protocol, name: &str) -> Said {
             None,
         );
     }
-    if let Some(blocked) = &protocol.blocked {
-        return (None, blocked.message.clone(), Some(blocked.remedy.clone()));
+    if let Some(held) = protocol.held_by() {
+        return (None, held.message, Some(held.remedy));
     }
     match protocol.shown {
-        ProtocolStatus::Paused => {
-            (None, "the protocol is paused".to_owned(), Some(format!("git godzilla resume {name}")))
-        }
         ProtocolStatus::Cancelled => (None, "the protocol was cancelled".to_owned(), None),
         ProtocolStatus::Completed => (None, "the protocol is completed".to_owned(), None),
         _ if protocol.is_ready_to_merge() => {
-            let base = &protocol.created.base;
+            let (base, branch) = (&protocol.created.base, &protocol.created.branch);
+            let Some(source) = branch_here(repo, branch) else {
+                let remote = repo.remotes().into_iter().next().map_or("origin".to_owned(), |it| it.name);
+                let why = format!(
+                    "every step is settled, but the branch {branch} is not here: who has it pushes it with \
+                     `git push -u {remote} {branch}`; then fetch it and merge it into {base}"
+                );
+                return (None, why, Some(format!("git fetch {remote}")));
+            };
             let why = format!("every step is settled: the branch is ready to be merged into {base}");
-            (None, why, Some(merge_command(repo, base, &protocol.created.branch)))
+            (None, why, Some(merge_command(repo, base, &source)))
         }
         _ => match protocol.current_step() {
             Some(step) => {
@@ -99,16 +104,18 @@ fn of_protocol(repo: &Repo, protocol: &Protocol, name: &str) -> Said {
     }
 }
 
-/// Returns the command that merges the branch here: where the base is checked out, and under the
-/// name that the branch has in this clone.
-fn merge_command(repo: &Repo, base: &str, branch: &str) -> String {
+/// Returns the name that a branch has in this clone: its own, or that of a remote's.
+fn branch_here(repo: &Repo, branch: &str) -> Option<String> {
     let is_here = |name: &str| matches!(repo.find_ref(name), Ok(Some(_)));
-    let tracked = || {
-        let remotes = repo.remotes().into_iter().map(|remote| format!("{}/{branch}", remote.name));
-        remotes.into_iter().find(|tracked| is_here(&format!("refs/remotes/{tracked}")))
-    };
-    let here = is_here(&format!("refs/heads/{branch}"));
-    let source = if here { None } else { tracked() }.unwrap_or_else(|| branch.to_owned());
+    if is_here(&format!("refs/heads/{branch}")) {
+        return Some(branch.to_owned());
+    }
+    let mut tracked = repo.remotes().into_iter().map(|remote| format!("{}/{branch}", remote.name));
+    tracked.find(|tracked| is_here(&format!("refs/remotes/{tracked}")))
+}
+
+/// Returns the command that merges `source` here: where the base is checked out.
+fn merge_command(repo: &Repo, base: &str, source: &str) -> String {
     match repo.worktrees().into_iter().find(|(_, checked_out)| checked_out == base) {
         Some((path, _)) if repo.work_dir() == Some(&path) => format!("git merge --no-ff {source}"),
         // From a folder that only `core.worktree` names, nothing leads to the repository.

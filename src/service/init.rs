@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use super::context::Context;
 use super::error::Error;
 use super::settings::Settings;
-use super::{exclude, list};
+use super::{exclude, hooks, list};
 use crate::domain::event::{Body, Draft};
 use crate::platform::git::{Remote, Repo, Transport, TransportError};
-use crate::platform::{clock, env, fail, fs, hook_files};
+use crate::platform::{clock, fail, fs};
 use crate::store::content::Line;
 use crate::store::inventory::Inventory;
 use crate::store::{refs, stream};
@@ -63,22 +63,6 @@ impl Result {
     }
 }
 
-/// Returns the folder that git takes hooks from.
-///
-/// # Errors
-///
-/// [`Error::State`] if `core.hooksPath` points elsewhere: hooks there belong to others.
-pub fn hooks_dir(repo: &Repo) -> std::result::Result<PathBuf, Error> {
-    match repo.config("core.hooksPath") {
-        None => Ok(repo.common_dir().join("hooks")),
-        Some(path) => Err(Error::state(
-            "hooks.path",
-            format!("core.hooksPath is set to `{path}`, where hooks belong to somebody else"),
-            "unset it (`git config --unset core.hooksPath`), or leave hooks out with `--no-hooks`",
-        )),
-    }
-}
-
 /// Sets this clone up, step by step, leaving what is already so. Running it again changes nothing.
 ///
 /// # Errors
@@ -88,7 +72,7 @@ pub fn hooks_dir(repo: &Repo) -> std::result::Result<PathBuf, Error> {
 pub fn init(ctx: &Context, request: &Request) -> std::result::Result<Initialised, Error> {
     let repo = &ctx.repo;
     let mut setup = Setup { ctx, dry_run: request.dry_run, done: Initialised::default() };
-    let hooks = if request.no_hooks { None } else { Some(hooks_dir(repo)?) };
+    let hooks = if request.no_hooks { None } else { Some(hooks::Plan::new(repo, None)?) };
     let remote = choose_remote(repo, request.remote.as_deref())?;
     super::plan::worktree::root(ctx)?;
 
@@ -104,7 +88,7 @@ pub fn init(ctx: &Context, request: &Request) -> std::result::Result<Initialised
     }
     fail::point("init.refspecs");
     match hooks {
-        Some(dir) => setup.hooks(&dir)?,
+        Some(plan) => setup.hooks(plan)?,
         None => setup.say("hooks", "hooks", Result::Skipped, "left out; commands find everything themselves"),
     }
     fail::point("init.hooks");
@@ -252,19 +236,16 @@ impl Setup<'_> {
         Ok(())
     }
 
-    fn hooks(&mut self, dir: &std::path::Path) -> std::result::Result<(), Error> {
+    fn hooks(&mut self, plan: hooks::Plan) -> std::result::Result<(), Error> {
+        let target = plan.target();
         if self.dry_run {
-            self.say("hooks", dir.display().to_string(), Result::Planned, "steps advance on commit and push");
+            self.say("hooks", target, Result::Planned, "steps advance on commit and push");
             return Ok(());
         }
-        let report = install_hooks(&self.ctx.repo, dir)?;
-        let result = if report.changed.is_empty() { Result::Unchanged } else { Result::Done };
-        for change in &report.changed {
-            if !matches!(change.what, hook_files::What::Installed | hook_files::What::Refreshed) {
-                self.done.warnings.push(change.to_string());
-            }
-        }
-        self.say("hooks", dir.display().to_string(), result, "steps advance on commit and push");
+        let outcome = plan.carry_out(&self.ctx.repo)?;
+        let result = if outcome.changed.is_empty() { Result::Unchanged } else { Result::Done };
+        self.done.warnings.extend(outcome.warnings);
+        self.say("hooks", target, result, "steps advance on commit and push");
         Ok(())
     }
 
@@ -291,12 +272,15 @@ impl Setup<'_> {
             Error::state("repository.reopen", super::error_chain(&err), "git godzilla init")
         })?;
         let settings = Settings::load(&repo);
-        let before = Inventory::read(&repo)?.streams.values().filter(|tips| tips.local.is_some()).count();
+        let before = Inventory::read(&repo)?;
+        let was_archived = before.archive().map(|archive| archive.tip);
+        let before = before.streams.values().filter(|tips| tips.local.is_some()).count();
         let fresh = Context { repo, settings, op: ctx.op, actor: ctx.actor, limit: ctx.limit };
         let listing = list::list(&fresh)?;
-        let adopted = if before == 0 { listing.n_events() } else { 0 };
+        let is_first = before == 0 && was_archived.is_none();
+        let adopted = if is_first { listing.n_known(&fresh.repo) } else { 0 };
         self.done.adopted_events = adopted;
-        let n_protocols = listing.rows.len();
+        let n_protocols = listing.n_protocols(&fresh.repo);
         let result = if adopted > 0 { Result::Done } else { Result::Unchanged };
         self.say(
             "adopt",
@@ -366,20 +350,4 @@ pub(super) fn add_refspecs(repo: &Repo, remote: &Remote) -> std::result::Result<
         fail::point("init.refspec");
     }
     Ok(())
-}
-
-/// Installs our hooks into `dir`.
-///
-/// # Errors
-///
-/// [`Error`] if they cannot be installed, or this program cannot be found.
-pub fn install_hooks(repo: &Repo, dir: &std::path::Path) -> std::result::Result<hook_files::Report, Error> {
-    let binary = env::current_exe()
-        .ok_or_else(|| Error::state("hooks.program", "this program cannot be found", ""))?;
-    Ok(hook_files::install(dir, &binary, &journal(repo))?)
-}
-
-/// Returns the file that remembers what hooks were there.
-pub fn journal(repo: &Repo) -> PathBuf {
-    repo.state_dir().join("hooks.journal")
 }

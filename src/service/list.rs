@@ -1,16 +1,21 @@
 //! All protocols, each in one row.
 
-use std::collections::BTreeSet;
+mod archived;
+
+pub use self::archived::ENTRY;
+
+use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
 use super::context::Context;
 use super::error::Error;
 use super::streams::{Looked, Streams, folded};
-use super::{budget, merge};
+use super::{archive, budget, merge, share};
 use crate::domain::fold::{Folded, Outcome};
 use crate::domain::id::{Name, Ulid};
 use crate::domain::state::Protocol;
 use crate::domain::status::StepStatus;
+use crate::platform::git::Repo;
 use crate::platform::memory;
 use crate::store::answer;
 use crate::store::cache::{self, Cache, DaySpent, Merged, Reason, Row};
@@ -21,8 +26,12 @@ use crate::store::tip;
 /// What `list` found.
 #[derive(Debug, Default)]
 pub struct Listing {
-    /// By number, then by name.
+    /// Those that are not archived, by number, then by name.
     pub rows: Vec<Rc<Row>>,
+    /// Those that are, in the same order; only if they were asked for.
+    pub archived: Vec<Rc<Row>>,
+    /// How many events are known of each stream, by name; those of archives not counted.
+    pub n_events: HashMap<String, usize>,
     /// Streams that could not be read here or as a remote has them, and why. All others go on.
     pub set_aside: Vec<(Name, String)>,
     /// CI reports that name no protocol known here.
@@ -33,13 +42,6 @@ pub struct Listing {
     pub inventory: Inventory,
 }
 
-impl Listing {
-    /// Returns how many events are known.
-    pub fn n_events(&self) -> usize {
-        self.rows.iter().map(|row| row.n_events).sum()
-    }
-}
-
 /// Returns all protocols, having taken over and recorded whatever is new.
 ///
 /// A repository that cannot be written is only read.
@@ -48,7 +50,35 @@ impl Listing {
 ///
 /// [`Error`] if refs cannot be listed.
 pub fn list(ctx: &Context) -> Result<Listing, Error> {
-    let streams = Streams::read(ctx)?;
+    let before = Streams::read(ctx)?;
+    let streams = match archive::settle(&before) {
+        Ok(true) => Streams::read(ctx)?,
+        Ok(false) => before,
+        // A repository that cannot be written is only read.
+        Err(err) => {
+            tracing::debug!(err = super::error_chain(&err), "the archive is only read");
+            before
+        }
+    };
+    rows_of_all(streams)
+}
+
+/// As [`list`], with the protocols that are archived.
+///
+/// # Errors
+///
+/// As [`list`].
+pub fn list_all(ctx: &Context) -> Result<Listing, Error> {
+    let mut listing = list(ctx)?;
+    archived::add(ctx, &mut listing)?;
+    Ok(listing)
+}
+
+fn rows_of_all(mut streams: Streams<'_>) -> Result<Listing, Error> {
+    let ctx = streams.ctx;
+    // What is committed on the branch of an archived protocol is recorded as any other commit is.
+    let branches = streams.branches.protocols();
+    streams.inventory.add_archived(&ctx.repo, &branches);
     let mut cache = Cache::load(&ctx.repo);
     let mut listing = Listing::default();
     let mut names: Vec<&Name> = streams.inventory.streams.keys().collect();
@@ -59,7 +89,7 @@ pub fn list(ctx: &Context) -> Result<Listing, Error> {
         let tips = &streams.inventory.streams[name];
         let key = input_key(&streams, name, tips);
         if let Some(rows) = cache.get(name.as_str(), key) {
-            listing.rows.extend_from_slice(rows);
+            listing.add(rows);
             continue;
         }
         if !is_cold {
@@ -68,7 +98,7 @@ pub fn list(ctx: &Context) -> Result<Listing, Error> {
         }
         match rows_of(&streams, name, key, &mut moved) {
             Ok(Computed { rows, key, set_aside }) => {
-                listing.rows.extend_from_slice(&rows);
+                listing.add(&rows);
                 listing.set_aside.extend(set_aside.into_iter().map(|why| (name.clone(), why)));
                 if let Some(key) = key {
                     cache.put(name.as_str(), key, rows);
@@ -78,12 +108,37 @@ pub fn list(ctx: &Context) -> Result<Listing, Error> {
         }
     }
     super::after_writes(ctx, &moved);
+    // Those that are shown under another number than their streams have.
+    listing.rows.sort_by(|one, other| (one.number, &one.name).cmp(&(other.number, &other.name)));
     listing.spent_elsewhere = streams.routed(None).map(budget::recorded_by_day).unwrap_or_default();
     listing.unmatched_ci_reports =
         unmatched(&streams) + listing.rows.iter().map(|row| row.unmatched_ci_reports).sum::<usize>();
     cache.save(|name| streams.inventory.streams.contains_key(name));
     listing.inventory = streams.inventory;
     Ok(listing)
+}
+
+impl Listing {
+    /// Returns how many events are known, those of archives included.
+    pub fn n_known(&self, repo: &Repo) -> usize {
+        let archived = archived::n_events_beyond(repo, self);
+        self.n_events.values().sum::<usize>() + archived
+    }
+
+    /// Returns how many protocols are known, those of archives included.
+    pub fn n_protocols(&self, repo: &Repo) -> usize {
+        let names = self.inventory.all_archived(repo).into_keys();
+        let archived = names.filter(|name| !self.n_events.contains_key(name.as_str())).count();
+        self.n_events.len() + archived
+    }
+
+    fn add(&mut self, rows: &[Rc<Row>]) {
+        for row in rows {
+            self.n_events.insert(row.name.clone(), row.n_events);
+            let place = if row.archived { &mut self.archived } else { &mut self.rows };
+            place.push(Rc::clone(row));
+        }
+    }
 }
 
 /// Takes over reports for nobody here and returns how many CI reports name no known protocol.
@@ -146,13 +201,25 @@ fn rows_of(
     let mut rows = Vec::new();
     if let Some(protocol) = &incumbent.protocol {
         let merged_here = merged_here(streams, protocol);
-        let row = row(protocol, name.as_str());
+        let row = row(protocol, protocol.name());
         let duplicate_ids = duplicate_ids(&content, &incumbent);
-        rows.push(Rc::new(Row { unshared_events: unshared, merged_here, duplicate_ids, ..row }));
+        let has_moved = !incumbent.moved.is_empty();
+        let has_entry = !tips.archived.is_empty();
+        let archived = has_entry && tips.local.is_none() && is_settled && archive::may_be_archived(&content);
+        rows.push(Rc::new(Row {
+            unshared_events: unshared,
+            merged_here,
+            duplicate_ids,
+            has_moved,
+            has_entry,
+            archived,
+            ..row
+        }));
     }
     for root in &incumbent.twins {
         if let Some(twin) = folded(&content, Some(*root)).protocol {
-            rows.push(Rc::new(row(&twin, &twin_name(name, *root))));
+            let archived = rows.first().is_some_and(|incumbent| incumbent.archived);
+            rows.push(Rc::new(Row { archived, ..row(&twin, twin_name(name, *root)) }));
         }
     }
     let is_same = streams.inventory.streams.get(name) == Some(&tips);
@@ -209,6 +276,9 @@ pub fn remotes(ctx: &Context) -> Result<Vec<RemoteState>, Error> {
             let content = ctx.repo.tree_of(local).and_then(|tree| tip::read(&ctx.repo, tree));
             unshared += content.map_or(0, |content| events_not_at(&streams, tips, &content, &remote.name));
         }
+        if shared {
+            unshared += share::archived_events_beyond(&ctx.repo, &streams.inventory, &remote.name);
+        }
         let last = answer::read(&ctx.repo, &remote).filter(|_| shared);
         let last_error = last.map(|answer| format!("{}: {}", answer.said.as_str(), answer.reason));
         remotes.push(RemoteState { name: remote.name, shared, unshared_events: unshared, last_error });
@@ -238,12 +308,13 @@ fn events_not_at(streams: &Streams<'_>, tips: &Tips, content: &Content, remote: 
 }
 
 /// Returns the row of a protocol, as far as it is the same everywhere.
-pub fn row(protocol: &Protocol, name: &str) -> Row {
+pub fn row(protocol: &Protocol, name: String) -> Row {
     let created = &protocol.created;
     let current = protocol.current_step().filter(|_| !protocol.shown.is_final());
     let count = |is: fn(StepStatus) -> bool| protocol.steps.iter().filter(|step| is(step.recorded)).count();
     Row {
-        name: name.to_owned(),
+        name,
+        key: protocol.key(),
         id: protocol.root.to_string(),
         number: created.number,
         slug: created.slug.clone(),
@@ -257,10 +328,10 @@ pub fn row(protocol: &Protocol, name: &str) -> Row {
         steps_total: protocol.steps.len(),
         steps_completed: count(|status| status == StepStatus::Completed),
         steps_settled: count(StepStatus::is_final),
-        blocked_reason: protocol.blocked.as_ref().map(|blocked| Reason {
-            code: blocked.code.to_owned(),
-            message: blocked.message.clone(),
-            remedy: blocked.remedy.clone(),
+        blocked_reason: protocol.held_by().map(|held| Reason {
+            code: held.code.to_owned(),
+            message: held.message,
+            remedy: held.remedy,
         }),
         merged: protocol.merged.as_ref().map(|merged| Merged {
             rule: merged.rule.clone(),
@@ -273,6 +344,10 @@ pub fn row(protocol: &Protocol, name: &str) -> Row {
         unmatched_ci_reports: protocol.orphan_ci,
         n_events: protocol.n_events,
         duplicate_ids: Vec::new(),
+        pinned: protocol.pinned,
+        has_entry: false,
+        archived: false,
+        has_moved: false,
         spent: budget::by_day(&protocol.runs),
     }
 }
@@ -305,11 +380,11 @@ pub fn show(streams: &Streams<'_>, name: &Name, root: Option<Ulid>) -> Result<Sh
     let Some(protocol) = folded.protocol.clone() else {
         return Err(Error::Unknown { what: "protocol", text: name.to_string(), near: Vec::new() });
     };
-    let shown_name = root.map_or_else(|| name.to_string(), |root| twin_name(name, root));
+    let shown_name = root.map_or_else(|| protocol.name(), |root| twin_name(name, root));
     let row = Row {
         unshared_events: unshared,
         merged_here: merged_here(streams, &protocol),
-        ..row(&protocol, &shown_name)
+        ..row(&protocol, shown_name.clone())
     };
     Ok(Shown { name: shown_name, row, protocol, folded, content: looked.content })
 }

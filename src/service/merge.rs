@@ -108,13 +108,13 @@ impl<'a> Branch<'a> {
             protocol.live_commits().map(|(oid, _)| *oid).partition(|oid| protocol.is_plan(*oid));
         let heads: Vec<Oid> = work.iter().copied().filter(|oid| !parents.contains(oid)).collect();
         let tip = *heads.first()?;
-        let folder = format!(".protocols/{}", protocol.name());
+        let folder = format!(".protocols/{}", protocol.key());
         Some(Self { protocol, plans, work, heads, tip, folder })
     }
 
     /// Tries every rule, unless that was in vain before.
     fn all_rules(&self, repo: &Repo, into: &str, base: Oid) -> Option<Found> {
-        let name: Name = self.protocol.name().parse().ok()?;
+        let name: Name = self.protocol.key().parse().ok()?;
         let mut looked = looked::read(repo, &name, self.key(repo, into));
         if looked.base == Some(base) {
             return None;

@@ -9,7 +9,7 @@ use super::error::Error;
 use super::streams::Streams;
 use crate::domain::ci::JobResult;
 use crate::domain::event::Body;
-use crate::domain::id::Oid;
+use crate::domain::id::{Name, Oid};
 use crate::domain::observe::named_commits;
 use crate::domain::state::Protocol;
 use crate::platform::git::{Identity, MoveError, NotesError};
@@ -85,7 +85,9 @@ pub fn write_after(ctx: &Context, appended: &Appended, limit: Duration) -> Resul
 pub fn rebuild(ctx: &Context) -> Result<usize, Error> {
     let streams = Streams::read(ctx)?;
     let mut notes = Vec::new();
-    for name in streams.inventory.streams.keys() {
+    let archived = streams.inventory.all_archived(&ctx.repo);
+    let names: BTreeSet<&Name> = streams.inventory.streams.keys().chain(archived.keys()).collect();
+    for name in names {
         let view = streams.view(name)?;
         if let Some(protocol) = super::streams::folded(&view.content, None).protocol {
             notes.extend(notes_of(&protocol));

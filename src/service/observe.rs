@@ -55,6 +55,8 @@ pub fn reconcile(
     quiet: &BTreeSet<Oid>,
 ) -> Result<Observed, Error> {
     let mut observed = Observed::default();
+    let own_tips = without_twins(repo, ledger, tips);
+    let tips = own_tips.as_ref().unwrap_or(tips);
     let Some(protocol) = ledger.protocol() else { return Ok(observed) };
     let over =
         protocol.merged.is_some() || protocol.recorded == crate::domain::status::ProtocolStatus::Completed;
@@ -93,6 +95,33 @@ pub fn reconcile(
     }
     decide::settle(ledger, &pushed);
     Ok(observed)
+}
+
+/// Returns the tips without those of other protocols that have, or had, the same name; `None` if there are
+/// no such protocols.
+fn without_twins(repo: &Repo, ledger: &Ledger<'_>, tips: &BranchTips) -> Option<BranchTips> {
+    let folded = ledger.folded();
+    let own = folded.protocol.as_ref().filter(|_| !(folded.twins.is_empty() && folded.moved.is_empty()))?;
+    let (mut ours, mut theirs) = (BTreeSet::new(), BTreeSet::new());
+    for event in ledger.events() {
+        let commit = match &event.body {
+            Body::Planned { plan_commit: Some(commit), .. } => *commit,
+            Body::CommitSeen(seen) => seen.commit,
+            _ => continue,
+        };
+        let root = event.root.unwrap_or(own.root);
+        if root == own.root {
+            ours.insert(commit)
+        } else {
+            theirs.insert(commit)
+        };
+    }
+    let behind = |tip: Oid, known: &BTreeSet<Oid>| known.iter().any(|oid| repo.is_ancestor(*oid, tip));
+    let is_theirs = |tip: &Oid| behind(*tip, &theirs) && !behind(*tip, &ours);
+    let mut tips = tips.clone();
+    tips.local = tips.local.filter(|tip| !is_theirs(tip));
+    tips.tracked.retain(|(_, tip)| !is_theirs(tip));
+    Some(tips)
 }
 
 /// Returns the commit that a rewrite made this one of.
@@ -210,7 +239,7 @@ fn new_commits(repo: &Repo, ledger: &Ledger<'_>, tips: &BranchTips) -> Result<Ve
         if known.contains(&tip) || Some(tip) == plan || !repo.has_object(tip) {
             continue;
         }
-        let line = own_line(repo, ledger.name(), protocol, tip, &known);
+        let line = own_line(repo, protocol, tip, &known);
         let commits = match line.filter(|_| protocol.merged.is_none()) {
             Some(line) => with_merged_sides(repo, &line, &hidden, &known)?,
             None => repo.commits_between(&[tip], &hidden, &known, MAX_COMMITS)?,
@@ -226,13 +255,7 @@ fn new_commits(repo: &Repo, ledger: &Ledger<'_>, tips: &BranchTips) -> Result<Ve
 
 /// Returns the first-parent line from just above the plan or a known commit up to `tip`; `None` if
 /// it leads to neither. What a rebase made of the plan is part of the line.
-fn own_line(
-    repo: &Repo,
-    name: &Name,
-    protocol: &Protocol,
-    tip: Oid,
-    known: &BTreeSet<Oid>,
-) -> Option<Vec<Oid>> {
+fn own_line(repo: &Repo, protocol: &Protocol, tip: Oid, known: &BTreeSet<Oid>) -> Option<Vec<Oid>> {
     let setup = protocol.steps.iter().find(|step| step.kind == StepKind::Setup).map(|step| &step.id);
     let mut line = Vec::new();
     let mut at = tip;
@@ -243,10 +266,12 @@ fn own_line(
         }
         line.push(at);
         let info = repo.commit(at).ok()?;
-        let named = message::parse(&info.message, name.as_str()).step;
-        let is_of_setup = setup.is_some_and(|setup| named.is_some_and(|named| named.step == setup.as_str()));
-        // Later commits of the set-up amend the plan.
-        if is_of_setup && !has_folder(repo, name, info.parents.first().copied()) {
+        let parent = info.parents.first().copied();
+        let is_of_setup = setup.is_some_and(|setup| {
+            named_step(&|name| message::parse(&info.message, name), &protocol.names).as_ref() == Some(setup)
+        });
+        // Later commits of the set-up amend the plan, or give its folder another name.
+        if is_of_setup && !protocol.names.iter().any(|name| has_folder(repo, name, parent)) {
             line.reverse();
             return Some(line);
         }
@@ -314,16 +339,20 @@ fn known_behind(protocol: &Protocol, tips: &[Oid]) -> HashSet<Oid> {
 /// Records the commits that the branch lost, and those that are back, as one word about its tip.
 ///
 /// That a commit is back can be told only by the clone that said it was gone: the branch of another
-/// one may simply be older than that word, and the two would contradict each other for ever.
+/// one may simply be older than that word, and the two would contradict each other for ever. So would
+/// two that have each other's commits and never had them on the branch, if they repeated themselves.
 fn record_lost(repo: &Repo, ledger: &mut Ledger<'_>, tips: &BranchTips) -> Result<(), Error> {
     let Some(protocol) = ledger.protocol() else { return Ok(()) };
     let lost = lost_commits(repo, protocol, tips, &[]);
     let Some(tip) = tips.all().first().copied() else { return Ok(()) };
-    let last = ledger.events().iter().rev().find_map(|event| match &event.body {
-        Body::BranchTip { gone, .. } => Some((gone.clone(), event.actor.host == repo.clone_label())),
-        _ => None,
-    });
-    let (known, is_own) = last.unwrap_or_default();
+    let label = repo.clone_label();
+    let words = || {
+        ledger.events().iter().rev().filter_map(|event| match &event.body {
+            Body::BranchTip { tip, gone } => Some((*tip, gone, event.actor.host == label)),
+            _ => None,
+        })
+    };
+    let (known, is_own) = words().next().map(|(_, gone, is_own)| (gone.clone(), is_own)).unwrap_or_default();
     let (back, still): (Vec<Oid>, Vec<Oid>) =
         known.into_iter().partition(|oid| tips.all().iter().any(|tip| repo.is_ancestor(*oid, *tip)));
     let is_dead = |oid: &Oid| protocol.commits.get(oid).is_some_and(|commit| !commit.live);
@@ -332,6 +361,10 @@ fn record_lost(repo: &Repo, ledger: &mut Ledger<'_>, tips: &BranchTips) -> Resul
     }
     // What was gone and is still gone must be said again: the last word about the branch counts.
     let gone: BTreeSet<Oid> = lost.into_iter().chain(still).collect();
+    let own_last = words().find(|(_, _, is_own)| *is_own);
+    if own_last.is_some_and(|(said, was_gone, _)| said == tip && gone.iter().eq(was_gone)) {
+        return Ok(());
+    }
     if gone.len() > observe::MAX_GONE {
         tracing::warn!(protocol = %ledger.name(), n_commits = gone.len(), "too many lost commits for one event");
         return Ok(());
@@ -345,7 +378,10 @@ fn record_lost(repo: &Repo, ledger: &mut Ledger<'_>, tips: &BranchTips) -> Resul
 fn describe(repo: &Repo, ledger: &Ledger<'_>, oid: Oid, info: &CommitInfo) -> Result<CommitSeen, Error> {
     let name = ledger.name();
     let parsed = message::parse(&info.message, name.as_str());
-    let (step, via) = step_of(&parsed, name, ledger.protocol());
+    let (step, via) = match ledger.protocol() {
+        Some(protocol) => step_of(&|name| message::parse(&info.message, name), protocol),
+        None => (None, Via::None),
+    };
     let current = || ledger.protocol()?.current_step().map(|step| step.id.clone());
     let (mut open_boxes, mut done_boxes, mut done) = (0, 0, parsed.done);
     if let Some(id) = step.clone().or_else(current) {
@@ -378,20 +414,26 @@ fn describe(repo: &Repo, ledger: &Ledger<'_>, oid: Oid, info: &CommitInfo) -> Re
     })
 }
 
-/// Returns the step that a message names: by trailer, else by tag.
-pub fn step_of(parsed: &message::Parsed, name: &Name, protocol: Option<&Protocol>) -> (Option<StepId>, Via) {
-    let by_trailer = parsed.step.as_ref().filter(|step| step.protocol == name.as_str());
-    if let Some(id) = by_trailer.and_then(|step| step.step.parse().ok()) {
+/// Returns the step that a message names: by trailer, else by tag. `parse` reads the message as seen from
+/// a name, of which the protocol may have had several.
+pub fn step_of(parse: &dyn Fn(&str) -> message::Parsed, protocol: &Protocol) -> (Option<StepId>, Via) {
+    if let Some(id) = named_step(parse, &protocol.names) {
         return (Some(id), Via::Trailer);
     }
-    let tagged = parsed.tag.filter(|(number, _)| *number == name.number());
+    let is_ours = |number: u64| protocol.names.iter().any(|name| name.number() == number);
+    let tagged = parse(&protocol.key()).tag.filter(|(number, _)| is_ours(*number));
     let by_tag = tagged.and_then(|(_, number)| {
-        protocol?.steps.iter().find(|step| step.id.number() == number).map(|step| step.id.clone())
+        protocol.steps.iter().find(|step| step.id.number() == number).map(|step| step.id.clone())
     });
     match by_tag {
         Some(id) => (Some(id), Via::Tag),
         None => (None, Via::None),
     }
+}
+
+/// Returns the step that a trailer names together with one of `names`.
+fn named_step(parse: &dyn Fn(&str) -> message::Parsed, names: &[Name]) -> Option<StepId> {
+    names.iter().find_map(|name| parse(name.as_str()).step?.step.parse().ok())
 }
 
 /// Returns the tree without the protocol's own folder: what gates and CI judge.

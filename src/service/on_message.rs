@@ -175,9 +175,7 @@ fn state_findings(
         }
         _ => (),
     }
-    let parsed = message::parse_draft(raw, rules, &name);
-    let Ok(parsed_name) = name.parse() else { return Ok(Vec::new()) };
-    let (id, _) = observe::step_of(&parsed, &parsed_name, Some(protocol));
+    let (id, _) = observe::step_of(&|name| message::parse_draft(raw, rules, name), protocol);
     let step: Option<&Step> = match id {
         Some(id) => {
             let Some(step) = protocol.step(&id) else {
@@ -219,7 +217,7 @@ fn is_amend_of(ctx: &Context, protocol: &Protocol, id: &StepId) -> Result<bool, 
 
 fn decorate(ctx: &Context, protocol: &Protocol, step: Option<&Step>, file: &Path) -> Result<(), Error> {
     let Some(step) = step.filter(|_| !protocol.shown.is_final()) else { return Ok(()) };
-    let name = protocol.name();
+    let name = protocol.key();
     let want = Decoration {
         tag: ctx.settings.commit_tag.then(|| message::tag(protocol.created.number, step.id.number())),
         trailer_value: format!("{name}/{}", step.id),

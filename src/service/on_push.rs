@@ -112,9 +112,12 @@ pub fn send_state(ctx: &Context, remote: &str, pushed: &[PushedRef]) -> Result<S
     if !share::is_in_use(ctx, &inventory, remote) && pushed.iter().all(|line| line.remote_oid.is_none()) {
         return Ok(Sent::Nothing);
     }
-    let plan = share::plan(ctx, &inventory, remote, false)?;
+    let plan = share::plan(ctx, &inventory, remote, false, None)?;
     if plan.updates.is_empty() {
-        return Ok(Sent::Nothing);
+        return Ok(match plan.n_of_twins {
+            0 => Sent::Nothing,
+            _ => of_twins(&plan),
+        });
     }
     let sent = push(ctx, remote, &plan);
     match &sent {
@@ -133,6 +136,7 @@ fn push(ctx: &Context, remote: &str, plan: &share::Plan) -> Sent {
     let n_events: usize = plan.n_events.values().sum();
     match ctx.repo.push(remote, &plan.updates, how, |_| ()) {
         Ok(result) => match answers::of_push(&result) {
+            None if plan.n_of_twins > 0 => of_twins(plan),
             None => Sent::Events(n_events),
             Some((said, reason)) => Sent::NotShared {
                 n_events: n_events - plan.events_in(&result.accepted),
@@ -145,4 +149,9 @@ fn push(ctx: &Context, remote: &str, plan: &share::Plan) -> Sent {
             Sent::NotShared { n_events, said, reason }
         }
     }
+}
+
+/// What waits, since it would make twins there.
+fn of_twins(plan: &share::Plan) -> Sent {
+    Sent::NotShared { n_events: plan.n_of_twins, said: Said::Overtaken, reason: plan.set_aside.join(", ") }
 }

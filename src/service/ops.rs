@@ -63,8 +63,11 @@ impl Op {
 /// Returns what is known of every stream, or of the one that is named. What cannot be read is left
 /// out, as `list` says.
 pub fn streams(streams: &Streams<'_>, only: Option<&Name>) -> Vec<Stream> {
-    let names = streams.inventory.streams.keys().filter(|name| only.is_none_or(|only| only == *name));
-    let mut names: Vec<&Name> = names.collect();
+    // One that is named may be archived.
+    let mut names: Vec<&Name> = match only {
+        Some(name) => vec![name],
+        None => streams.inventory.streams.keys().collect(),
+    };
     names.sort_by_key(|name| (name.number(), name.as_str().to_owned()));
     let read = |name: &Name| -> Result<Stream, Error> {
         let content = streams.view(name)?.content;
@@ -106,6 +109,8 @@ fn op(streams: &[Stream], id: Ulid, places: &[(usize, usize)]) -> Option<Op> {
     let find = |id: Ulid| touched.iter().find_map(|stream| stream.events.iter().find(|event| event.id == id));
     let command = sentence::command(&events, &find);
     let (mut has_standing, mut has_undo, mut n_undone, mut n_takeable) = (false, false, 0, 0);
+    // What else an undo records goes with it: a plan that is taken back is cancelled.
+    let takes_back = events.iter().any(|event| matches!(event.body, Body::Undo { .. }));
     let mut is_idle = false;
     for stream in &touched {
         let told = stream.told();
@@ -117,7 +122,7 @@ fn op(streams: &[Stream], id: Ulid, places: &[(usize, usize)]) -> Option<Op> {
             n_undone += usize::from(told.is_undone(idx));
             let is_undo = matches!(stream.events[idx].body, Body::Undo { .. });
             if told.is_standing(idx) {
-                has_standing |= !is_undo;
+                has_standing |= !takes_back;
                 has_undo |= is_undo && told.is_first_undo(idx);
             }
         }

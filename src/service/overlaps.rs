@@ -114,7 +114,7 @@ fn find(ctx: &Context, only: Option<&Name>, limits: (usize, Duration)) -> Result
         .rows
         .iter()
         .filter(|row| !matches!(row.status.as_str(), "completed" | "cancelled"))
-        .filter_map(|row| row.name.parse().ok())
+        .filter_map(|row| row.key.parse().ok())
         .collect();
     let mut open = Vec::new();
     for name in names {

@@ -316,9 +316,11 @@ pub(super) fn find_base(
 }
 
 /// One more than the largest number that anything here has.
-fn next_number(ctx: &Context, streams: &Streams<'_>) -> Result<u64, Error> {
+pub(super) fn next_number(ctx: &Context, streams: &Streams<'_>) -> Result<u64, Error> {
     let taken = Inventory::taken_names(&ctx.repo)?;
     let unknown = streams.unknown_names();
-    let names = taken.iter().chain(&unknown).chain(streams.inventory.streams.keys());
-    Ok(names.map(Name::number).max().unwrap_or(0) + 1)
+    let given: Vec<Name> = streams.renumbered().into_iter().map(|(name, _)| name).collect();
+    let names = taken.iter().chain(&unknown).chain(&given).chain(streams.inventory.streams.keys());
+    let last = names.map(Name::number).max().max(streams.inventory.last_archived(&ctx.repo));
+    Ok(last.unwrap_or(0) + 1)
 }

@@ -13,7 +13,8 @@ use std::path::PathBuf;
 use sha2::{Digest as _, Sha256};
 
 pub use self::decompose::Decompose;
-use super::ask::{self, Ask, Asked, Prompt, Session, Told, Wish};
+pub use self::facts::settle_unrecorded;
+use super::ask::{self, Ask, Asked, Held, Prompt, Session, Told, Wish};
 use super::budget;
 use super::context::Context;
 use super::error::Error;
@@ -126,30 +127,39 @@ pub fn plan(ctx: &Context, wanted: &Wanted, tell: &mut dyn FnMut(Says<'_>)) -> R
     if let Some(planned) = plan::begun(ctx, &wanted.request)? {
         return Ok(Made { planned, engine: String::new(), notices: Vec::new() });
     }
+    settle_unrecorded(ctx)?;
     let question = Question::of(ctx, wanted)?;
     let mut work = Work {
         ctx,
         wanted,
         question: &question,
         facts: Vec::new(),
+        held: Vec::new(),
         known: Known::new(env::secrets()),
         notices: question.notices.clone(),
     };
     let done = work.make(tell);
-    let Work { facts, notices, .. } = work;
+    let Work { facts, held, notices, .. } = work;
+    let is_recorded = || held.into_iter().for_each(Held::recorded);
     match done {
         Ok(planned) if !planned.recovered => {
+            is_recorded();
             let engine = planned.planner.name.clone();
             Ok(Made { planned, engine, notices })
         }
         // Somebody else's plan of the same name was completed in its place.
         Ok(planned) => {
             facts::record_usage(ctx, &facts)?;
+            is_recorded();
             Ok(Made { planned, engine: String::new(), notices })
         }
         Err(err) => {
-            if let Err(failed) = facts::record_usage(ctx, &facts) {
-                tracing::warn!(err = super::error_chain(&failed), "what was used is not recorded");
+            match facts::record_usage(ctx, &facts) {
+                Ok(()) => is_recorded(),
+                // The next command records it.
+                Err(failed) => {
+                    tracing::warn!(err = super::error_chain(&failed), "what was used is not recorded yet");
+                }
             }
             Err(err)
         }
@@ -203,6 +213,8 @@ struct Work<'a> {
     known: Known,
     /// Of all runs so far.
     facts: Vec<crate::domain::event::Draft>,
+    /// The same on disk, until they are recorded.
+    held: Vec<Held>,
     notices: Vec<String>,
 }
 
@@ -284,15 +296,21 @@ impl Work<'_> {
             wish: &self.wanted.wish,
             session,
         };
-        let asked = ask::ask(self.ctx, &ask, &mut |told| tell(Says::Told(told))).map_err(as_engine_error)?;
+        let mut asked =
+            ask::ask(self.ctx, &ask, &mut |told| tell(Says::Told(told))).map_err(as_engine_error)?;
         self.facts.extend(asked.unrecorded.iter().cloned());
+        self.held.append(&mut asked.held);
         let engine = &asked.engine;
         match asked.outcome.status {
             RunStatus::Succeeded | RunStatus::Schema => Ok(asked),
             RunStatus::Killed if is_interrupted() => Err(Error::Interrupted),
             status => {
                 let said = text::clip(&text::one_line(&asked.outcome.text), 400);
-                let message = format!("{engine} gave no answer, but ended with {status}: {said}");
+                let said = if said.is_empty() { String::new() } else { format!(": {said}") };
+                let message = format!(
+                    "{engine} gave no answer, but ended with {status}{said} (git godzilla logs {})",
+                    asked.run
+                );
                 Err(Error::Engine { code: "engine.failed", message, hint: Some(INSTEAD.to_owned()) })
             }
         }

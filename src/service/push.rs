@@ -95,7 +95,8 @@ pub fn push(ctx: &Context, wish: &Wish, show: &mut dyn FnMut(Shown<'_>)) -> Resu
         // It is ours that the remote did not take, or it did not say whose.
         pushed = send(ctx, wish, &target, &Along::default(), show)?;
     }
-    let state = if let Some(plan) = along.plan.filter(|_| refused.is_empty()) {
+    let went_along = along.plan.filter(|plan| refused.is_empty() && plan.n_of_twins == 0);
+    let state = if let Some(plan) = went_along {
         if !wish.dry_run {
             answers::forget(ctx, remote);
             sync::follow_home(ctx, &shared.inventory, remote, &pushed.accepted)?;
@@ -203,7 +204,7 @@ impl Shared {
             return Ok(None);
         }
         let inventory = Inventory::read(&ctx.repo)?;
-        let plan = share::plan(ctx, &inventory, &remote, false)?;
+        let plan = share::plan(ctx, &inventory, &remote, false, None)?;
         let last = answers::last(ctx, &remote);
         let left_alone = last.filter(|last| answers::is_left_alone(Some(last))).map(|last| last.reason);
         Ok(Some(Self { remote, inventory, plan, left_alone }))
@@ -227,13 +228,14 @@ impl Shared {
     }
 
     fn held_back(&self, reason: &str) -> State {
-        match self.plan.n_events.values().sum() {
+        match self.plan.n_events.values().sum::<usize>() + self.plan.n_of_twins {
             0 => State::Nothing,
             n_events => State::NotShared { n_events, reason: reason.to_owned() },
         }
     }
 
-    /// Sends what did not go along with the person's refs, which are there now.
+    /// Sends what did not go along with the person's refs, which are there now. What would make twins there
+    /// gets a name of its own first.
     fn send_apart(
         &self,
         ctx: &Context,
@@ -242,7 +244,7 @@ impl Shared {
         refused: &[Refusal],
         show: &mut dyn FnMut(Shown<'_>),
     ) -> Result<State, Error> {
-        if self.plan.updates.is_empty() {
+        if self.plan.updates.is_empty() && self.plan.n_of_twins == 0 {
             return Ok(State::Nothing);
         }
         if let Some(reason) = &self.left_alone {
@@ -260,7 +262,7 @@ impl Shared {
         }
         show(Shown::Doing("sharing the state"));
         let synced = sync::sync(ctx, Some(&self.remote), &mut |_| ())?;
-        let Some(synced) = synced.into_iter().next() else { return Ok(State::Nothing) };
+        let Some(synced) = synced.remotes.into_iter().next() else { return Ok(State::Nothing) };
         Ok(match synced.result {
             Outcome::Ok => State::Apart(synced.pushed_events),
             result => self.held_back(synced.message.as_deref().unwrap_or(result.as_str())),

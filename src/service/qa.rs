@@ -149,6 +149,9 @@ impl Case {
             return Err(Error::state("protocol.twin", "this protocol shares its name with another one", ""));
         };
         let protocol = streams.look(&name)?.folded.protocol.ok_or_else(|| super::act::unknown(&name))?;
+        if protocol.runs.iter().any(|run| run.finished.is_none()) {
+            super::run::known_or_said(ctx, &name)?;
+        }
         if protocol.shown.is_final() {
             return Err(Error::state(
                 "protocol.over",

@@ -31,13 +31,24 @@ pub fn protocol(streams: &Streams<'_>, arg: Option<&str>) -> Result<Target, Erro
     if let Some((base, suffix)) = arg.split_once('~') {
         return twin(streams, arg, base, suffix);
     }
-    let found: Vec<&Name> = match arg.parse::<u64>() {
-        Ok(number) => names.iter().filter(|name| name.number() == number).copied().collect(),
-        Err(_) => names.iter().filter(|name| name.as_str() == arg).copied().collect(),
+    let (repo, inventory) = (&streams.ctx.repo, &streams.inventory);
+    let mut found: Vec<Name> = match arg.parse::<u64>() {
+        Ok(number) => still_numbered(streams, number, &names)?.into_iter().cloned().collect(),
+        Err(_) => names.iter().filter(|name| name.as_str() == arg).copied().cloned().collect(),
     };
+    found.extend(inventory.archived_as(repo, arg));
+    found.sort();
+    found.dedup();
     match found.as_slice() {
-        [name] => Ok(Target { name: (*name).clone(), root: None }),
-        [] => Err(unknown("protocol", arg, names.iter().map(|name| name.as_str()))),
+        [name] => Ok(Target { name: name.clone(), root: None }),
+        [] => match renumbered(streams, arg)? {
+            Some(name) => Ok(Target { name, root: None }),
+            None => {
+                let archived = inventory.all_archived(repo);
+                let known = names.into_iter().chain(archived.keys());
+                Err(unknown("protocol", arg, known.map(Name::as_str)))
+            }
+        },
         several => Err(Error::Ambiguous {
             message: format!("`{arg}` names several protocols"),
             candidates: several.iter().map(ToString::to_string).collect(),
@@ -45,13 +56,58 @@ pub fn protocol(streams: &Streams<'_>, arg: Option<&str>) -> Result<Target, Erro
     }
 }
 
+/// Returns the streams with a number in their names; of several, those that are still shown under it.
+fn still_numbered<'n>(
+    streams: &Streams<'_>,
+    number: u64,
+    names: &[&'n Name],
+) -> Result<Vec<&'n Name>, Error> {
+    let mut found: Vec<&Name> = names.iter().filter(|name| name.number() == number).copied().collect();
+    if found.len() > 1 {
+        let gone: Vec<Name> = streams.renumbered().into_iter().map(|(_, key)| key).collect();
+        let mut still = Vec::new();
+        for name in found.iter().copied() {
+            let shown = || -> Result<Option<u64>, Error> {
+                let protocol = folded(&streams.view(name)?.content, None).protocol;
+                Ok(protocol.map(|protocol| protocol.created.number))
+            };
+            if !gone.contains(name) || shown()? == Some(number) {
+                still.push(name);
+            }
+        }
+        if !still.is_empty() {
+            found = still;
+        }
+    }
+    Ok(found)
+}
+
+/// Returns the protocol that has, or had, a name which is not that of its stream.
+fn renumbered(streams: &Streams<'_>, arg: &str) -> Result<Option<Name>, Error> {
+    let number = arg.parse::<u64>().ok();
+    let is_meant = |name: &Name| name.as_str() == arg || number == Some(name.number());
+    for (given, key) in streams.renumbered() {
+        if is_meant(&given) && streams.inventory.streams.contains_key(&key) {
+            let protocol = folded(&streams.view(&key)?.content, None).protocol;
+            if protocol.is_some_and(|protocol| protocol.names.iter().any(is_meant)) {
+                return Ok(Some(key));
+            }
+        }
+    }
+    Ok(None)
+}
+
 fn twin(streams: &Streams<'_>, arg: &str, base: &str, suffix: &str) -> Result<Target, Error> {
     let missing = || unknown("protocol", arg, std::iter::empty());
     let Target { name, .. } = protocol(streams, Some(base))?;
     let view = streams.view(&name)?;
-    let twins = folded(&view.content, None).twins;
+    let folded = folded(&view.content, None);
     let wanted = format!("{name}~{}", suffix.to_lowercase());
-    let root = twins.into_iter().find(|root| twin_name(&name, *root) == wanted).ok_or_else(missing)?;
+    let is_wanted = |root: &Ulid| twin_name(&name, *root) == wanted;
+    if let Some(moved) = folded.moved.into_iter().find(|moved| is_wanted(&moved.root)) {
+        return protocol(streams, Some(moved.to.as_str()));
+    }
+    let root = folded.twins.into_iter().find(is_wanted).ok_or_else(missing)?;
     Ok(Target { name, root: Some(root) })
 }
 
@@ -67,7 +123,11 @@ pub fn current(streams: &Streams<'_>) -> Result<Option<Name>, Error> {
         None => repo.head()?.branch().map(str::to_owned),
     };
     let name = branch.and_then(|branch| branch.parse::<Name>().ok());
-    Ok(name.filter(|name| streams.inventory.streams.contains_key(name)))
+    let inventory = &streams.inventory;
+    let is_known = |name: &Name| {
+        inventory.streams.contains_key(name) || !inventory.archived_as(repo, name.as_str()).is_empty()
+    };
+    Ok(name.filter(is_known))
 }
 
 /// Returns the step of `protocol` that `arg` names: its id or its number; without `arg` the

@@ -8,15 +8,18 @@ mod answer;
 mod prompt;
 mod report;
 
+use std::cell::RefCell;
+
 use serde_json::Value;
 
 pub use self::answer::of_json;
 pub use self::report::{FILE as REPORT, write as report};
 
-use super::ask::{self, Ask, Asked, Prompt, Told, Wish};
+use super::ask::{self, Ask, Asked, Care, Inspected, Prompt, Told, Wish};
 use super::context::Context;
 use super::error::Error;
 use super::gates::Judges;
+use super::guard::{self, Watched};
 use super::qa::Request;
 use super::settings::Settings;
 use super::workplace::Workplace;
@@ -30,7 +33,7 @@ use crate::domain::state::{Protocol, Step};
 use crate::domain::text;
 use crate::engine::{Access, Outcome, WITHOUT_MODEL};
 use crate::platform::git::{Guarded, Look, Repo};
-use crate::platform::{clock, env, process};
+use crate::platform::{env, process};
 
 /// What an answer must be.
 const SCHEMA: &str = include_str!("../../schemas/review.schema.json");
@@ -197,7 +200,7 @@ fn once(
         session: None,
     };
     let mut inspect = |outcome: &mut Outcome| {
-        let stray = guard.stray(&mut reviewed.notices);
+        let (stray, is_put_back) = guard.stray(&mut reviewed.notices);
         if !stray.is_empty() && outcome.status == RunStatus::Succeeded {
             outcome.status = RunStatus::Denied;
             outcome.text = format!("it changed what it was to look at: {}", some(&stray));
@@ -207,9 +210,9 @@ fn once(
                 reviewed.stray.push(path.clone());
             }
         }
-        stray
+        Inspected { changed: stray, is_put_back }
     };
-    ask::inspected(ctx, &ask, &mut inspect, tell)
+    ask::inspected(ctx, &ask, &mut Care { watched: guard.watched(), inspect: &mut inspect }, tell)
 }
 
 /// Makes a review of what was said.
@@ -269,7 +272,7 @@ fn kept_back(err: Error) -> Result<Unreviewed, Error> {
 struct Guard<'a> {
     place: &'a Workplace,
     look: Look,
-    guarded: Guarded,
+    guarded: RefCell<Guarded>,
     branch: String,
 }
 
@@ -277,11 +280,15 @@ impl<'a> Guard<'a> {
     fn of(place: &'a Workplace) -> Result<Self, Error> {
         let look = place.repo.look(place.repo.tree_of(place.head)?, NOTHING)?;
         let branch = place.repo.head()?.branch().map(|name| format!("refs/heads/{name}")).unwrap_or_default();
-        Ok(Self { place, look, guarded: place.repo.guard()?, branch })
+        Ok(Self { place, look, guarded: RefCell::new(place.repo.guard()?), branch })
     }
 
-    /// Returns what is not as it was. What was changed in the git directory is put back.
-    fn stray(&self, notices: &mut Vec<String>) -> Vec<String> {
+    fn watched(&self) -> Watched<'_> {
+        Watched { repo: &self.place.repo, guarded: &self.guarded, own: &self.branch }
+    }
+
+    /// Returns what is not as it was, and whether what was changed in the git directory is put back.
+    fn stray(&self, notices: &mut Vec<String>) -> (Vec<String>, bool) {
         let mut stray = match Repo::at(&self.place.dir) {
             Some(repo) => {
                 let is_there = repo.head().is_ok_and(|head| head.commit() == Some(self.place.head));
@@ -293,28 +300,12 @@ impl<'a> Guard<'a> {
             Ok(since) => stray.extend(since.changed),
             Err(err) => stray.push(text::one_line(&format!("the worktree cannot be read: {err}"))),
         }
-        match self.place.repo.tampered(&self.guarded, &self.branch) {
-            Ok(tampered) if !tampered.files.is_empty() => {
-                let keep = self.place.repo.state_dir().join("tampered").join(clock::new_id().to_string());
-                let common = self.place.repo.common_dir();
-                let name = |path: &std::path::PathBuf| {
-                    text::one_line(&path.strip_prefix(common).unwrap_or(path).to_string_lossy())
-                };
-                stray.extend(tampered.files.iter().map(|path| format!(".git/{}", name(path))));
-                notices.push(match self.place.repo.put_back(&self.guarded, &tampered, &keep) {
-                    Ok(()) => format!(
-                        "what the reviewer changed in the git directory is put back; its own is kept in {}",
-                        keep.display()
-                    ),
-                    Err(err) => {
-                        format!("what the reviewer changed in the git directory could not be put back: {err}")
-                    }
-                });
-            }
-            Ok(_) => (),
-            Err(err) => stray.push(text::one_line(&format!("the git directory cannot be read: {err}"))),
-        }
-        stray.iter().map(|path| text::clip(&text::one_line(path), 300)).collect()
+        let restored = guard::restore(&self.watched(), "the reviewer");
+        stray.extend(restored.names);
+        notices.extend(restored.faults);
+        notices.extend(restored.notices);
+        let stray = stray.iter().map(|path| text::clip(&text::one_line(path), 300)).collect();
+        (stray, restored.is_complete)
     }
 }
 

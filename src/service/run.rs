@@ -6,6 +6,7 @@
 //! worktree, its conversation is known.
 
 mod after;
+mod before;
 mod fix;
 mod outputs;
 mod prompt;
@@ -13,17 +14,19 @@ mod work;
 
 use std::time::Duration;
 
+pub use self::before::check;
 pub use self::fix::{Fix, Fixed, fix};
+pub use self::prompt::told_of;
 
-use super::ask::{self, Ask, Asked, Prompt, Session, Told, Wish};
+use super::ask::{self, Ask, Asked, Care, Inspected, Prompt, Session, Told, Wish};
 use super::context::Context;
 use super::error::Error;
-use super::initialised;
 use super::policy::{self, Decided};
 use super::qa::Judged;
 use super::resolve::{self, Target};
 use super::streams::Streams;
 use super::workplace::Workplace;
+use super::{initialised, kept};
 use crate::domain::decide;
 use crate::domain::id::{Name, Oid, StepId, Ulid};
 use crate::domain::run as runs;
@@ -32,7 +35,7 @@ use crate::domain::spec::QaPolicy;
 use crate::domain::state::{Protocol, Step};
 use crate::domain::status::StepStatus;
 use crate::engine::{Access, Outcome};
-use crate::platform::git::Repo;
+use crate::platform::git::{Ignored, Repo};
 use crate::platform::lock::{self, Lock};
 
 /// What to run.
@@ -147,21 +150,23 @@ pub fn run(ctx: &Context, request: &Request, tell: &mut dyn FnMut(Told<'_>)) -> 
         let did = before.left_behind();
         return finish(ctx, request, plan, asked, did, Vec::new(), None, tell);
     }
-    drop(ask::choose(ctx, RunKind::Step, &plan.wish)?);
-    let goes_on = plan.session.is_some() || was_cut_off(&plan.protocol, &plan.step);
-    if !before.dirty.is_empty() && !request.include_dirty && !goes_on {
-        return Err(dirty(&before.dirty, &plan));
-    }
-    let snapshot = before.keep(&plan.place, &plan.name)?;
+    before::check_engine(ctx, &plan)?;
+    before::check_worktree(request, &plan, &before.dirty)?;
+    let snapshot = if before.is_clean(&plan.place)? {
+        None
+    } else {
+        kept::snapshot(&plan.place, &plan.name, ("before a run", ctx.op), Ignored::None)?.map(|it| it.name)
+    };
     begin(ctx, &plan)?;
 
     let mut notices: Vec<String> = plan.notice.iter().cloned().collect();
     let mut did = work::Did::default();
     let asked = {
         let mut inspect = |outcome: &mut Outcome| {
-            did = before.inspect(&plan.place, outcome, &mut notices);
+            let is_put_back;
+            (did, is_put_back) = before.inspect(&plan.place, outcome, &mut notices);
             outputs::check(&plan.place, &plan.name, &plan.step, &did, outcome);
-            did.changed.clone()
+            Inspected { changed: did.changed.clone(), is_put_back }
         };
         let ask = Ask {
             kind: RunKind::Step,
@@ -173,13 +178,8 @@ pub fn run(ctx: &Context, request: &Request, tell: &mut dyn FnMut(Told<'_>)) -> 
             wish: &plan.wish,
             session: plan.session.clone(),
         };
-        let mut tell = |told: Told<'_>| {
-            if matches!(told, Told::Begins { .. }) {
-                before.note_refs(&plan.place);
-            }
-            tell(told);
-        };
-        match ask::inspected(ctx, &ask, &mut inspect, &mut tell) {
+        let mut care = Care { watched: before.watched(&plan.place), inspect: &mut inspect };
+        match ask::inspected(ctx, &ask, &mut care, tell) {
             Ok(asked) => asked,
             Err(err) => return Err(after::held(ctx, &plan.name, err)),
         }
@@ -263,18 +263,34 @@ fn finish(
 fn prepare(ctx: &Context, request: &Request) -> Result<Plan, Error> {
     initialised(ctx)?;
     super::plan::recover(ctx)?;
-    let wanted = request.name.as_deref();
-    let Target { name, root: None } = resolve::protocol(&Streams::for_target(ctx, wanted)?, wanted)? else {
-        return Err(Error::state("protocol.twin", "this protocol shares its name with another one", ""));
-    };
-    ask::settle_dead(ctx, &name)?;
-    let streams = Streams::for_target(ctx, Some(name.as_str()))?;
-    let protocol = streams.look(&name)?.folded.protocol.ok_or_else(|| super::act::unknown(&name))?;
+    let (name, protocol) = target(ctx, request)?;
     let id = resolve::step(&protocol, request.step.as_deref())?;
     let Some(step) = protocol.step(&id).cloned() else {
         return Err(Error::Unknown { what: "step", text: id.to_string(), near: Vec::new() });
     };
     decide::may_run(&protocol, &step)?;
+    plan_of(ctx, request, name, protocol, step)
+}
+
+/// Returns the protocol that is meant, with the runs settled whose process is gone.
+fn target(ctx: &Context, request: &Request) -> Result<(Name, Protocol), Error> {
+    let wanted = request.name.as_deref();
+    let Target { name, root: None } = resolve::protocol(&Streams::for_target(ctx, wanted)?, wanted)? else {
+        return Err(Error::state("protocol.twin", "this protocol shares its name with another one", ""));
+    };
+    known_or_said(ctx, &name)?;
+    let streams = Streams::for_target(ctx, Some(name.as_str()))?;
+    let protocol = streams.look(&name)?.folded.protocol.ok_or_else(|| super::act::unknown(&name))?;
+    Ok((name, protocol))
+}
+
+fn plan_of(
+    ctx: &Context,
+    request: &Request,
+    name: Name,
+    protocol: Protocol,
+    step: Step,
+) -> Result<Plan, Error> {
     let more = step.more.as_deref();
     let wish = Wish {
         engine: request.engine.clone(),
@@ -289,6 +305,20 @@ fn prepare(ctx: &Context, request: &Request) -> Result<Plan, Error> {
     let session = session_of(&protocol, &step);
     let (prompt, notice) = prompt::of(ctx, &place, &protocol, &step, session.is_some())?;
     Ok(Plan { name, step, protocol, place, wish, prompt, notice, session })
+}
+
+/// Settles runs that were cut off, and goes on only if somebody knows what they did. It is said once.
+///
+/// # Errors
+///
+/// [`Error::State`] (`run.unguarded`) if nobody does.
+pub(super) fn known_or_said(ctx: &Context, name: &Name) -> Result<(), Error> {
+    let unknown = ask::settle_dead(ctx, name)?;
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let hint = "git config --local --list --show-origin, and the same command again when all is well";
+    Err(Error::state("run.unguarded", unknown.join("; "), hint))
 }
 
 /// Whether an engine does a step, and nobody has to by hand.
@@ -323,13 +353,6 @@ fn cut_off_engine(protocol: &Protocol, step: &Step) -> Option<String> {
     (is_open && last.attempt == Some(step.attempt)).then(|| last.started.engine.clone())
 }
 
-/// Whether what lies in the worktree may be the work of a run of this step that was cut off.
-fn was_cut_off(protocol: &Protocol, step: &Step) -> bool {
-    let last = protocol.runs_of(&step.id).filter(|run| run.started.kind == RunKind::Step).last();
-    let finished = last.and_then(|run| run.finished.as_ref());
-    finished.is_some_and(|finished| finished.status != RunStatus::Succeeded)
-}
-
 /// Returns the last run of the step if it ended well, and we did not come to commit what it changed: the
 /// process was killed in between.
 fn uncommitted(plan: &Plan, before: &work::Before) -> Option<Asked> {
@@ -359,6 +382,7 @@ fn uncommitted(plan: &Plan, before: &work::Before) -> Option<Asked> {
         took: Duration::from_millis(finished.duration_ms),
         log: finished.log.clone(),
         unrecorded: Vec::new(),
+        held: Vec::new(),
     })
 }
 
@@ -398,6 +422,14 @@ pub fn goes_on(repo: &Repo, name: &Name) -> bool {
     path.is_file() && Lock::acquire(&path, Duration::ZERO).is_err()
 }
 
+/// Whether any engine works in this clone now.
+pub fn any_goes_on(repo: &Repo) -> bool {
+    let entries = std::fs::read_dir(repo.state_dir().join("locks")).into_iter().flatten().flatten();
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    let mut working = names.filter_map(|name| name.strip_prefix("run-")?.parse::<Name>().ok());
+    working.any(|name| goes_on(repo, &name))
+}
+
 /// Refuses what decides for people while an engine works on the protocol: it could be the engine's doing.
 ///
 /// # Errors
@@ -417,20 +449,6 @@ pub fn not_during(ctx: &Context, name: &Name) -> Result<(), Error> {
 
 fn lock_of(repo: &Repo, name: &Name) -> std::path::PathBuf {
     repo.state_dir().join("locks").join(format!("run-{name}"))
-}
-
-fn dirty(paths: &[String], plan: &Plan) -> Error {
-    let some: Vec<&str> = paths.iter().take(5).map(String::as_str).collect();
-    let more = if paths.len() > 5 { format!(" and {} more", paths.len() - 5) } else { String::new() };
-    let (dir, step) = (plan.place.dir.display(), &plan.step.id);
-    Error::state(
-        "worktree.dirty",
-        format!("{dir} holds what is not committed: {}{more}", some.join(", ")),
-        format!(
-            "commit it, or let it be a part of the step: git godzilla run {step} -p {} --include-dirty",
-            plan.name
-        ),
-    )
 }
 
 /// Whether QA follows a run by itself.

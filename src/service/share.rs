@@ -1,10 +1,15 @@
 //! What goes to a remote: what makes its content strictly larger, and nothing else.
 
+mod archived;
+
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
+pub use self::archived::archived_events_beyond;
+
 use super::context::Context;
 use super::error::Error;
+use super::twins;
 use crate::domain::event::Event;
 use crate::domain::id::{Name, Oid};
 use crate::domain::sentence::sentence;
@@ -25,6 +30,8 @@ pub struct Plan {
     pub n_events: HashMap<String, usize>,
     /// Streams that are left alone there, and why.
     pub set_aside: Vec<String>,
+    /// Events that wait until their protocol has a name of its own: its name is that of another one there.
+    pub n_of_twins: usize,
 }
 
 impl Plan {
@@ -38,22 +45,34 @@ impl Plan {
 ///
 /// A ref is pushed if its local content is not all in the remote's stream or archive. If the
 /// remote's tip is a known ancestor of the local one, the local commit goes; else a new commit on
-/// top of the remote's tip carries everything. A drop box goes if the remote's own streams, as
-/// fetched, hold what it holds (`with_boxes`).
+/// top of the remote's tip carries everything. The archive goes by the same rule, entry by entry. With
+/// `deletes` drop boxes go whose content the remote's own streams, as fetched, hold, and streams whose
+/// content its archive holds. A stream that would make twins waits: its name is that of another protocol
+/// there, and `before` does not show that this one was shared as well.
 ///
 /// # Errors
 ///
 /// [`Error`] if a local stream cannot be read or a commit cannot be written. A remote's tip that
 /// cannot be read is left alone.
-pub fn plan(ctx: &Context, inventory: &Inventory, remote: &str, with_boxes: bool) -> Result<Plan, Error> {
+pub fn plan(
+    ctx: &Context,
+    inventory: &Inventory,
+    remote: &str,
+    deletes: bool,
+    before: Option<&Inventory>,
+) -> Result<Plan, Error> {
     let mut plan = Plan::default();
     for (name, tips) in &inventory.streams {
-        let what = Stream { name: Some(name), of_ref: refs::protocol(name), tips };
+        let before = before.and_then(|before| before.streams.get(name));
+        let what = Stream { name: Some(name), of_ref: refs::protocol(name), tips, before };
         plan_stream(ctx, &what, remote, &mut plan)?;
     }
-    let what = Stream { name: None, of_ref: refs::PROJECT.to_owned(), tips: &inventory.project };
+    let (of_ref, tips) = (refs::PROJECT.to_owned(), &inventory.project);
+    let what = Stream { name: None, of_ref, tips, before: None };
     plan_stream(ctx, &what, remote, &mut plan)?;
-    if with_boxes {
+    archived::plan_archive(ctx, inventory, remote, &mut plan)?;
+    if deletes {
+        archived::plan_deletes(&ctx.repo, inventory, remote, &mut plan);
         let boxes = boxes_at(inventory, remote);
         let redundant = boxes.filter(|drop_box| is_redundant(&ctx.repo, inventory, drop_box));
         plan.updates.extend(redundant.map(|drop_box| RefPush {
@@ -70,6 +89,8 @@ struct Stream<'a> {
     name: Option<&'a Name>,
     of_ref: String,
     tips: &'a Tips,
+    /// What was known of it before the last fetch.
+    before: Option<&'a Tips>,
 }
 
 impl Stream<'_> {
@@ -120,12 +141,23 @@ fn plan_stream(ctx: &Context, what: &Stream<'_>, remote: &str, plan: &mut Plan) 
     }
     let known: HashSet<&str> = shared.lines().iter().map(|line| &*line.text).collect();
     let n_new = ours.lines().iter().filter(|line| !known.contains(&*line.text)).count();
-    let is_forward = tip.is_none_or(|tip| ours.contains(&theirs) && repo.is_ancestor(tip, local));
+    let mut united = theirs.clone();
+    united.unite(&ours);
+    let seen: Vec<&Tips> = what.before.into_iter().chain([what.tips]).collect();
+    if !twins::unshared(repo, &seen, &united).is_empty() {
+        let label = what.label();
+        plan.n_of_twins += n_new;
+        plan.set_aside.push(format!("{label} is the name of another protocol there"));
+        return Ok(());
+    }
+    let is_forward = match tip {
+        Some(tip) => ours.contains(&theirs) && repo.is_ancestor(tip, local),
+        // What was taken out does not come back with the history of what is made anew.
+        None => ours.stubs().is_empty() || repo.commit(local).is_ok_and(|commit| commit.parents.is_empty()),
+    };
     let new = if is_forward {
         local
     } else {
-        let mut united = theirs.clone();
-        united.unite(&ours);
         if !united.may_be_written() {
             plan.set_aside.push(format!("{} demands a newer version", what.label()));
             return Ok(());
@@ -177,9 +209,11 @@ fn is_redundant(repo: &Repo, inventory: &Inventory, drop_box: &DropBox) -> bool 
     is_plain
         && !parts.is_empty()
         && parts.iter().all(|(name, part)| {
-            let stream = name.as_ref().and_then(|name| inventory.streams.get(name));
-            stream.is_some_and(|tips| holds(repo, tips, &drop_box.remote, part))
-                || holds(repo, project, &drop_box.remote, part)
+            let in_stream = name.as_ref().is_some_and(|name| {
+                are_there(repo, &inventory.tips(repo, name), &drop_box.remote, part)
+                    && archived::is_held_here(repo, inventory, name, part)
+            });
+            in_stream || holds(repo, project, &drop_box.remote, part)
         })
 }
 
@@ -209,13 +243,19 @@ pub fn n_rewound(repo: &Repo, before: &Inventory, remote: &str, plan: &Plan) -> 
 
 /// Whether both the remote, as fetched, and this clone hold `part` in a stream.
 fn holds(repo: &Repo, tips: &Tips, remote: &str, part: &Content) -> bool {
+    are_there(repo, tips, remote, part)
+        && tips.local.and_then(|tip| read(repo, tip)).is_some_and(|here| here.contains(part))
+}
+
+/// Whether the remote, as fetched, holds `part` in a stream or its archive entry.
+fn are_there(repo: &Repo, tips: &Tips, remote: &str, part: &Content) -> bool {
     let mut there = tips.at(remote).and_then(|tip| read(repo, tip)).unwrap_or_default();
     for tree in tips.archived_at(remote) {
         if let Ok(archived) = tip::read(repo, tree) {
             there.unite(&archived);
         }
     }
-    there.contains(part) && tips.local.and_then(|tip| read(repo, tip)).is_some_and(|here| here.contains(part))
+    there.contains(part)
 }
 
 /// Returns a drop box with what a remote refused to take and no box there holds yet: nobody contends

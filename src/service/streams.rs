@@ -6,6 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use super::branch::Branches;
 use super::context::Context;
 use super::error::Error;
+use super::keep;
 use super::observe::{self, Scope};
 use super::on_commit::HookBranch;
 use crate::domain::event::{Body, Event};
@@ -36,6 +37,18 @@ impl<'a> Streams<'a> {
     pub fn read(ctx: &'a Context) -> Result<Self, Error> {
         let branches = Branches::read(&ctx.repo)?;
         Ok(Self::with(ctx, Inventory::read(&ctx.repo)?, branches))
+    }
+
+    /// As [`Self::read`], with what only archives hold beside what has a stream.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::read`].
+    pub fn read_all(ctx: &'a Context) -> Result<Self, Error> {
+        let mut all = Self::read(ctx)?;
+        let archived: Vec<Name> = all.inventory.all_archived(&ctx.repo).into_keys().collect();
+        all.inventory.add_archived(&ctx.repo, &archived);
+        Ok(all)
     }
 
     /// Reads what is needed for the protocol that `arg` names in full, or for that of the current
@@ -77,6 +90,8 @@ impl<'a> Streams<'a> {
             }
             Err(err) => tracing::warn!(%err, "the project's stream is passed over"),
         }
+        let routed_to: Vec<Name> = routed.keys().flatten().cloned().collect();
+        inventory.add_archived(&ctx.repo, &routed_to);
         // A protocol whose creation came in a drop box is as known as any other.
         let is_created = |content: &Content| {
             content.lines().iter().any(|line| matches!(line.event.body, Body::Created(_)))
@@ -95,6 +110,32 @@ impl<'a> Streams<'a> {
         self.routed.get(&name.cloned())
     }
 
+    /// Returns the protocols of which only archives know, and drop boxes or the project's stream.
+    pub fn archived_routed(&self) -> impl Iterator<Item = &Name> {
+        self.routed.keys().flatten().filter(|name| {
+            let tips = self.inventory.streams.get(*name);
+            tips.is_some_and(|tips| tips.local.is_none() && !tips.archived.is_empty())
+        })
+    }
+
+    /// Returns the names that protocols were given later, each with the name of its stream. The project's
+    /// stream holds these events as well, so that nobody has to read every other one for them.
+    pub fn renumbered(&self) -> Vec<(Name, Name)> {
+        let mut found = Vec::new();
+        for (key, content) in self.routed.iter().filter_map(|(name, content)| Some((name.as_ref()?, content)))
+        {
+            for line in content.lines() {
+                if let Body::Renumbered { number, slug } = &line.event.body
+                    && let Ok(name) = Name::new(*number, slug)
+                {
+                    found.push((name, key.clone()));
+                }
+            }
+        }
+        found.sort();
+        found
+    }
+
     /// Returns the names that only drop boxes or the project's stream know, without a creation.
     pub fn unknown_names(&self) -> Vec<Name> {
         let is_unknown = |name: &&Name| !self.inventory.streams.contains_key(*name);
@@ -104,7 +145,7 @@ impl<'a> Streams<'a> {
     }
 
     fn tips(&self, name: &Name) -> Tips {
-        self.inventory.streams.get(name).cloned().unwrap_or_default()
+        self.inventory.tips(&self.ctx.repo, name)
     }
 
     /// Returns what is known of a stream.
@@ -115,6 +156,14 @@ impl<'a> Streams<'a> {
     pub fn view(&self, name: &Name) -> Result<View, Error> {
         let extra = self.routed(Some(name));
         Ok(stream::view(&self.ctx.repo, name, &self.tips(name), extra)?)
+    }
+
+    /// Whether all that is known of a protocol, but for `routed`, is in the archive here.
+    pub fn is_archived(&self, name: &Name) -> bool {
+        let tips = self.tips(name);
+        tips.local.is_none()
+            && tips.archived.iter().any(|(holder, _)| holder.is_none())
+            && stream::view(&self.ctx.repo, name, &tips, None).is_ok_and(|view| view.adopted)
     }
 
     /// Takes over what is known, records what git shows, then decides with `decide`; all as one
@@ -179,6 +228,7 @@ impl<'a> Streams<'a> {
         let extra = self.routed(Some(name));
         let view = stream::view(&self.ctx.repo, name, &tips, extra)?;
         let now = folded(&view.content, None);
+        self.hold(name, &now);
         if view.adopted && self.is_quiet(&now) {
             let View { content, set_aside, .. } = view;
             let is_settled = set_aside.is_empty();
@@ -197,7 +247,20 @@ impl<'a> Streams<'a> {
         }
         let View { content, set_aside, .. } = stream::view(&self.ctx.repo, name, &tips, extra)?;
         is_settled &= set_aside.is_empty();
-        Ok(Looked { folded: folded(&content, None), content, tips, moved, is_settled, set_aside })
+        let folded = folded(&content, None);
+        if moved {
+            self.hold(name, &folded);
+        }
+        Ok(Looked { content, folded, tips, moved, is_settled, set_aside })
+    }
+
+    /// Keeps commits that no branch has any more. A repository that cannot be written is only read.
+    fn hold(&self, name: &Name, folded: &Folded) {
+        let Some(protocol) = folded.protocol.as_ref().filter(|_| !self.is_archived(name)) else { return };
+        let tips = self.branches.of(protocol, self.inventory.home());
+        if let Err(err) = keep::hold(&self.ctx.repo, name, protocol, &tips) {
+            tracing::debug!(%name, err = super::error_chain(&err), "lost commits are not kept");
+        }
     }
 
     /// Whether git shows nothing that the events do not say.

@@ -1,10 +1,15 @@
 //! `sync`: fetch, take over, record, push, and let redundant drop boxes go.
 
+mod known;
+mod refused;
+
+use self::known::Known;
 use super::answers::{self, Said};
 use super::context::Context;
 use super::error::Error;
+use super::list::Listing;
 use super::streams::Streams;
-use super::{initialised, list, share};
+use super::{archive, initialised, list, share, twins};
 use crate::domain::id::Name;
 use crate::platform::git::{Refusal, Transport, TransportError};
 use crate::platform::{clock, fail};
@@ -25,6 +30,14 @@ pub struct Synced {
     pub message: Option<String>,
     /// In which way it did not take what it was to take.
     said: Option<Said>,
+}
+
+/// What a sync did.
+#[derive(Clone, Debug)]
+pub struct Done {
+    pub remotes: Vec<Synced>,
+    /// What went to the archive by itself.
+    pub archived: Vec<Name>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,15 +82,16 @@ pub fn sync(
     ctx: &Context,
     remote: Option<&str>,
     progress: &mut dyn FnMut(Progress<'_>),
-) -> Result<Vec<Synced>, Error> {
+) -> Result<Done, Error> {
     initialised(ctx)?;
     super::plan::recover(ctx)?;
     super::init::remove_old_drafts(&ctx.repo);
     progress(Progress::Reading);
     let listing = list::list(ctx)?;
-    let mut n_known = listing.n_events();
+    let mut known = Known::of(listing.n_events.clone(), &listing.inventory);
     // What remotes were seen to hold so far.
-    let before = listing.inventory;
+    let mut latest = None;
+    let before = listing.inventory.clone();
     let remotes = match remote {
         Some(name) if before.remotes.iter().any(|known| known == name) => vec![name.to_owned()],
         Some(name) => {
@@ -104,15 +118,20 @@ pub fn sync(
     let mut all: Vec<Synced> = remotes.iter().map(|remote| Synced::of(remote)).collect();
     // What one remote brings goes to the others in the same run.
     for synced in &mut all {
-        fetch(ctx, synced, &mut n_known, progress)?;
+        latest = fetch(ctx, synced, &before, &mut known, progress)?.or(latest);
     }
+    // What is archived now goes in the same push.
+    let archived = archive::upkeep(ctx, latest.as_ref().unwrap_or(&listing), usize::MAX).archived;
     for synced in all.iter_mut().filter(|synced| synced.result == Outcome::Ok) {
-        push(ctx, synced, &before, &mut n_known, progress)?;
+        push(ctx, synced, &before, &mut known, progress)?;
     }
     for synced in &all {
         remember(ctx, synced);
     }
-    Ok(all)
+    if let Err(err) = super::kept::upkeep(ctx) {
+        tracing::debug!(err = super::error_chain(&err), "what was kept for long enough stays");
+    }
+    Ok(Done { remotes: all, archived })
 }
 
 fn remember(ctx: &Context, synced: &Synced) {
@@ -125,31 +144,43 @@ fn remember(ctx: &Context, synced: &Synced) {
     }
 }
 
-fn transport(ctx: &Context) -> Transport {
+/// Returns how a command of a person talks to a remote.
+pub(super) fn transport(ctx: &Context) -> Transport {
     Transport { may_ask: true, silence: ctx.settings.sync_timeout, total: None, durable: true }
 }
 
-/// Fetches and takes over; `n_known` is how many events are known.
+/// Fetches and takes over, and returns what is there then; `known` is what was known, `before` what remotes
+/// were seen to hold.
 fn fetch(
     ctx: &Context,
     synced: &mut Synced,
-    n_known: &mut usize,
+    before: &Inventory,
+    known: &mut Known,
     progress: &mut dyn FnMut(Progress<'_>),
-) -> Result<(), Error> {
+) -> Result<Option<Listing>, Error> {
     let remote = synced.name.as_str();
     progress(Progress::Fetching(remote));
     let refspecs = refs::fetch_refspecs(remote);
     let fetched =
         ctx.repo.fetch(remote, &refspecs, true, transport(ctx), |line| progress(Progress::Git(line)));
     if let Err(err) = fetched {
-        return synced.failed(err);
+        return synced.failed(err).map(|()| None);
     }
     fail::point("sync.fetched");
     progress(Progress::Reading);
-    let n_now = list::list(ctx)?.n_events();
-    synced.fetched_events += n_now.saturating_sub(*n_known);
-    *n_known = n_now;
-    Ok(())
+    let mut listing = list::list(ctx)?;
+    synced.fetched_events +=
+        known.n_new_in(&ctx.repo, &Known::of(listing.n_events.clone(), &listing.inventory));
+    for renamed in twins::settle(ctx, &listing.rows, before)? {
+        synced.say(format!(
+            "{} is the name of another protocol there, so yours is {} now",
+            renamed.from, renamed.to
+        ));
+        renamed.told.into_iter().for_each(|told| synced.say(told));
+        listing = list::list(ctx)?;
+    }
+    *known = Known::of(listing.n_events.clone(), &listing.inventory);
+    Ok(Some(listing))
 }
 
 /// Pushes what the remote lacks; what others were faster with is fetched and tried again.
@@ -157,7 +188,7 @@ fn push(
     ctx: &Context,
     synced: &mut Synced,
     before: &Inventory,
-    n_known: &mut usize,
+    known: &mut Known,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<(), Error> {
     let remote = synced.name.clone();
@@ -167,7 +198,8 @@ fn push(
             synced.say("it holds no branch yet, so no state was sent".to_owned());
             return Ok(());
         }
-        let plan = share::plan(ctx, &inventory, &remote, true)?;
+        let deletes = !refused::is_known(&ctx.repo, &remote);
+        let plan = share::plan(ctx, &inventory, &remote, deletes, Some(before))?;
         if plan.updates.is_empty() {
             synced.say_set_aside(&plan);
             return Ok(());
@@ -181,9 +213,13 @@ fn push(
         };
         fail::point("sync.pushed");
         synced.pushed_events += plan.events_in(&result.accepted);
-        // A box that somebody else removed first is gone all the same.
-        let lost: Vec<&Refusal> =
-            result.refused.iter().filter(|refusal| !refusal.name.starts_with(refs::INBOX)).collect();
+        if let Some(reason) = refused::deletion(&plan, &result) {
+            refused::remember(&ctx.repo, &remote);
+            synced.say(format!("what is no longer needed there stays: {reason}"));
+        }
+        // What somebody else removed first is gone all the same, and what may not go does no harm.
+        let is_update = |name: &String| plan.updates.iter().any(|it| it.name == *name && it.new.is_some());
+        let lost: Vec<&Refusal> = result.refused.iter().filter(|refusal| is_update(&refusal.name)).collect();
         if lost.is_empty() {
             let n_rewound = share::n_rewound(&ctx.repo, before, &remote, &plan);
             if n_rewound > 0 {
@@ -197,7 +233,7 @@ fn push(
             return send_as_boxes(ctx, &inventory, &plan, &lost, synced);
         }
         std::thread::sleep(clock::jitter(50 << round));
-        fetch(ctx, synced, n_known, progress)?;
+        fetch(ctx, synced, before, known, progress)?;
         if synced.result != Outcome::Ok {
             return Ok(());
         }

@@ -25,6 +25,19 @@ pub struct Terms {
     pub digest: Digest,
 }
 
+impl Terms {
+    /// Returns the folders in which files lie that are agreed to: what else lies there is not, though a program
+    /// may use it.
+    pub fn folders(&self) -> Vec<String> {
+        let files = self.lines.iter().filter_map(|line| line.strip_prefix("file ")?.rsplit_once(' '));
+        let folder = |(path, _)| Some(Path::new(path).parent()?.to_string_lossy().into_owned());
+        let mut folders: Vec<String> = files.filter_map(folder).filter(|folder| !folder.is_empty()).collect();
+        folders.sort();
+        folders.dedup();
+        folders
+    }
+}
+
 /// Returns what the repository says about an engine; `None` if that is nothing, so that nobody needs to
 /// agree to anything but what they set themselves.
 ///

@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 
 use super::error::Error;
 use super::gates::Folder;
+use super::guard;
 use super::terms::Terms;
 use crate::domain::decide::Refusal;
 use crate::domain::id::{Digest, Name, Oid, Ulid};
@@ -115,8 +116,13 @@ impl Trust {
     ///
     /// # Errors
     ///
-    /// [`Error`] if the file cannot be read or understood: then nothing is agreed to.
+    /// [`Error`] if the file cannot be read or understood, or a run that was cut off may have written it: then
+    /// nothing is agreed to.
     pub fn load(repo: &Repo) -> Result<Self, Error> {
+        if guard::is_open(repo) {
+            let message = "a run that was cut off may have changed what was agreed to here";
+            return Err(Error::state("trust.unsettled", message, "git godzilla runs"));
+        }
         Self::load_file(repo.state_dir().join("trust.json"))
     }
 

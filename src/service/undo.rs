@@ -8,12 +8,14 @@ use super::error::{Command, Error};
 use super::initialised;
 use super::ops::{self, Op, Stream};
 use super::streams::Streams;
+use super::worktrees;
 use crate::domain::event::{Body, Event};
-use crate::domain::id::{Name, StepId, Ulid};
+use crate::domain::id::{Name, Oid, StepId, Ulid};
 use crate::domain::ledger::Ledger;
 use crate::domain::sentence;
 use crate::domain::state::Protocol;
 use crate::domain::undo::{Overtaken, Refused, bring_back, take_back};
+use crate::platform::fail;
 
 /// Which way to go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +48,10 @@ pub struct InStream {
     pub event: Option<Ulid>,
     /// The steps that it is about.
     pub steps: Vec<StepId>,
+    /// What becomes of the branch and the worktree.
+    pub work: Work,
+    /// The ref that keeps what was removed.
+    pub kept: Option<String>,
     /// The state with it.
     pub protocol: Protocol,
 }
@@ -99,7 +105,7 @@ fn go(
                 decisions.extend(about);
                 done.streams.push(in_stream);
             }
-            Err(err @ (Refused::BuiltOn { .. } | Refused::Plan { .. } | Refused::Unfit { .. })) => {
+            Err(err @ (Refused::BuiltOn { .. } | Refused::Unfit { .. })) => {
                 return Err(err.into());
             }
             Err(err) => idle = idle.or(Some(err)),
@@ -109,15 +115,36 @@ fn go(
         return Err(err.into());
     }
     done.what = sentence::command(&decisions, &|_| None);
+    let planned: Vec<&Name> =
+        done.streams.iter().filter(|it| !matches!(it.work, Work::Stays)).map(|it| &it.name).collect();
+    if let [name] = planned.as_slice() {
+        done.what = format!("the plan of {name}");
+        done.decisions = vec![done.what.clone()];
+    }
     if dry_run {
-        return Ok(done);
+        return done.streams.iter().try_for_each(|it| it.work.check(ctx)).map(|()| done);
     }
     for in_stream in &mut done.streams {
+        super::run::not_during(ctx, &in_stream.name)?;
         let mut targets = Vec::new();
+        let removal = in_stream.work.begin(ctx)?;
         let appended = streams.append(&in_stream.name, &mut |ledger, _| {
             targets = decide(ledger, way, of.id)?;
             Ok(())
-        })?;
+        });
+        let appended = match (appended, removal) {
+            (Ok(appended), removal) => {
+                fail::point("undo.recorded");
+                in_stream.kept =
+                    removal.map(|removal| removal.finish(ctx)).transpose()?.map(|kept| kept.name);
+                appended
+            }
+            (Err(err), Some(removal)) => {
+                removal.roll_back(ctx)?;
+                return Err(err);
+            }
+            (Err(err), None) => return Err(err),
+        };
         super::after_write(ctx, &appended);
         in_stream.targets = targets;
         in_stream.event = appended.events.iter().rev().find(|event| is_undo(event)).map(|event| event.id);
@@ -152,7 +179,46 @@ fn tried(ctx: &Context, stream: &Stream, way: Way, op: Ulid) -> Result<InStream,
         }
     }
     let protocol = ledger.into_folded().protocol.ok_or(Refused::Facts(op))?;
-    Ok(InStream { name: stream.name.clone(), targets, event: None, steps, protocol })
+    let work = Work::between(stream.folded.protocol.as_ref(), &protocol);
+    Ok(InStream { name: stream.name.clone(), targets, event: None, steps, work, kept: None, protocol })
+}
+
+/// What becomes of branch and worktree when a plan is taken or brought back.
+#[derive(Clone, Debug)]
+pub enum Work {
+    Stays,
+    /// They go to the trash. Holds the protocol as it was planned.
+    Goes(Box<Protocol>),
+    /// They come back, the branch at this commit.
+    Comes(Name, Oid),
+}
+
+impl Work {
+    fn between(before: Option<&Protocol>, after: &Protocol) -> Self {
+        let planned = |protocol: &Protocol| protocol.plan_commit;
+        match (before.and_then(|before| Some((before, planned(before)?))), planned(after)) {
+            (Some((before, _)), None) => Self::Goes(Box::new(before.clone())),
+            (None, Some(tip)) => after.name().parse().map_or(Self::Stays, |name| Self::Comes(name, tip)),
+            _ => Self::Stays,
+        }
+    }
+
+    /// Does what has to be done before it is recorded: what goes is held and set aside, what comes back is
+    /// there.
+    fn begin(&self, ctx: &Context) -> Result<Option<worktrees::Removal>, Error> {
+        match self {
+            Self::Stays => Ok(None),
+            Self::Goes(protocol) => worktrees::of_plan(ctx, protocol, false),
+            Self::Comes(name, tip) => super::restore::of_plan(ctx, name, *tip).map(|()| None),
+        }
+    }
+
+    fn check(&self, ctx: &Context) -> Result<(), Error> {
+        match self {
+            Self::Goes(protocol) => worktrees::of_plan(ctx, protocol, true).map(drop),
+            Self::Stays | Self::Comes(..) => Ok(()),
+        }
+    }
 }
 
 /// Returns the decisions that `targets` are, or that they take back, however deep.

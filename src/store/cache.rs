@@ -11,13 +11,16 @@ use crate::domain::fold::FOLD_VERSION;
 use crate::platform::git::Repo;
 
 /// Changes with [`Row`], whose bytes do not say which fields they are of.
-const ROW_VERSION: u32 = 3;
+const ROW_VERSION: u32 = 4;
 
 /// One protocol in a list. All but `unshared_events` and `merged_here` is the same in clones that
 /// agree.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Row {
+    /// What it is shown as.
     pub name: String,
+    /// The name of its stream.
+    pub key: String,
     pub id: String,
     pub number: u64,
     pub slug: String,
@@ -43,6 +46,14 @@ pub struct Row {
     pub n_events: usize,
     /// The ids that several events of the stream have; with the incumbent only.
     pub duplicate_ids: Vec<String>,
+    /// Whether somebody wants it out of the archive.
+    pub pinned: bool,
+    /// Whether some archive has an entry of it.
+    pub has_entry: bool,
+    /// Whether all of it is in the archive, and only there.
+    pub archived: bool,
+    /// Whether protocols of this name went on under other ones; with the incumbent only.
+    pub has_moved: bool,
     /// What its runs used, by the day on which they began; the earliest first.
     pub spent: Vec<DaySpent>,
 }
@@ -118,9 +129,18 @@ pub(super) fn checksum(bytes: &[u8]) -> [u8; 4] {
 }
 
 impl Cache {
-    /// Reads the cache; what cannot be read is empty.
+    /// Reads the cache of streams; what cannot be read is empty.
     pub fn load(repo: &Repo) -> Self {
-        let path = repo.state_dir().join("cache").join("list");
+        Self::load_file(repo, "list")
+    }
+
+    /// Reads the cache of protocols that only archives hold; what cannot be read is empty.
+    pub fn load_archived(repo: &Repo) -> Self {
+        Self::load_file(repo, "archived")
+    }
+
+    fn load_file(repo: &Repo, file: &str) -> Self {
+        let path = repo.state_dir().join("cache").join(file);
         let version = format!("{}+fold{FOLD_VERSION}+{ROW_VERSION}", env!("CARGO_PKG_VERSION"));
         let bytes = crate::platform::fs::read_if_there(&path).ok().flatten().unwrap_or_default();
         let whole = bytes.split_first_chunk().filter(|(sum, rest)| **sum == checksum(rest));

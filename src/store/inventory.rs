@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::archive::{Archive, Shelves};
 use super::content::Content;
 use super::{refs, spool, tip};
 use crate::domain::id::{Name, Oid};
-use crate::platform::git::{Error, Remote, Repo, TreeEntry};
+use crate::platform::git::{Error, Remote, Repo};
 
 /// The tips of one stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,6 +34,20 @@ impl Tips {
         self.archived.iter().filter(move |(holder, _)| is_there(holder)).map(|(_, tree)| *tree)
     }
 
+    /// Whether only archives hold it, and the one of `remote` has the very entry that the one here has.
+    pub fn is_archived_alike(&self, remote: Option<&str>) -> bool {
+        let of = |wanted: Option<&str>| {
+            let mut entries = self.archived.iter().filter(move |(holder, _)| holder.as_deref() == wanted);
+            entries.next().map(|(_, tree)| *tree)
+        };
+        self.local.is_none()
+            && self.tracking.is_empty()
+            && self.nothing_spooled
+            && remote.is_some()
+            && of(remote).is_some()
+            && of(None).is_none_or(|tree| of(remote) == Some(tree))
+    }
+
     fn add(&mut self, remote: &str, oid: Oid, is_home: bool) {
         self.tracking.push((remote.to_owned(), oid));
         if is_home {
@@ -56,6 +71,11 @@ pub struct Inventory {
     pub streams: BTreeMap<Name, Tips>,
     pub project: Tips,
     pub boxes: Vec<DropBox>,
+    /// The archive here and those of the remotes. Protocols that only they hold are not among
+    /// [`Self::streams`].
+    pub archives: Vec<Archive>,
+    /// Archives that cannot be read, and why.
+    pub set_aside: Vec<String>,
     /// The names of remotes that carry our refspec, the home remote first.
     pub remotes: Vec<String>,
 }
@@ -100,18 +120,124 @@ impl Inventory {
                 }
             }
         }
-        for (holder, archive) in archives {
-            if let Err(err) = inventory.read_archive(repo, holder.as_ref(), archive) {
-                tracing::warn!(%err, "an archive cannot be read");
-            }
-        }
+        inventory.take_in(repo, archives);
         for tips in inventory.streams.values_mut() {
             tips.nothing_spooled = true;
         }
         for name in spool::names(repo) {
             inventory.streams.entry(name).or_default().nothing_spooled = false;
         }
+        let names: Vec<Name> = inventory.streams.keys().cloned().collect();
+        inventory.fill_archived(repo, names.iter());
         Ok(inventory)
+    }
+
+    /// Opens the archives whose tips are given.
+    fn take_in(&mut self, repo: &Repo, tips: Vec<(Option<String>, Oid)>) {
+        for (holder, tip) in tips {
+            let opened = repo.tree_of(tip).and_then(|tree| repo.tree(tree).map(|_| tree));
+            match opened {
+                Ok(tree) => self.archives.push(Archive { holder, tip, tree }),
+                Err(err) => {
+                    let whose = holder.map_or_else(|| "here".to_owned(), |remote| format!("of {remote}"));
+                    self.set_aside.push(format!("the archive {whose} cannot be read: {err}"));
+                }
+            }
+        }
+    }
+
+    /// Looks the entries of these protocols up, a folder of an archive at a time.
+    fn fill_archived<'n>(&mut self, repo: &Repo, names: impl Iterator<Item = &'n Name> + Clone) {
+        for archive in self.archives.clone() {
+            let Ok(shelves) = Shelves::open(repo, archive.tree) else { continue };
+            for name in names.clone() {
+                match shelves.get(name) {
+                    Ok(Some(tree)) => {
+                        self.streams
+                            .entry(name.clone())
+                            .or_default()
+                            .archived
+                            .push((archive.holder.clone(), tree));
+                    }
+                    Ok(None) => (),
+                    Err(err) => tracing::warn!(%name, %err, "an archive entry is passed over"),
+                }
+            }
+        }
+    }
+
+    /// Makes protocols that only archives hold known beside those with a stream.
+    pub fn add_archived(&mut self, repo: &Repo, names: &[Name]) {
+        let new: Vec<&Name> = names.iter().filter(|name| !self.streams.contains_key(*name)).collect();
+        if new.is_empty() {
+            return;
+        }
+        self.fill_archived(repo, new.iter().copied());
+        for name in new {
+            if let Some(tips) = self.streams.get_mut(name) {
+                tips.nothing_spooled = true;
+            }
+        }
+    }
+
+    /// Returns the tips of a stream; of one that only archives hold, its entries.
+    pub fn tips(&self, repo: &Repo, name: &Name) -> Tips {
+        if let Some(tips) = self.streams.get(name) {
+            return tips.clone();
+        }
+        let mut only = Self { archives: self.archives.clone(), ..Self::default() };
+        only.fill_archived(repo, std::iter::once(name));
+        only.streams.remove(name).unwrap_or_default()
+    }
+
+    /// Returns the archive here.
+    pub fn archive(&self) -> Option<&Archive> {
+        self.archives.iter().find(|archive| archive.holder.is_none())
+    }
+
+    /// Returns the archive of `remote`, as last fetched.
+    pub fn archive_at(&self, remote: &str) -> Option<&Archive> {
+        self.archives.iter().find(|archive| archive.holder.as_deref() == Some(remote))
+    }
+
+    /// Returns the protocols that archives hold under `number`, or under the name if it is one in full.
+    pub fn archived_as(&self, repo: &Repo, arg: &str) -> Vec<Name> {
+        let mut found = BTreeSet::new();
+        for tree in self.archive_trees() {
+            let look = |shelves: Shelves<'_>| match (arg.parse::<u64>(), arg.parse::<Name>()) {
+                (Ok(number), _) => shelves.of_number(number),
+                (_, Ok(name)) => Ok(shelves.get(&name)?.map(|_| name).into_iter().collect()),
+                _ => Ok(Vec::new()),
+            };
+            found.extend(Shelves::open(repo, tree).and_then(look).unwrap_or_default());
+        }
+        found.into_iter().collect()
+    }
+
+    /// Returns every protocol that some archive holds, with its tip trees, each once.
+    pub fn all_archived(&self, repo: &Repo) -> BTreeMap<Name, Vec<Oid>> {
+        let mut all: BTreeMap<Name, Vec<Oid>> = BTreeMap::new();
+        for tree in self.archive_trees() {
+            let entries = Shelves::open(repo, tree).and_then(|shelves| shelves.all()).unwrap_or_default();
+            for (name, tree) in entries {
+                let trees = all.entry(name).or_default();
+                if !trees.contains(&tree) {
+                    trees.push(tree);
+                }
+            }
+        }
+        all
+    }
+
+    /// Returns the trees of the archives, each once.
+    pub fn archive_trees(&self) -> BTreeSet<Oid> {
+        self.archives.iter().map(|archive| archive.tree).collect()
+    }
+
+    /// Returns the largest number in an archive.
+    pub fn last_archived(&self, repo: &Repo) -> Option<u64> {
+        let last = |tree| Shelves::open(repo, tree).and_then(|shelves| shelves.last_number()).ok().flatten();
+        self.archive_trees().into_iter().filter_map(last).max()
     }
 
     /// Reads what concerns one stream, as if there were no other: its tips and archive entries, the
@@ -122,9 +248,9 @@ impl Inventory {
     /// [`Error`] if a ref is damaged or refs cannot be listed.
     pub fn only(repo: &Repo, name: &Name) -> Result<Self, Error> {
         let mut only = Self::without_tips(repo)?;
-        let archived = only.streams.remove(name).unwrap_or_default().archived;
         only.streams.clear();
-        only.streams.insert(name.clone(), Tips { archived, ..Self::of_stream(repo, name)? });
+        only.streams.insert(name.clone(), Self::of_stream(repo, name)?);
+        only.fill_archived(repo, std::iter::once(name));
         Ok(only)
     }
 
@@ -137,22 +263,15 @@ impl Inventory {
     pub fn without_tips(repo: &Repo) -> Result<Self, Error> {
         let mut found = Self { remotes: shared_remotes(&repo.remotes()), ..Self::default() };
         found.project = Self::of_project(repo)?;
-        let mut archives = vec![(None, repo.find_ref(refs::ARCHIVE)?)];
         for remote in found.remotes.clone() {
             let root = refs::tracking_root(&remote);
             for (tracked, tip) in repo.refs(&format!("{root}inbox/"))? {
                 let name = format!("{}{}", refs::SHARED, &tracked[root.len()..]);
                 found.boxes.push(DropBox { remote: remote.clone(), name, tip });
             }
-            archives.push((Some(remote.clone()), repo.find_ref(&refs::tracking(&remote, refs::ARCHIVE))?));
         }
-        for (holder, archive) in archives {
-            if let Some(archive) = archive
-                && let Err(err) = found.read_archive(repo, holder.as_ref(), archive)
-            {
-                tracing::warn!(%err, "an archive cannot be read");
-            }
-        }
+        let Archives { archives, set_aside } = archives(repo)?;
+        (found.archives, found.set_aside) = (archives, set_aside);
         for name in spool::names(repo) {
             found.streams.entry(name).or_default();
         }
@@ -172,20 +291,6 @@ impl Inventory {
             names.extend(repo.ref_names(prefix)?.iter().filter_map(last));
         }
         Ok(names)
-    }
-
-    /// An archive holds `NN/<name>/` for each protocol: the tip tree itself.
-    fn read_archive(&mut self, repo: &Repo, holder: Option<&String>, archive: Oid) -> Result<(), Error> {
-        let tree = repo.tree_of(archive)?;
-        for shard in repo.tree(tree)?.into_iter().filter(TreeEntry::is_tree) {
-            for entry in repo.tree(shard.oid)? {
-                let name = std::str::from_utf8(&entry.name).ok().and_then(|name| name.parse::<Name>().ok());
-                if let Some(name) = name.filter(|_| entry.is_tree()) {
-                    self.streams.entry(name).or_default().archived.push((holder.cloned(), entry.oid));
-                }
-            }
-        }
-        Ok(())
     }
 
     /// Reads only what a hook needs: the tips of one stream, without drop boxes and archives.
@@ -234,6 +339,30 @@ impl Inventory {
         }
         by_name
     }
+}
+
+/// The archives, and what cannot be read of them.
+#[derive(Clone, Debug, Default)]
+pub struct Archives {
+    pub archives: Vec<Archive>,
+    pub set_aside: Vec<String>,
+}
+
+/// Reads the archive here and those of the remotes, the home remote's first of these.
+///
+/// # Errors
+///
+/// [`Error`] if a ref is damaged, or the archive here cannot be read.
+pub fn archives(repo: &Repo) -> Result<Archives, Error> {
+    let local = repo.find_ref(refs::ARCHIVE)?;
+    let mut tips: Vec<(Option<String>, Oid)> = local.map(|tip| (None, tip)).into_iter().collect();
+    for remote in shared_remotes(&repo.remotes()) {
+        let tip = repo.find_ref(&refs::tracking(&remote, refs::ARCHIVE))?;
+        tips.extend(tip.map(|tip| (Some(remote), tip)));
+    }
+    let mut found = Inventory::default();
+    found.take_in(repo, tips);
+    Ok(Archives { archives: found.archives, set_aside: found.set_aside })
 }
 
 fn tips_of(repo: &Repo, of_ref: &str) -> Result<Tips, Error> {

@@ -5,10 +5,14 @@
 //! written that is not strictly larger.
 
 pub mod answer;
+pub mod archive;
 pub mod cache;
 pub mod canon;
 pub mod content;
+pub mod exported;
+pub mod history;
 pub mod inventory;
+pub mod kept;
 pub mod looked;
 pub mod refs;
 pub mod spec;

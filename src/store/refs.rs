@@ -15,6 +15,18 @@ pub const TRACKING: &str = "refs/godzilla-remote/";
 /// What stays in this clone; never pushed.
 pub const LOCAL: &str = "refs/godzilla-local/";
 
+/// What lay in worktrees before somebody else changed them.
+pub const SNAPSHOTS: &str = "refs/godzilla-local/snapshots/";
+/// Worktrees and branches that were removed.
+pub const TRASH: &str = "refs/godzilla-local/trash/";
+/// Commits of branches that no branch has any more.
+pub const KEEP: &str = "refs/godzilla-local/keep/";
+
+/// Returns the ref that keeps commits of a protocol that its branch lost.
+pub fn keep(name: &Name) -> String {
+    format!("{KEEP}{name}")
+}
+
 /// Returns the ref of a protocol's stream.
 pub fn protocol(name: &Name) -> String {
     format!("{PROTOCOLS}{name}")

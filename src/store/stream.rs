@@ -5,18 +5,26 @@
 //! decides again. So a commit contains everything that its decision saw, an acknowledged event is
 //! in the ref, and a decision is never made on a state that has passed.
 
-use std::collections::BTreeSet;
+mod commit;
+mod view;
+
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use super::content::{Content, Line, sha256};
+pub use self::commit::{write_commit, write_commit_of};
+pub use self::view::{View, project_view, view};
+
+use self::commit::{Attempt, Step, adoption_message, commit};
+use self::view::view_of;
+use super::content::{Content, Line};
 use super::inventory::Tips;
-use super::{refs, spool, tip, wire};
+use super::{refs, spool, wire};
 use crate::domain::event::Event;
-use crate::domain::id::{Name, Oid, Ulid};
+use crate::domain::fold::fold;
+use crate::domain::id::{Name, Oid};
 use crate::domain::ledger::{Author, Ledger};
 use crate::domain::state::Protocol;
-use crate::platform::git::{self, Identity, Move, MoveError, NewCommit, Repo, Signer, SigningError};
+use crate::platform::git::{self, Identity, MoveError, Repo, Signer, SigningError};
 use crate::platform::lock::{self, Lock};
 use crate::platform::{clock, fail};
 
@@ -56,22 +64,6 @@ pub enum AppendError<E> {
     Store(#[from] Error),
 }
 
-/// What is known of one stream.
-#[derive(Clone, Debug, Default)]
-pub struct View {
-    pub content: Content,
-    /// The tip that the local ref had.
-    pub local: Option<Oid>,
-    /// Whether the local ref already has all of it.
-    pub adopted: bool,
-    /// A tracking tip that has all of it, the home remote's first.
-    complete: Option<Oid>,
-    /// The tip of the home remote.
-    home: Option<Oid>,
-    /// What could not be taken in, and why; everything else goes on.
-    pub set_aside: Vec<String>,
-}
-
 /// Who writes, and how long it may wait.
 #[derive(Clone)]
 pub struct Writer<'a> {
@@ -101,100 +93,6 @@ pub struct Appended {
 /// Returns the identity of commits that only carry what others decided.
 pub fn carrier() -> Identity {
     Identity { name: "git-godzilla".to_owned(), email: "noreply@git-godzilla.invalid".to_owned() }
-}
-
-/// Returns the union of what is known: local tip, tracking tips, archive entries, `extra` (drop
-/// boxes, project stream) and the spool.
-///
-/// A remote's tip that is damaged or too new is set aside alone.
-///
-/// # Errors
-///
-/// [`Error`] if the local tip cannot be read.
-pub fn view(repo: &Repo, name: &Name, tips: &Tips, extra: Option<&Content>) -> Result<View, Error> {
-    let spooled = (!tips.nothing_spooled).then(|| spool::read(repo, name));
-    view_of(repo, name.as_str(), tips, extra, spooled.as_ref())
-}
-
-fn view_of(
-    repo: &Repo,
-    name: &str,
-    tips: &Tips,
-    extra: Option<&Content>,
-    spooled: Option<&spool::Spooled>,
-) -> Result<View, Error> {
-    let failed = |source| Error::Read { name: name.to_owned(), source };
-    let read = |oid: Oid| tip::read(repo, repo.tree_of(oid)?);
-    let local = tips.local.map_or_else(|| Ok(Content::default()), read).map_err(failed)?;
-    if !local.may_be_read() {
-        return Err(Error::TooNew { name: name.to_owned() });
-    }
-    let nothing_else = extra.is_none()
-        && tips.archived.is_empty()
-        && tips.tracking.iter().all(|(_, oid)| Some(*oid) == tips.local)
-        && spooled.is_none_or(|spooled| spooled.lines.is_empty());
-    if nothing_else {
-        let adopted = tips.local.is_some() || local.is_empty();
-        return Ok(View { content: local, local: tips.local, adopted, home: tips.home, ..View::default() });
-    }
-    let mut content = local.clone();
-    let mut tracked: Vec<(Oid, Content)> = Vec::new();
-    let mut set_aside = Vec::new();
-    for (remote, oid) in &tips.tracking {
-        if Some(*oid) == tips.local {
-            continue;
-        }
-        let key = |oid: Oid| tip::key(repo, repo.tree_of(oid).ok()?).ok();
-        let theirs = if tips.local.and_then(key).is_some_and(|local| key(*oid) == Some(local)) {
-            local.clone()
-        } else {
-            match read(*oid) {
-                Ok(theirs) if theirs.may_be_read() => theirs,
-                other => {
-                    set_aside.push(tip::why_set_aside(repo, remote, other.err()));
-                    continue;
-                }
-            }
-        };
-        if !content.contains(&theirs) {
-            content.unite(&theirs);
-        }
-        tracked.push((*oid, theirs));
-    }
-    let trees: BTreeSet<Oid> = tips.archived.iter().map(|(_, tree)| *tree).collect();
-    let mut archived = Vec::new();
-    for tree in trees {
-        match tip::read(repo, tree) {
-            Ok(entry) if entry.may_be_read() => {
-                if !content.contains(&entry) {
-                    content.unite(&entry);
-                }
-                archived.push(entry);
-            }
-            Ok(_) => set_aside.push("an archive holds it in a newer form".to_owned()),
-            Err(err) => set_aside.push(format!("its entry in an archive cannot be read: {err}")),
-        }
-    }
-    if let Some(extra) = extra.filter(|extra| !content.contains(extra)) {
-        content.unite(extra);
-    }
-    if let Some(spooled) = spooled.filter(|spooled| !spooled.lines.is_empty()) {
-        let mut waiting = Content::default();
-        for line in &spooled.lines {
-            waiting.add_raw(line);
-        }
-        waiting.normalize();
-        waiting.specs = spooled.specs.iter().map(|text| (sha256(text.as_bytes()), text.clone())).collect();
-        content.unite(&waiting);
-    }
-    // A stream that an archive entry covers needs no ref.
-    let covered = tips.local.is_none() && archived.iter().any(|entry| entry.contains(&content));
-    let complete = tracked.iter().find(|(_, theirs)| theirs.contains(&content)).map(|(oid, _)| *oid);
-    // Of two tips with equal content the home remote's wins.
-    let is_followed = tips.local.is_none() || complete.is_none() || complete != tips.home;
-    let has_all = covered || (tips.local.is_some() && local.contains(&content)) || content.is_empty();
-    let adopted = has_all && is_followed;
-    Ok(View { content, local: tips.local, adopted, complete, home: tips.home, set_aside })
 }
 
 /// Decides with `decide` on all that is known of the stream, and records what it pushed.
@@ -247,7 +145,12 @@ pub fn append<E>(
         content.normalize();
         let message = if events.is_empty() { adoption_message(&view) } else { subject };
         let step = Step { name: name.as_str(), of_ref: refs::protocol(name), events: &events, message };
-        let protocol = ledger.protocol().cloned();
+        // What was taken out of a line is in no state either.
+        let protocol = if content.stubs() == view.content.stubs() {
+            ledger.protocol().cloned()
+        } else {
+            fold(&content.events(), &content.decoded_specs()).protocol
+        };
         match commit(repo, writer, &view, &content, protocol.as_ref(), &step, &mut guard)? {
             Attempt::Moved(tip) => {
                 fail::point("append.moved");
@@ -345,133 +248,7 @@ pub fn append_project(
     }
 }
 
-/// Returns what is known of the project's stream.
-///
-/// # Errors
-///
-/// [`Error`] if the local tip cannot be read.
-pub fn project_view(repo: &Repo, tips: &Tips) -> Result<View, Error> {
-    view_of(repo, "project", tips, None, None)
-}
-
-struct Step<'a> {
-    name: &'a str,
-    of_ref: String,
-    events: &'a [Event],
-    message: String,
-}
-
-/// What became of one try to move a stream's ref.
-enum Attempt {
-    Moved(Oid),
-    /// The ref was elsewhere.
-    Lost,
-    /// Somebody holds git's lock of the ref.
-    Locked(PathBuf),
-}
-
-impl Attempt {
-    fn give_up(self, name: &str) -> Error {
-        let name = name.to_owned();
-        match self {
-            Self::Locked(path) => Error::Locked { name, path },
-            Self::Moved(_) | Self::Lost => Error::Busy { name },
-        }
-    }
-}
-
-/// Writes the commit and moves the ref, with one try.
-fn commit(
-    repo: &Repo,
-    writer: &Writer<'_>,
-    view: &View,
-    content: &Content,
-    protocol: Option<&Protocol>,
-    step: &Step<'_>,
-    guard: &mut Lock,
-) -> Result<Attempt, Error> {
-    // What follows from a commit or a report says by its cause who brought it about.
-    let is_decision = step.events.iter().any(|event| !event.body.is_fact() && event.cause.is_none());
-    if is_decision && writer.identity.is_none() {
-        return Err(Error::NoIdentity);
-    }
-    let who = writer.identity.clone().unwrap_or_else(carrier);
-    let new = match view.complete {
-        // Some remote's tip already holds everything: follow it, without a commit.
-        Some(tip) if step.events.is_empty() && *content == view.content => tip,
-        _ => {
-            let parent = match (view.home, view.local) {
-                (Some(home), Some(local)) if repo.is_ancestor(home, local) => Some(local),
-                (Some(home), _) => Some(home),
-                (None, local) => local,
-            };
-            write_commit(repo, content, protocol, parent, &who, &step.message, writer.author.op, step.events)
-                .map_err(|source| Error::Write { name: step.name.to_owned(), source })?
-        }
-    };
-    fail::point("append.commit");
-    let step_message = step.message.lines().next().unwrap_or_default();
-    let moved = repo.move_ref(
-        Move { name: &step.of_ref, expected: view.local, new, who: &who, message: step_message },
-        guard,
-    );
-    match moved {
-        Ok(()) => Ok(Attempt::Moved(new)),
-        Err(MoveError::Lost { .. }) => Ok(Attempt::Lost),
-        Err(MoveError::Locked { path }) => Ok(Attempt::Locked(path)),
-        Err(source) => Err(Error::Move { name: step.name.to_owned(), source }),
-    }
-}
-
-/// Writes a commit that carries `content` and returns its id; no ref names it yet.
-///
-/// # Errors
-///
-/// [`git::Error`] if an object cannot be written.
-#[expect(clippy::too_many_arguments, reason = "one call each for local writes, unions and drop boxes")]
-pub fn write_commit(
-    repo: &Repo,
-    content: &Content,
-    protocol: Option<&Protocol>,
-    parent: Option<Oid>,
-    who: &Identity,
-    subject: &str,
-    op: Ulid,
-    events: &[Event],
-) -> Result<Oid, git::Error> {
-    let tree = tip::write(repo, content, protocol)?;
-    fail::point("append.tree");
-    let message = message(subject, op, events);
-    repo.write_commit(&NewCommit {
-        tree,
-        parents: parent.into_iter().collect(),
-        message,
-        author: who,
-        committer: who,
-        for_people: false,
-    })
-}
-
-/// The subject, then trailers: the command, at most fifty event ids, and their number.
-fn message(subject: &str, op: Ulid, events: &[Event]) -> String {
-    use std::fmt::Write as _;
-
-    const MAX_NAMED: usize = 50;
-    let mut message = format!("{}\n\nGodzilla-Op: {op}\n", subject.trim_end());
-    for event in events.iter().take(MAX_NAMED) {
-        // Writing to a `String` cannot fail.
-        writeln!(message, "Godzilla-Event: {}", event.id).ok();
-    }
-    writeln!(message, "Godzilla-Events: +{}", events.len()).ok();
-    message
-}
-
-fn adoption_message(view: &View) -> String {
-    let n_lines = view.content.lines().len();
-    format!("take over what was shared ({n_lines} events in all)")
-}
-
-fn take_guard(repo: &Repo, name: &str, limit: Duration) -> Result<Lock, Error> {
+pub(super) fn take_guard(repo: &Repo, name: &str, limit: Duration) -> Result<Lock, Error> {
     match Lock::acquire(&repo.state_dir().join("locks").join(name), limit) {
         Ok(guard) => Ok(guard),
         Err(lock::Error::Busy { .. }) => Err(Error::Busy { name: name.to_owned() }),

@@ -4,8 +4,10 @@
 //! does not know stays in the line and is not lost by reading, uniting or writing it again.
 
 mod body;
+mod names;
 mod recent;
 mod runs;
+mod stub;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -193,6 +195,17 @@ pub fn encode(event: &Event) -> String {
         ("v", Some(Value::uint(LINE_VERSION))),
     ])
     .to_text()
+}
+
+/// Returns the canonical line of an event as the stream of another name holds it; `None` if it is no line.
+pub fn under_name(line: &str, name: &Name) -> Option<String> {
+    names::under_name(line, name)
+}
+
+/// Returns the line that stands for `line` once its text is taken out; `None` if it is no line, or stands for
+/// one already. A text that `is_secret` does not stay.
+pub fn stub(line: &str, is_secret: &dyn Fn(&str) -> bool) -> Option<String> {
+    stub::stub(line, is_secret)
 }
 
 /// Returns a canonical line with a signature over it as its `sig`; `None` if it is no line.

@@ -1,6 +1,7 @@
 //! What a person sees: each command once or twice, as one text of stdout, stderr and exit code.
 
 mod elsewhere;
+mod worktrees;
 
 use insta::assert_snapshot;
 
@@ -432,7 +433,7 @@ fn pause_resume_cancel() {
     assert_snapshot!(a.godzilla(&["pause", "1", "--reason", "holidays"]), @"‖ protocol 0001-add-a-login-page is paused");
     assert_snapshot!(work.godzilla(&["start"]), @r"
     --- stderr ---
-    error: protocol 0001-add-a-login-page is paused
+    error: 0001-add-a-login-page was paused by Ada: holidays
     hint: git godzilla resume 0001-add-a-login-page
     [exit code: 4]
     ");
@@ -574,32 +575,53 @@ fn config_with_origins() {
         "[commit]\nstrict = true\n[qa]\npolci = \"full\"\n[ci]\nrequired = [\"test\"]\n",
     );
     a.git(&["config", "godzilla.sync.pushTimeoutSeconds", "2"]);
+    let told = a.godzilla_ok(&["config", "show"]);
+    let line = |key: &str| told.lines().find(|line| line.starts_with(key)).map(str::trim_end);
+    assert!(line("archive.after_days").unwrap().ends_with("30          (default)"), "{told}");
+    assert!(line("ci.required").unwrap().ends_with("test"), "{told}");
     assert_snapshot!(a.godzilla(&["config", "show", "--origin"]), @r"
-    archive.after_days         30          default
-    budget.mode                strict      default
-    ci.required                test        godzilla.toml
-    commit.strict              true        godzilla.toml
-    commit.tag                 subject     default
-    loops.max_depth            3           default
-    loops.max_iterations       20          default
-    loops.max_minutes          240         default
-    loops.max_same_failure     3           default
-    project.base_branch        (not set)   default
-    qa.auto_fix_attempts       2           default
-    qa.extra_gates             (none)      default
-    qa.gates                   scripts/ci  default
-    qa.output_cap_bytes        1048576     default
-    qa.policy                  (not set)   default
-    qa.timeout_seconds         600         default
-    qa.when                    manual      default
-    queue.autostart            false       default
-    queue.max_attempts         3           default
-    sync.auto                  true        default
-    sync.push_timeout_seconds  2           git config (local)
-    sync.runs                  false       default
-    sync.timeout_seconds       30          default
-    worktree.mode              protocol    default
-    worktree.root              worktrees   default
+    archive.after_days             30          default
+    budget.mode                    strict      default
+    budget.project_cents           (not set)   default
+    budget.project_cents_per_day   (not set)   default
+    budget.project_tokens          (not set)   default
+    budget.project_tokens_per_day  (not set)   default
+    budget.protocol_cents          (not set)   default
+    budget.protocol_tokens         (not set)   default
+    budget.step_cents              (not set)   default
+    budget.step_tokens             (not set)   default
+    ci.required                    test        godzilla.toml
+    commit.strict                  true        godzilla.toml
+    commit.tag                     subject     default
+    loops.max_depth                3           default
+    loops.max_iterations           20          default
+    loops.max_minutes              240         default
+    loops.max_same_failure         3           default
+    loops.max_tokens               (not set)   default
+    phases.decompose               (not set)   default
+    phases.discovery               (not set)   default
+    phases.exec                    (not set)   default
+    phases.planning                (not set)   default
+    phases.qa                      (not set)   default
+    policy.pack                    (not set)   default
+    policy.version                 (not set)   default
+    project.base_branch            (not set)   default
+    qa.auto_fix_attempts           2           default
+    qa.extra_gates                 (none)      default
+    qa.gates                       scripts/ci  default
+    qa.output_cap_bytes            1048576     default
+    qa.policy                      (not set)   default
+    qa.timeout_seconds             600         default
+    qa.when                        manual      default
+    queue.autostart                false       default
+    queue.max_attempts             3           default
+    server.allow_purge             (not set)   default
+    sync.auto                      true        default
+    sync.push_timeout_seconds      2           git config (local)
+    sync.runs                      false       default
+    sync.timeout_seconds           30          default
+    worktree.mode                  protocol    default
+    worktree.root                  worktrees   default
     --- stderr ---
     warning: `qa.polci` in godzilla.toml is no setting; did you mean `qa.policy`?
     ");
@@ -673,6 +695,10 @@ fn help_of_all_and_of_one() {
       cancel       Give a protocol up, with its open steps; its branch and worktree stay
       complete     Complete a protocol that will never be merged (a merge completes it by itself)
       comment      Add a note for people
+      archive      Put protocols that are over into the archive, out of the list
+      unarchive    Take a protocol out of the archive: it is listed again, and stays
+      redact       Take the text of events out of the state, as when a secret got into it
+      renumber     Give a protocol another number, because another one has the same
       undo         Take back what the last command of this clone decided; once more, the one before
       redo         Bring back what the last undo of this clone took back
       run          Let an engine do a step: run it in the protocol's worktree, and commit what it did
@@ -685,6 +711,8 @@ fn help_of_all_and_of_one() {
       ci-report    Report how a CI job ended, from within the job
       sync         Share state with a remote: fetch, take over, push
       push         Push branches as `git push` does, with the state in the same connection
+      worktrees    List and remove the worktrees of protocols; nothing that they hold is lost
+      restore      Bring back a worktree that was removed, or what lay in one before it was changed
       hooks        Install, remove or inspect the hooks that advance steps on commit and push
       notes        Notes on the commits of protocols, for `git log --notes=godzilla`
       engines      Show who can plan, do and check steps

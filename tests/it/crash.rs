@@ -189,7 +189,7 @@ fn occurrences(point: &str, n_hits: usize) -> BTreeSet<usize> {
 /// Writes what a person would ask for: protocols, their steps and events, branches, worktrees.
 /// Returns the names.
 fn describe(a: &Place<'_>, text: &mut String) -> Vec<String> {
-    let listed = a.godzilla(&["list", "--json"]);
+    let listed = a.godzilla(&["list", "--all", "--json"]);
     if listed.code != Some(0) || !listed.stderr.is_empty() {
         writeln!(text, "list: {listed}").unwrap();
     }
@@ -221,7 +221,9 @@ fn describe(a: &Place<'_>, text: &mut String) -> Vec<String> {
             .filter(|name| name.starts_with("00"))
             .collect()
     };
-    let (branches, streams) = (named("refs/heads/"), named("refs/godzilla/protocols/"));
+    let (branches, mut streams) = (named("refs/heads/"), named("refs/godzilla/protocols/"));
+    let archived = a.try_git(&["ls-tree", "--name-only", "refs/godzilla/archive:00"]).stdout;
+    streams.extend(archived.lines());
     writeln!(text, "branches {branches:?}").unwrap();
     assert!(branches.is_subset(&streams), "branches {branches:?} without a stream: {streams:?}");
     names

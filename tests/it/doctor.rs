@@ -298,12 +298,13 @@ fn numbers_that_collide_are_named() {
         let found = findings(place, &["--fix"]);
         assert_eq!(found.len(), 1);
         assert_eq!((&found[0]["code"], &found[0]["fixed"]), (&"number.collision".into(), &false.into()));
-        // The later one goes, and both clones say the same.
-        let fix = found[0]["fix"].as_str().unwrap();
-        assert!(fix.ends_with("git godzilla cancel 0001-fix-the-till"), "{fix}");
+        // The later one gives way, and both clones say the same.
+        assert_eq!(found[0]["fix"], "git godzilla renumber 0001-fix-the-till 2");
     }
-    a.godzilla_ok(&["cancel", "0001-fix-the-till"]);
-    assert_eq!(findings(&a, &[])[0]["severity"], "info");
+    b.godzilla_ok(&["cancel", "0001-fix-the-till"]);
+    assert_eq!(findings(&b, &[])[0]["severity"], "info");
+    a.godzilla_ok(&["renumber", "0001-fix-the-till", "2"]);
+    assert!(findings(&a, &[]).iter().all(|found| found["code"] != "number.collision"));
 }
 
 #[test]
@@ -312,16 +313,21 @@ fn a_protocol_with_the_name_of_another_is_named() {
     let (a, b) = (world.clone("a"), world.clone("b"));
     a.plan("Add a login", &[]);
     b.plan("Add a login", &[]);
+    a.godzilla_ok(&["sync"]);
+    // As both were shared, neither gives way by itself.
+    let stream = "refs/godzilla/protocols/0001-add-a-login";
+    b.git(&["push", "--quiet", "--no-verify", "--force", "origin", &format!("{stream}:{stream}")]);
     for place in [&a, &b, &a] {
         place.godzilla_ok(&["sync"]);
     }
     for place in [&a, &b] {
         let found = findings(place, &["--fix"]);
         assert_eq!((found.len(), &found[0]["code"]), (1, &"protocol.twin".into()));
-        let fix = found[0]["fix"].as_str().unwrap();
-        let show: Vec<&str> = fix.split(',').next().unwrap().split(' ').skip(2).collect();
-        assert!(place.godzilla_ok(&show).starts_with("0001-add-a-login~"), "{fix}");
     }
+    let fix = findings(&a, &[])[0]["fix"].as_str().unwrap().to_owned();
+    let renumber: Vec<&str> = fix.split(' ').skip(2).collect();
+    a.godzilla_ok(&renumber);
+    assert!(findings(&a, &[]).iter().all(|found| found["code"] != "protocol.twin"), "{fix}");
 }
 
 /// Made by hand or by another tool: one id, two contents.
@@ -466,4 +472,47 @@ fn people_see_it_by_subject_with_what_to_type() {
     ✗ 1 thing is wrong; 1 finding mended
     [exit code: 1]
     ");
+}
+
+/// Git and the protocols know of worktrees; what is there is another thing.
+#[test]
+fn worktrees_that_are_not_where_they_should_be_are_named() {
+    let world = World::new();
+    let a = world.clone("a");
+    let work = a.plan("Add a login", &["The form"]);
+    let other = a.plan("Another one", &["One"]);
+    for number in ["1", "2"] {
+        a.godzilla_ok(&["start", "1", "-p", number]);
+    }
+    let codes = || -> Vec<(String, String)> {
+        let found = a.godzilla(&["doctor", "--json"]);
+        let found: Value = serde_json::from_str(&found.stdout).unwrap();
+        let found = found["findings"].as_array().unwrap().iter();
+        let said = found.map(|it| ["code", "fix"].map(|key| it[key].as_str().unwrap_or_default().to_owned()));
+        said.map(|[code, fix]| (code, fix)).filter(|(code, _)| code.starts_with("worktree.")).collect()
+    };
+    assert_eq!(codes(), []);
+    std::fs::remove_dir_all(&work.path).unwrap();
+    a.git(&["worktree", "remove", other.path.to_str().unwrap()]);
+    let found = codes();
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].0 == "worktree.stale" && found[0].1.contains("remove 0001-add-a-login --keep-branch"));
+    assert_eq!(found[1].0, "worktree.missing");
+    // What it says to type does it.
+    a.godzilla_ok(&["worktrees", "remove", "1", "--keep-branch"]);
+    let words: Vec<&str> = found[1].1.split(' ').skip(1).collect();
+    a.git(&words);
+    let found = codes();
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].0 == "worktree.missing" && found[0].1.contains("0001-add-a-login"), "{found:?}");
+
+    let died = run(a
+        .command(BIN)
+        .args(["worktrees", "remove", "2", "--force"])
+        .env("GODZILLA_FAIL_POINT", "remove.aside"));
+    assert_eq!(died.code, None);
+    assert_eq!(codes()[0].0, "worktree.interrupted");
+    a.godzilla(&["doctor", "--fix"]);
+    assert!(codes().iter().all(|(code, _)| code == "worktree.missing"));
+    assert!(!other.path.exists());
 }

@@ -4,3 +4,4 @@ mod asked;
 mod http;
 mod http_faults;
 mod shown;
+mod tls;

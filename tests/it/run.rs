@@ -1,8 +1,10 @@
 //! Steps that an engine does: what is committed and recorded, and what nothing that it does can lose.
 
 mod hostile;
+mod killing;
 mod stopped;
 mod trusted;
+mod unseen;
 
 use serde_json::Value;
 

@@ -2,6 +2,11 @@
 //! nothing that is shared is ever lost.
 
 mod agree;
+mod archive;
+mod archive_bad;
+mod archive_clones;
+mod archive_hands;
+mod archive_histories;
 mod boxes;
 mod boxes_bad;
 mod failing;
@@ -10,7 +15,7 @@ mod merges_not;
 mod newer;
 mod offline;
 mod pushing;
-mod reading;
+pub(crate) mod reading;
 mod remotes;
 
 use std::collections::BTreeSet;
@@ -44,7 +49,7 @@ fn without_local(value: &mut Value) {
 /// What a clone shows of its protocols, without the local fields.
 #[track_caller]
 fn shown(place: &Place<'_>) -> String {
-    let mut list = place.json(&["list"]);
+    let mut list = place.json(&["list", "--all"]);
     without_local(&mut list);
     let mut all = format!("{list}\n");
     for row in list["protocols"].as_array().unwrap() {

@@ -172,6 +172,8 @@ fn an_approval_without_a_signature_fails_only_where_one_is_required() {
     work.godzilla_ok(&["approve"]);
     let (code, unsigned) = verify(&work, &[]);
     assert_eq!((code, result(&unsigned)), (Some(0), "unsigned"));
+    let told = work.godzilla_ok(&["verify"]);
+    assert!(told.starts_with("? approved without a signature"), "it is neither good nor bad: {told}");
     assert_eq!(verify(&work, &["--require"]).0, Some(1));
     // What was taken back completes nothing.
     work.godzilla_ok(&["undo"]);
@@ -186,7 +188,8 @@ fn nothing_is_approved_if_it_cannot_be_signed() {
     let refused = |shown: Shown, code: &str, exit: i32| {
         let document: Value = serde_json::from_str(&shown.stdout).unwrap();
         assert_eq!((document["code"].as_str(), shown.code), (Some(code), Some(exit)), "{shown}");
-        assert!(document["hint"].is_string(), "{shown}");
+        let hint = document["hint"].as_str().unwrap();
+        assert!(hint.contains("git config --global ") && !hint.contains("git commit"), "{shown}");
     };
     global(&work, "gpg.format", "ssh");
     refused(work.godzilla(&["approve", "--sign", "--json"]), "signing.not_set_up", 4);
@@ -226,4 +229,52 @@ fn what_only_the_repository_configures_neither_signs_nor_vouches() {
     global(&work, "gpg.ssh.allowedSignersFile", &everybody);
     assert_eq!(verify(&work, &["--require"]).1["signatures"][0]["signer"], "ada@example.com");
     assert!(!mark.exists(), "a program of the repository ran");
+}
+
+/// Stands for gpgsm: its signature is the checksum of what it signs.
+const GPGSM: &str = r#"#!/bin/sh
+sum() { git hash-object --stdin; }
+case " $* " in
+*" --detach-sign "*)
+    test "${*##*--local-user }" = ada@example.com || { echo "no certificate" >&2; exit 2; }
+    echo '[GNUPG:] SIG_CREATED D' >&2
+    printf -- '-----BEGIN SIGNED MESSAGE-----\n%s\n-----END SIGNED MESSAGE-----\n' "$(sum)" ;;
+*" --verify "*)
+    for file; do case $file in /*) break ;; esac; done
+    if test "$(sed -n 2p "$file")" = "$(sum)"; then
+        echo '[GNUPG:] GOODSIG 00AA /CN=Ada'; echo '[GNUPG:] VALIDSIG 00AA'; echo '[GNUPG:] TRUST_FULLY 0 shell'
+    else
+        echo '[GNUPG:] BADSIG 00AA /CN=Ada'; exit 1
+    fi ;;
+esac
+"#;
+
+#[test]
+fn signatures_by_certificates_are_made_and_checked_by_the_program_of_the_user() {
+    let world = World::new();
+    let work = to_be_approved(&world);
+    world.place("home").write_executable("gpgsm", GPGSM);
+    let program = world.path().join("home").join("gpgsm").display().to_string();
+    global(&work, "gpg.format", "x509");
+    global(&work, "gpg.x509.program", "/no/such/gpgsm");
+    let missing = work.godzilla(&["approve", "--sign"]);
+    assert_eq!(missing.code, Some(6), "{missing}");
+    assert!(missing.stderr.contains("/no/such/gpgsm"), "{missing}");
+    global(&work, "gpg.x509.program", &program);
+    global(&work, "user.signingKey", "nobody@example.com");
+    let unknown = work.godzilla(&["approve", "--sign"]);
+    assert_eq!(unknown.code, Some(6), "{unknown}");
+    assert!(unknown.stderr.contains("no certificate"), "{unknown}");
+    // Without a key the address of the user says which certificate.
+    work.git(&["config", "--global", "--unset", "user.signingKey"]);
+    work.godzilla_ok(&["approve", "--sign"]);
+    let (code, good) = verify(&work, &["--require"]);
+    assert_eq!((code, result(&good)), (Some(0), "good"), "{good}");
+    assert_eq!(good["signatures"][0]["signer"], "/CN=Ada");
+    forge(&work, |line| line.replace("\"mode\":\"delegated\"", "\"mode\":\"terminal\""));
+    let (code, bad) = verify(&work, &[]);
+    assert_eq!((code, result(&bad)), (Some(1), "bad"), "{bad}");
+    global(&work, "gpg.x509.program", "/no/such/gpgsm");
+    let (code, gone) = verify(&work, &[]);
+    assert_ne!(code, Some(0), "{gone}");
 }

@@ -37,6 +37,17 @@ impl StepTarget {
 pub(in crate::cli) struct Target {
     /// The protocol's name or number; that of the current branch if left out
     name: Option<String>,
+
+    /// The same
+    #[arg(short, long = "protocol", value_name = "NAME", conflicts_with = "name")]
+    protocol: Option<String>,
+}
+
+impl Target {
+    /// Returns the protocol that is named.
+    pub(in crate::cli) fn name(&self) -> Option<&str> {
+        self.name.as_deref().or(self.protocol.as_deref())
+    }
 }
 
 /// Begin a step
@@ -180,6 +191,21 @@ pub(in crate::cli) struct CompleteArgs {
     reason: Option<String>,
 }
 
+/// Take a protocol out of the archive: it is listed again, and stays
+#[derive(clap::Args, Debug)]
+pub(in crate::cli) struct UnarchiveArgs {
+    #[command(flatten)]
+    target: Target,
+
+    /// Let it go on, if it was cancelled or completed without a merge
+    #[arg(long)]
+    reopen: bool,
+
+    /// Why it goes on
+    #[arg(long, value_name = "TEXT", requires = "reopen")]
+    reason: Option<String>,
+}
+
 /// Add a note for people
 #[derive(clap::Args, Debug)]
 pub(in crate::cli) struct CommentArgs {
@@ -239,7 +265,7 @@ pub(in crate::cli) fn pause(ui: &mut Ui, args: PauseArgs) -> Result<ExitCode, Cl
 }
 
 pub(in crate::cli) fn resume(ui: &mut Ui, args: &ResumeArgs) -> Result<ExitCode, CliError> {
-    going_on(ui, "resume", args.target.name.as_deref(), None, &Verb::Resume, &args.going)
+    going_on(ui, "resume", args.target.name(), None, &Verb::Resume, &args.going)
         .map_err(|err| err.for_argument_of("resume"))
 }
 
@@ -264,6 +290,11 @@ pub(in crate::cli) fn complete(ui: &mut Ui, args: CompleteArgs) -> Result<ExitCo
     on_protocol(ui, "complete", &args.target, &Verb::CompleteUnmerged { reason })
 }
 
+pub(in crate::cli) fn unarchive(ui: &mut Ui, args: UnarchiveArgs) -> Result<ExitCode, CliError> {
+    let verb = Verb::Unarchive { reopen: args.reopen, reason: args.reason };
+    on_protocol(ui, "unarchive", &args.target, &verb)
+}
+
 pub(in crate::cli) fn comment(ui: &mut Ui, args: CommentArgs) -> Result<ExitCode, CliError> {
     let verb = Verb::Comment { text: args.text };
     run(ui, "comment", args.protocol.as_deref(), args.step.as_deref(), &verb)
@@ -274,7 +305,7 @@ fn on_step(ui: &mut Ui, command: &str, target: &StepTarget, verb: &Verb) -> Resu
 }
 
 fn on_protocol(ui: &mut Ui, command: &str, target: &Target, verb: &Verb) -> Result<ExitCode, CliError> {
-    run(ui, command, target.name.as_deref(), None, verb).map_err(|err| err.for_argument_of(command))
+    run(ui, command, target.name(), None, verb).map_err(|err| err.for_argument_of(command))
 }
 
 /// Does what the verb says, and runs the step if an engine does it.
@@ -287,6 +318,13 @@ fn going_on(
     going: &Going,
 ) -> Result<ExitCode, CliError> {
     let ctx = crate::cli::context(ui)?;
+    // Who is meant is for the verb to refuse.
+    if let Ok(shown) = super::show::load(&ctx, command, name) {
+        super::show::warn_of_plan(ui, &ctx, &shown.protocol);
+    }
+    if !going.no_run {
+        runs::check(&ctx, &going.with.request(name, step), verb)?;
+    }
     let acted = act::act(&ctx, name, step, verb)?;
     let protocol = &acted.protocol;
     let id = acted.step.clone().or_else(|| protocol.current_step().map(|step| step.id.clone()));
@@ -323,16 +361,19 @@ fn run(
 
 fn print(ui: &mut Ui, command: &str, acted: &Acted) -> Result<(), CliError> {
     let protocol = &acted.protocol;
+    let name = protocol.name();
     let step = acted.step.as_ref().and_then(|id| protocol.step(id));
     let status = step.map_or(protocol.shown.as_str(), |step| step.shown.as_str());
     // What the branch showed is recorded beside what was asked for.
     let recorded = acted.events.iter().any(|event| !matches!(event.body, Body::CommitSeen(_)));
     let subject = match step {
-        Some(step) => format!("step {}/{}", acted.name, step.id),
-        None => format!("protocol {}", acted.name),
+        Some(step) => format!("step {name}/{}", step.id),
+        None => format!("protocol {name}"),
     };
     let message = match (command, recorded) {
         ("comment", _) => format!("noted on {subject}"),
+        ("unarchive", true) => format!("{subject} {}, and out of the archive", stands(status)),
+        ("unarchive", false) => format!("{subject} {}, and out of the archive already", stands(status)),
         (_, true) => format!("{subject} {}", stands(status)),
         (_, false) => format!("{subject} {} already", stands(status)),
     };
@@ -340,7 +381,7 @@ fn print(ui: &mut Ui, command: &str, acted: &Acted) -> Result<(), CliError> {
         let events: Vec<Value> = acted.events.iter().map(|event| event.id.to_string().into()).collect();
         return ui.json(&json!({
             "schema": format!("git-godzilla/{command}@1"),
-            "name": acted.name.as_str(),
+            "name": name,
             "step": acted.step.as_ref().map(ToString::to_string),
             "status": status,
             "recorded": recorded,

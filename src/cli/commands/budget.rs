@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anstyle::Style;
 use serde_json::{Value, json};
 
+use super::act::Target;
 use crate::cli::error::CliError;
 use crate::cli::told::{grouped, money};
 use crate::cli::ui::{DIM, GREEN, RED, Table, Ui, YELLOW, counted};
@@ -15,7 +16,7 @@ use crate::service::resolve;
 use crate::service::streams::Streams;
 
 /// How many cells a bar has.
-const BAR: u64 = 20;
+const BAR: u64 = 10;
 
 /// Show what engines used, and what they may use
 ///
@@ -24,15 +25,15 @@ const BAR: u64 = 20;
 /// Limits are settings: `git config godzilla.budget.protocolTokens 500000`.
 #[derive(clap::Args, Debug)]
 pub(in crate::cli) struct Args {
-    /// The protocol's name or number; that of the current branch, if it is one, if left out
-    name: Option<String>,
+    #[command(flatten)]
+    target: Target,
 }
 
 pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError> {
     let ctx = crate::cli::context(ui)?;
     let name = {
-        let streams = Streams::for_target(&ctx, args.name.as_deref())?;
-        match &args.name {
+        let streams = Streams::for_target(&ctx, args.target.name())?;
+        match args.target.name() {
             Some(name) => Some(resolve::protocol(&streams, Some(name))?.name),
             None => resolve::current(&streams)?,
         }
@@ -89,9 +90,8 @@ fn add(table: &mut Table, label: String, line: &Line, is_on_terminal: bool) {
         used = format!("{} of {} tokens", grouped(spent.tokens), grouped(limit));
     }
     let style = look(spent.tokens, limit);
-    let shown_bar = if is_on_terminal { bar(spent.tokens, limit) } else { String::new() };
-    let left = limit.map(|limit| format!("{} left", grouped(limit.saturating_sub(spent.tokens))));
     let mut more = Vec::new();
+    more.extend(limit.map(|limit| format!("{} left", grouped(limit.saturating_sub(spent.tokens)))));
     if spent.estimated_tokens > 0 {
         more.push(format!("{} estimated", grouped(spent.estimated_tokens)));
     }
@@ -106,10 +106,25 @@ fn add(table: &mut Table, label: String, line: &Line, is_on_terminal: bool) {
     }
     let mut cells = vec![(label, plain), (used, style)];
     if is_on_terminal {
-        cells.push((shown_bar, style));
+        cells.push((bar(spent.tokens, limit), style));
     }
-    cells.extend([(left.unwrap_or_default(), plain), (more.join(", "), DIM)]);
     table.row(cells);
+    for line in wrapped(&more) {
+        table.below(format!("    {line}"), DIM);
+    }
+}
+
+/// Puts parts into as few lines as fit the narrowest terminal.
+fn wrapped(parts: &[String]) -> Vec<String> {
+    const WIDTH: usize = 76;
+    let mut lines: Vec<String> = Vec::new();
+    for part in parts {
+        match lines.last_mut().filter(|line| line.len() + part.len() + 2 <= WIDTH) {
+            Some(line) => line.extend([", ", part]),
+            None => lines.push(part.clone()),
+        }
+    }
+    lines
 }
 
 fn look(used: u64, limit: Option<u64>) -> Style {
@@ -170,15 +185,37 @@ fn line_json(step: Option<&StepId>, line: &Line) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::budget::Limit;
+    use crate::domain::run::{Spent, Usage};
 
     #[test]
     fn a_bar_is_full_where_everything_is_used() {
         let filled = |used, limit| bar(used, limit).chars().filter(|c| *c == '█').count();
         for (used, limit, want) in
-            [(0, 10, 0), (5, 10, 10), (9, 10, 18), (10, 10, 20), (u64::MAX, 10, 20), (0, 0, 20)]
+            [(0, 10, 0), (5, 10, 5), (9, 10, 9), (10, 10, 10), (u64::MAX, 10, 10), (0, 0, 10)]
         {
             assert_eq!(filled(used, Some(limit)), want, "{used} of {limit}");
         }
         assert_eq!(bar(7, None), "");
+    }
+
+    #[test]
+    fn the_widest_line_fits_a_terminal() {
+        let spent = Spent {
+            tokens: 12_345_678,
+            estimated_tokens: 1_234_567,
+            unknown_costs: 120,
+            usage: Usage { cost_micros: Some(1_234_560_000), ..Usage::default() },
+        };
+        let limit = Limit { tokens: Some(20_000_000), cost_micros: Some(2_000_000_000) };
+        let mut table = Table::default();
+        let line = Line { scope: Scope::Protocol, spent, limit };
+        add(&mut table, "0123-add-a-login-page-to-it".to_owned(), &line, true);
+        let lines = table.lines();
+        assert_eq!(lines.len(), 3);
+        for line in lines {
+            let plain = anstream::adapter::strip_str(&line).to_string();
+            assert!(plain.chars().count() <= 80, "{plain}");
+        }
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::cli::error::CliError;
 use crate::cli::ui::{DIM, Table, Ui};
-use crate::service::settings::{self, Entry};
+use crate::service::settings::{self, Entry, Origin};
 
 /// Show the settings that are in effect
 #[derive(clap::Args, Debug)]
@@ -17,7 +17,7 @@ pub(in crate::cli) struct Args {
 
 #[derive(clap::Subcommand, Debug)]
 enum Command {
-    /// List every setting with its value
+    /// List every setting with its value, also those that nobody has set
     Show {
         /// Also where each value comes from
         #[arg(long)]
@@ -40,7 +40,11 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
     let plain = anstyle::Style::new();
     let mut table = Table::default();
     for entry in entries {
-        let from = if origin { entry.origin.to_string() } else { String::new() };
+        let from = match &entry.origin {
+            from if origin => from.to_string(),
+            Origin::Default if entry.typed.is_some() => "(default)".to_owned(),
+            _ => String::new(),
+        };
         let value = match &entry.typed {
             None if entry.value.is_empty() => ("(not set)".to_owned(), DIM),
             Some(settings::Value::List(list)) if list.is_empty() => ("(none)".to_owned(), DIM),

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
+use super::act::Target;
 use super::show;
 use crate::cli::error::CliError;
 use crate::cli::json;
@@ -13,8 +14,8 @@ use crate::service::explain;
 /// Say why a protocol stands where it does, and what to do about it
 #[derive(clap::Args, Debug)]
 pub(in crate::cli) struct Args {
-    /// Its name or number; that of the current branch if left out
-    name: Option<String>,
+    #[command(flatten)]
+    target: Target,
 
     /// Only this step
     #[arg(long)]
@@ -23,7 +24,7 @@ pub(in crate::cli) struct Args {
 
 pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError> {
     let ctx = crate::cli::context(ui)?;
-    let shown = show::load(&ctx, "explain", args.name.as_deref())?;
+    let shown = show::load(&ctx, "explain", args.target.name())?;
     let explained = explain::explain(&ctx.repo, &shown, args.step.as_deref())?;
     if ui.json {
         ui.json(&json!({

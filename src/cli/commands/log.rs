@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use serde_json::{Map, Value};
 
+use super::act::Target;
 use super::show;
 use crate::cli::error::CliError;
 use crate::cli::ui::{DIM, RED, Ui, counted, moment, styled};
@@ -18,8 +19,8 @@ use crate::service::spec;
 /// Show the events of one protocol, in the order in which they count
 #[derive(clap::Args, Debug)]
 pub(in crate::cli) struct Args {
-    /// Its name or number; that of the current branch if left out
-    name: Option<String>,
+    #[command(flatten)]
+    target: Target,
 
     /// Also those that do not count, and why
     #[arg(long, conflicts_with = "op")]
@@ -33,11 +34,11 @@ pub(in crate::cli) struct Args {
 
 pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError> {
     if args.op {
-        super::ops::run(ui, args.name.as_deref())?;
+        super::ops::run(ui, args.target.name())?;
         return Ok(ExitCode::SUCCESS);
     }
     let ctx = crate::cli::context(ui)?;
-    let shown = show::load(&ctx, "log", args.name.as_deref())?;
+    let shown = show::load(&ctx, "log", args.target.name())?;
     ui.page(&ctx.repo);
     let known = Known::of(&shown);
     let mut n_hidden = 0;

@@ -7,9 +7,12 @@ use serde_json::{Value, json};
 use crate::cli::error::{CliError, Exit};
 use crate::cli::told::grouped;
 use crate::cli::ui::{BOLD, CYAN, DIM, Table, Ui, styled};
+use crate::domain::id::Oid;
 use crate::domain::prompt::{self, Values};
 use crate::domain::run::estimate_tokens;
+use crate::service::context::Context;
 use crate::service::prompts::{self, Origin, Template};
+use crate::service::run;
 use crate::service::snapshot::Snapshot;
 
 /// The prompts that engines are given, and the project's own in place of some of them
@@ -32,11 +35,18 @@ enum Command {
     },
     /// Show a prompt as an engine would get it
     ///
-    /// `{{snapshot}}` and `{{base}}` are filled in from the base branch; what else the prompt names is
-    /// given with `--set`, and stands there as data.
+    /// `{{snapshot}}` and `{{base}}` are filled in from the base branch, and with `-p` what is about a
+    /// protocol and one of its steps as well; what else the prompt names is given with `--set`, and stands
+    /// there as data.
     Render {
         /// Its name
         name: String,
+        /// The protocol that it is about, by its name or number
+        #[arg(short, long = "protocol", value_name = "NAME")]
+        protocol: Option<String>,
+        /// The step that it is about; the current one if left out
+        #[arg(long, value_name = "STEP", requires = "protocol")]
+        step: Option<String>,
         /// What stands for a place, as in `title=Add login`; may be repeated
         #[arg(long = "set", value_name = "PLACE=TEXT")]
         set: Vec<String>,
@@ -61,49 +71,66 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
                 lines(ui, &template.text)?;
             }
         }
-        Command::Render { name, set } => {
-            let template = prompts::find(&ctx, name, base)?;
-            told(ui, &template);
-            let mut given = Vec::new();
-            for pair in set {
-                given.push(pair.split_once('=').ok_or_else(|| {
-                    CliError::new(Exit::Usage, "prompt.set", "`--set` takes a place and its text")
-                        .hint(format!("git godzilla prompt render {name} --set title=\"Add login\""))
-                })?);
-            }
-            let known = prompt::places(&template.text);
-            if let Some((place, _)) = given.iter().find(|(place, _)| !known.contains(place)) {
-                let message = format!("the prompt {name} has no place `{{{{{place}}}}}`");
-                return Err(CliError::new(Exit::Usage, "prompt.set", message)
-                    .hint(format!("git godzilla prompt show {name}")));
-            }
-            let mut values = Values::default();
-            for place in known {
-                if let Some((_, text)) = given.iter().find(|(known, _)| *known == place) {
-                    values = values.data(place, "what was given for it", text);
-                } else if let Some((name, commit)) = &found {
-                    values = match place {
-                        "base" => values.quote("base", name),
-                        "snapshot" => {
-                            let seen = Snapshot::of(&ctx.repo, *commit)?;
-                            values.data("snapshot", "what the repository holds", &seen.to_text())
-                        }
-                        _ => values,
-                    };
-                }
-            }
-            let rendered = prompts::fill(&template, &values)?;
-            if ui.json {
-                ui.json(&document(&template, &rendered.prompt.text))?;
-            } else {
-                ui.page(&ctx.repo);
-                lines(ui, &rendered.prompt.text)?;
-                let tokens = grouped(estimate_tokens(&rendered.prompt.text));
-                ui.note(styled(DIM, format!("{}: about {tokens} tokens", template.version())));
-            }
+        Command::Render { name, protocol, step, set } => {
+            let of =
+                protocol.as_deref().map(|named| run::told_of(&ctx, named, step.as_deref())).transpose()?;
+            let (values, base) = match of {
+                Some((values, base)) => (values, Some(base)),
+                None => (Values::default(), found),
+            };
+            render(ui, &ctx, name, base.as_ref(), values, set)?;
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Shows a prompt with `values` in it; what is given in `set` goes before them.
+fn render(
+    ui: &mut Ui,
+    ctx: &Context,
+    name: &str,
+    base: Option<&(String, Oid)>,
+    mut values: Values,
+    set: &[String],
+) -> Result<(), CliError> {
+    let template = prompts::find(ctx, name, base.map(|(_, commit)| *commit))?;
+    told(ui, &template);
+    let mut given = Vec::new();
+    for pair in set {
+        given.push(pair.split_once('=').ok_or_else(|| {
+            CliError::new(Exit::Usage, "prompt.set", "`--set` takes a place and its text")
+                .hint(format!("git godzilla prompt render {name} --set title=\"Add login\""))
+        })?);
+    }
+    let known = prompt::places(&template.text);
+    if let Some((place, _)) = given.iter().find(|(place, _)| !known.contains(place)) {
+        let message = format!("the prompt {name} has no place `{{{{{place}}}}}`");
+        return Err(CliError::new(Exit::Usage, "prompt.set", message)
+            .hint(format!("git godzilla prompt show {name}")));
+    }
+    for place in known {
+        if let Some((_, text)) = given.iter().find(|(known, _)| *known == place) {
+            values = values.data(place, "what was given for it", text);
+        } else if let Some((name, commit)) = base {
+            values = match place {
+                "base" => values.quote("base", name),
+                "snapshot" => {
+                    let seen = Snapshot::of(&ctx.repo, *commit)?;
+                    values.data("snapshot", "what the repository holds", &seen.to_text())
+                }
+                _ => values,
+            };
+        }
+    }
+    let rendered = prompts::fill(&template, &values)?;
+    if ui.json {
+        return ui.json(&document(&template, &rendered.prompt.text));
+    }
+    ui.page(&ctx.repo);
+    lines(ui, &rendered.prompt.text)?;
+    let tokens = grouped(estimate_tokens(&rendered.prompt.text));
+    ui.note(styled(DIM, format!("{}: about {tokens} tokens", template.version())));
+    Ok(())
 }
 
 fn told(ui: &mut Ui, template: &Template) {

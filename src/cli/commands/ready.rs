@@ -28,7 +28,7 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
             .rows
             .iter()
             .filter(|row| matches!(row.status.as_str(), "planned" | "running" | "blocked"));
-        open.filter_map(|row| row.name.parse().ok()).collect()
+        open.filter_map(|row| row.key.parse().ok()).collect()
     };
     let mut documents: Vec<Value> = Vec::new();
     let mut table = Table::default();

@@ -5,26 +5,29 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
+use super::act::Target;
 use super::run::usage_json;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::told::{grouped, spent, used};
 use crate::cli::ui::{CYAN, DIM, Table, Ui, moment, status_look, styled};
+use crate::domain::id::Name;
 use crate::platform::clock;
+use crate::service::context::Context;
 use crate::service::runs::{self, Runs, Shown};
 
 /// List the runs of engines: who did what, how it ended, and what it used
 #[derive(clap::Args, Debug)]
 pub(in crate::cli) struct Args {
-    /// The protocol's name or number; that of the current branch if left out
-    name: Option<String>,
-
-    /// The same
-    #[arg(short, long = "protocol", value_name = "NAME", conflicts_with = "name")]
-    protocol: Option<String>,
+    #[command(flatten)]
+    target: Target,
 
     /// Only those of this step
     #[arg(long, value_name = "STEP")]
     step: Option<String>,
+
+    /// Those of all protocols, and those that led to none, such as a plan that came to nothing
+    #[arg(long, conflicts_with_all = ["name", "protocol", "step"])]
+    all: bool,
 }
 
 /// Show what an engine said while it ran
@@ -55,32 +58,40 @@ pub(in crate::cli) struct ArtifactsArgs {
 
 pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError> {
     let ctx = crate::cli::context(ui)?;
-    let name = args.name.as_deref().or(args.protocol.as_deref());
-    let runs = runs::list(&ctx, name, args.step.as_deref())?;
+    let runs =
+        if args.all { runs::all(&ctx)? } else { runs::list(&ctx, args.target.name(), args.step.as_deref())? };
+    for notice in &runs.notices {
+        ui.warn(notice);
+    }
     if ui.json {
         ui.json(&document(&runs))?;
         return Ok(ExitCode::SUCCESS);
     }
     ui.page(&ctx.repo);
     if runs.runs.is_empty() {
-        ui.line(format!("nothing has run for {} yet", runs.name))?;
+        let of = runs.name.map(|name| format!(" for {name}")).unwrap_or_default();
+        ui.line(format!("nothing has run{of} yet"))?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut table = Table::default();
     for shown in &runs.runs {
-        let run = &shown.run;
         let (glyph, style) = look(shown.status);
-        let usage = run.finished.as_ref().map(|finished| finished.usage).unwrap_or_default();
-        let step = run.step.as_ref().map(ToString::to_string).unwrap_or_default();
-        let model = run.started.model.as_ref().map(|model| format!(" ({model})")).unwrap_or_default();
+        let step = shown.step.as_ref().map(ToString::to_string).unwrap_or_default();
+        let of = match (&runs.name, &shown.protocol) {
+            (Some(_), _) => step,
+            (None, Some(name)) if step.is_empty() => name.to_string(),
+            (None, Some(name)) => format!("{name}/{step}"),
+            (None, None) => String::new(),
+        };
+        let model = shown.model.as_ref().map(|model| format!(" ({model})")).unwrap_or_default();
         table.row([
             (format!("{glyph} {}", shown.status), style),
-            (run.started.kind.to_string(), anstyle::Style::new()),
-            (step, CYAN),
-            (format!("{}{model}", run.started.engine), anstyle::Style::new()),
-            (moment(run.started_at_ms), DIM),
-            (used(usage), DIM),
-            (run.started.run.to_string(), DIM),
+            (shown.kind.to_string(), anstyle::Style::new()),
+            (of, CYAN),
+            (format!("{}{model}", shown.engine), anstyle::Style::new()),
+            (moment(shown.started_at_ms), DIM),
+            (used(shown.usage), DIM),
+            (shown.id.to_string(), DIM),
         ]);
     }
     for line in table.lines() {
@@ -103,7 +114,7 @@ fn document(runs: &Runs) -> Value {
     let spent = &runs.spent;
     json!({
         "schema": "git-godzilla/runs@1",
-        "name": runs.name.as_str(),
+        "name": runs.name.as_ref().map(Name::as_str),
         "runs": runs.runs.iter().map(run_json).collect::<Vec<_>>(),
         "usage": usage_json(spent.usage),
         "counted_tokens": spent.tokens,
@@ -113,22 +124,22 @@ fn document(runs: &Runs) -> Value {
 }
 
 fn run_json(shown: &Shown) -> Value {
-    let run = &shown.run;
-    let finished = run.finished.as_ref();
+    let finished = shown.finished.as_ref();
     json!({
-        "run": run.started.run.to_string(),
-        "kind": run.started.kind.as_str(),
-        "step": run.step.as_ref().map(ToString::to_string),
-        "attempt": run.attempt,
-        "engine": run.started.engine,
-        "model": run.started.model,
-        "template": run.started.template,
-        "prompt": run.started.prompt.to_string(),
-        "estimate_tokens": run.started.estimate,
+        "run": shown.id.to_string(),
+        "protocol": shown.protocol.as_ref().map(Name::as_str),
+        "kind": shown.kind.as_str(),
+        "step": shown.step.as_ref().map(ToString::to_string),
+        "attempt": shown.attempt,
+        "engine": shown.engine,
+        "model": shown.model,
+        "template": shown.template,
+        "prompt": shown.prompt.as_ref().map(ToString::to_string),
+        "estimate_tokens": shown.estimate,
         "status": shown.status,
         "message": finished.map(|finished| finished.message.clone()),
-        "usage": usage_json(finished.map(|finished| finished.usage).unwrap_or_default()),
-        "started_at_ms": run.started_at_ms,
+        "usage": usage_json(shown.usage),
+        "started_at_ms": shown.started_at_ms,
         "duration_ms": finished.map(|finished| finished.duration_ms),
         "exit": finished.and_then(|finished| finished.exit),
         "session": finished.and_then(|finished| finished.session.clone()),
@@ -137,21 +148,38 @@ fn run_json(shown: &Shown) -> Value {
     })
 }
 
+/// Returns the runs that a run is looked for in: all, where it is named and the protocol at hand has none of
+/// that name.
+fn runs_with(ctx: &Context, protocol: Option<&str>, run: Option<&str>) -> Result<Runs, CliError> {
+    let here = runs::list(ctx, protocol, None);
+    match (&here, run) {
+        (_, None) => Ok(here?),
+        (_, Some(_)) if protocol.is_some() => Ok(here?),
+        (Ok(found), run) if runs::find(found, run).is_ok() => Ok(here?),
+        _ => Ok(runs::all(ctx)?),
+    }
+}
+
 pub(in crate::cli) fn logs(ui: &mut Ui, args: &LogsArgs) -> Result<ExitCode, CliError> {
     let ctx = crate::cli::context(ui)?;
-    let runs = runs::list(&ctx, args.protocol.as_deref(), None)?;
+    let runs = runs_with(&ctx, args.protocol.as_deref(), args.run.as_deref())?;
+    for notice in &runs.notices {
+        ui.warn(notice);
+    }
     let shown = runs::find(&runs, args.run.as_deref())?;
-    let id = shown.run.started.run;
+    let id = shown.id;
     let Some(path) = &shown.log else {
         let message = format!("the log of run {id} is not in this clone");
-        return Err(CliError::new(Exit::Unknown, "log.elsewhere", message)
-            .hint(format!("git godzilla runs {}", runs.name)));
+        return Err(CliError::new(Exit::Unknown, "log.elsewhere", message).hint(match &shown.protocol {
+            Some(name) => format!("git godzilla runs {name}"),
+            None => "git godzilla runs --all".to_owned(),
+        }));
     };
     if ui.json {
         let log = std::fs::read(path).map_err(crate::service::error::Error::io("read the log"))?;
         ui.json(&json!({
             "schema": "git-godzilla/logs@1",
-            "name": runs.name.as_str(),
+            "name": shown.protocol.as_ref().map(Name::as_str),
             "run": id.to_string(),
             "status": shown.status,
             "path": path.display().to_string(),
@@ -194,17 +222,20 @@ pub(in crate::cli) fn logs(ui: &mut Ui, args: &LogsArgs) -> Result<ExitCode, Cli
 pub(in crate::cli) fn artifacts(ui: &mut Ui, args: &ArtifactsArgs) -> Result<ExitCode, CliError> {
     let ctx = crate::cli::context(ui)?;
     let runs = runs::list(&ctx, args.protocol.as_deref(), None)?;
+    for notice in &runs.notices {
+        ui.warn(notice);
+    }
     let chosen: Vec<&Shown> = match &args.run {
         Some(run) => vec![runs::find(&runs, Some(run))?],
         None => runs.runs.iter().collect(),
     };
-    let all = chosen.iter().flat_map(|shown| shown.run.artifacts.iter().map(move |it| (&shown.run, it)));
+    let all = chosen.iter().flat_map(|shown| shown.artifacts.iter().map(move |it| (*shown, it)));
     if ui.json {
         let artifacts: Vec<Value> = all
-            .map(|(run, artifact)| {
+            .map(|(shown, artifact)| {
                 json!({
                     "run": artifact.run.to_string(),
-                    "step": run.step.as_ref().map(ToString::to_string),
+                    "step": shown.step.as_ref().map(ToString::to_string),
                     "name": artifact.name,
                     "kind": artifact.kind,
                     "path": artifact.path,
@@ -214,13 +245,13 @@ pub(in crate::cli) fn artifacts(ui: &mut Ui, args: &ArtifactsArgs) -> Result<Exi
             })
             .collect();
         ui.json(&json!({
-            "schema": "git-godzilla/artifacts@1", "name": runs.name.as_str(), "artifacts": artifacts,
+            "schema": "git-godzilla/artifacts@1", "name": runs.name.as_ref().map(Name::as_str), "artifacts": artifacts,
         }))?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut table = Table::default();
-    for (run, artifact) in all {
-        let step = run.step.as_ref().map(ToString::to_string).unwrap_or_default();
+    for (shown, artifact) in all {
+        let step = shown.step.as_ref().map(ToString::to_string).unwrap_or_default();
         table.row([
             (artifact.name.clone(), CYAN),
             (artifact.kind.clone(), anstyle::Style::new()),

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
+use super::act::Target;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::ui::{BOLD, CYAN, DIM, GREEN, RED, Table, Ui, counted, styled};
 use crate::domain::spec::SpecStep;
@@ -20,13 +21,13 @@ pub(in crate::cli) struct Args {
 enum Command {
     /// Show the plan that is in effect
     Show {
-        /// The protocol's name or number; that of the current branch if left out
-        name: Option<String>,
+        #[command(flatten)]
+        target: Target,
     },
     /// Check the plan's files, in the worktree or at a commit; exit 1 if something is wrong
     Validate {
-        /// The protocol's name or number; that of the current branch if left out
-        name: Option<String>,
+        #[command(flatten)]
+        target: Target,
 
         /// The files of this commit, in place of the worktree's
         #[arg(long, value_name = "REV")]
@@ -36,11 +37,19 @@ enum Command {
     Audit {
         /// Only of this protocol
         name: Option<String>,
+
+        /// The same
+        #[arg(short, long = "protocol", value_name = "NAME", conflicts_with = "name")]
+        protocol: Option<String>,
     },
     /// Make plans that are missing, or older than their files, anew from the files
     Backfill {
         /// Only of this protocol
         name: Option<String>,
+
+        /// The same
+        #[arg(short, long = "protocol", value_name = "NAME", conflicts_with = "name")]
+        protocol: Option<String>,
 
         /// Only say what would be done
         #[arg(short = 'n', long)]
@@ -58,20 +67,22 @@ impl Args {
 pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError> {
     let ctx = crate::cli::context(ui)?;
     match &args.command {
-        Command::Show { name } => {
-            let stored = audit::stored(&ctx, name.as_deref())
+        Command::Show { target } => {
+            let stored = audit::stored(&ctx, target.name())
                 .map_err(|err| CliError::from(err).for_argument_of("spec show"))?;
             show(ui, &stored)?;
             Ok(ExitCode::SUCCESS)
         }
-        Command::Validate { name, commit } => {
-            let found = audit::validate(&ctx, name.as_deref(), commit.as_deref())
+        Command::Validate { target, commit } => {
+            let found = audit::validate(&ctx, target.name(), commit.as_deref())
                 .map_err(|err| CliError::from(err).for_argument_of("spec validate"))?;
             validated(ui, &found)
         }
-        Command::Audit { name } => audited(ui, &audit::audit(&ctx, name.as_deref())?),
-        Command::Backfill { name, dry_run } => {
-            let done = audit::backfill(&ctx, name.as_deref(), *dry_run)?;
+        Command::Audit { name, protocol } => {
+            audited(ui, &audit::audit(&ctx, name.as_deref().or(protocol.as_deref()))?)
+        }
+        Command::Backfill { name, protocol, dry_run } => {
+            let done = audit::backfill(&ctx, name.as_deref().or(protocol.as_deref()), *dry_run)?;
             backfilled(ui, &done, *dry_run)?;
             Ok(ExitCode::SUCCESS)
         }

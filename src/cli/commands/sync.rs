@@ -19,12 +19,14 @@ pub(in crate::cli) struct Args {
 
 pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError> {
     let ctx = crate::cli::context(ui)?;
-    let synced = sync::sync(&ctx, args.remote.as_deref(), &mut |progress| match progress {
+    let done = sync::sync(&ctx, args.remote.as_deref(), &mut |progress| match progress {
         Progress::Fetching(remote) => ui.progress(&format!("fetching from {remote}")),
         Progress::Reading => ui.progress("reading streams"),
         Progress::Pushing { remote, n_refs } => ui.progress(&format!("pushing {n_refs} refs to {remote}")),
         Progress::Git(line) => ui.progress(line.rsplit('\r').next().unwrap_or(line)),
     })?;
+    super::archive::tell(ui, &done.archived);
+    let synced = done.remotes;
     let worked = synced.iter().all(|remote| remote.result == Outcome::Ok);
     if ui.json {
         let remotes: Vec<Value> = synced

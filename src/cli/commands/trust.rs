@@ -105,6 +105,11 @@ fn show_engine(ui: &mut Ui, engine: &OfEngine) -> Result<(), CliError> {
     for line in before.unwrap_or_default().iter().filter(|line| !terms.lines.contains(line)) {
         ui.line(styled(RED, format!("- {}", spelled_out(line))))?;
     }
+    for folder in terms.folders() {
+        let what =
+            format!("  what else lies in {}, and the program may use, is not covered", spelled_out(&folder));
+        ui.line(styled(DIM, what))?;
+    }
     ui.line(format!("sha256 of all of it: {}", terms.digest))
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::cli::error::CliError;
 use crate::cli::ui::{GREEN, Ui, counted, status_look, styled};
-use crate::service::undo::{self, Done, InStream, Way};
+use crate::service::undo::{self, Done, InStream, Way, Work};
 
 /// How many decisions are listed one by one.
 const MAX_LISTED: usize = 10;
@@ -14,7 +14,8 @@ const MAX_LISTED: usize = 10;
 /// Take back what the last command of this clone decided; once more, the one before
 ///
 /// What a command decided, in all protocols, no longer counts; facts stay: commits, CI reports, notes.
-/// Automation does not do again what was taken back. It is refused while others rest on it.
+/// Automation does not do again what was taken back. It is refused while others rest on it. To take back a
+/// plan cancels the protocol; its branch and worktree can be restored for 30 days.
 #[derive(clap::Args, Debug)]
 pub(in crate::cli) struct UndoArgs {
     /// The beginning of a command's id, from `log --op`; may be one of another clone
@@ -82,10 +83,28 @@ fn run(ui: &mut Ui, way: Way, op: Option<&str>, dry_run: bool) -> Result<ExitCod
             ui.line(format!("  {} {subject} is {status}", styled(style, glyph)))?;
         }
     }
+    for in_stream in &done.streams {
+        if let Some(said) = became(in_stream, dry_run) {
+            ui.line(format!("  {said}"))?;
+        }
+    }
     if way == Way::Undo && !dry_run {
         ui.line("  to have it again: git godzilla redo")?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says what becomes of branch and worktree, if anything does.
+fn became(InStream { name, work, kept, .. }: &InStream, dry_run: bool) -> Option<String> {
+    let will = if dry_run { " would" } else { "" };
+    match work {
+        Work::Stays => None,
+        Work::Goes(_) => {
+            let held = kept.as_ref().map(|kept| format!(", kept for 30 days as {kept}")).unwrap_or_default();
+            Some(format!("its branch and worktree{will} go{held}"))
+        }
+        Work::Comes(..) => Some(format!("the branch {name} and its worktree{will} come back")),
+    }
 }
 
 /// One line each, as many as a person reads.
@@ -107,7 +126,7 @@ fn stands(in_stream: &InStream) -> Vec<(String, &'static str)> {
 
 fn answer(way: Way, done: &Done, dry_run: bool, message: &str) -> Value {
     let protocol = |in_stream: &InStream| {
-        let InStream { name, targets, event, steps, protocol } = in_stream;
+        let InStream { name, targets, event, steps, protocol, .. } = in_stream;
         let steps = steps.iter().filter_map(|id| protocol.step(id));
         json!({
             "name": name.as_str(),

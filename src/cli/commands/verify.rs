@@ -4,9 +4,10 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
+use super::act::Target;
 use super::show;
 use crate::cli::error::{CliError, Exit};
-use crate::cli::ui::{BOLD, DIM, Ui, moment, status_look, styled};
+use crate::cli::ui::{BOLD, DIM, Ui, YELLOW, moment, status_look, styled};
 use crate::domain::sentence;
 use crate::platform::git::Verified;
 use crate::service::verify::{self, Checked};
@@ -17,12 +18,13 @@ use crate::service::verify::{self, Checked};
 /// in the namespace git-godzilla), all others with gpg. What the repository's configuration says about
 /// that is not heard.
 ///
-/// Exits with 1 if a signature is bad, and with `--require` also if an approval that counts has no good
-/// one.
+/// ✓ is a good signature, ✗ a bad one, and ? what nobody here can tell: a key that nobody vouches for, or an
+/// approval without a signature. Exits with 1 if a signature is bad, and with `--require` also if an
+/// approval that counts has no good one.
 #[derive(clap::Args, Debug)]
 pub(in crate::cli) struct Args {
-    /// The protocol's name or number; that of the current branch if left out
-    name: Option<String>,
+    #[command(flatten)]
+    target: Target,
 
     /// Every approval must have a good signature
     #[arg(long)]
@@ -31,7 +33,7 @@ pub(in crate::cli) struct Args {
 
 pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError> {
     let ctx = crate::cli::context(ui)?;
-    let shown = show::load(&ctx, "verify", args.name.as_deref())?;
+    let shown = show::load(&ctx, "verify", args.target.name())?;
     let checked = verify::verify(&ctx.repo, &shown)?;
     let is_good = !checked.iter().any(|it| it.is_bad() || (args.require && it.is_unproven()));
     if ui.json {
@@ -52,17 +54,19 @@ fn print(ui: &mut Ui, name: &str, checked: &[Checked]) -> Result<(), CliError> {
         return ui.line(format!("nothing of {name} is signed, and nobody has approved a step"));
     }
     for it in checked {
-        let word = match it.verified {
-            Some(Verified::Good { .. }) => "completed",
-            Some(Verified::Bad { .. }) => "failed",
-            _ => "blocked",
+        let (glyph, style) = match it.verified {
+            Some(Verified::Good { .. }) => status_look("completed"),
+            Some(Verified::Bad { .. }) => status_look("failed"),
+            _ => ("?", YELLOW),
         };
-        let (glyph, style) = status_look(word);
         let rest = if it.counts { "" } else { "  (does not count)" };
         ui.line(format!("{} {}{}", styled(style, glyph), styled(BOLD, told(it)), styled(DIM, rest)))?;
         let who =
             format!("  {}  {}, {}", moment(it.event.at_ms), sentence::line(&it.event), it.event.actor.name);
         ui.line(styled(DIM, who))?;
+    }
+    if checked.iter().any(|it| matches!(it.verified, Some(Verified::UnknownKey { .. }))) {
+        ui.line("who vouches for a key adds it to the file of gpg.ssh.allowedSignersFile, or to gpg")?;
     }
     if checked.iter().any(|it| matches!(it.verified, Some(Verified::NoAllowedSigners { .. }))) {
         ui.line("who may sign is not set up: git config --global gpg.ssh.allowedSignersFile FILE")?;

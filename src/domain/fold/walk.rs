@@ -3,11 +3,11 @@
 use super::Outcome;
 use super::commits::Placed;
 use crate::domain::ci::{JobResult, Jobs};
-use crate::domain::event::{Body, Event, StepChange};
-use crate::domain::id::{Digest, StepId};
+use crate::domain::event::{Actor, Body, Event, StepChange};
+use crate::domain::id::{Digest, Name, StepId};
 use crate::domain::policy::{Looped, Triggered};
 use crate::domain::spec::Specs;
-use crate::domain::state::{Counts, Loops, Protocol, Step};
+use crate::domain::state::{Counts, Loops, Paused, Protocol, Step};
 use crate::domain::status::{ProtocolMove, ProtocolStatus, StepMove, StepStatus};
 
 /// Applies the accepted events in order; an event that does not fit becomes rejected. Returns the
@@ -82,10 +82,22 @@ impl<'e> Walk<'e, '_> {
                 move_protocol(protocol, event, *to).err().unwrap_or(Outcome::Accepted)
             }
             Body::Step(change) => move_step(protocol, event, change).err().unwrap_or(Outcome::Accepted),
+            Body::Pinned { on } => {
+                protocol.pinned = *on;
+                Outcome::Accepted
+            }
             Body::GatesAccepted(gates) => {
                 protocol.gates = Some(*gates);
                 Outcome::Accepted
             }
+            Body::Renumbered { number, slug } => {
+                renumber(protocol, *number, slug).err().unwrap_or(Outcome::Accepted)
+            }
+            Body::Moved(moved) if event.root == Some(moved.root) => {
+                protocol.add_name(moved.from.clone());
+                Outcome::Accepted
+            }
+            Body::Moved(_) => rejected("it moves a protocol that it does not belong to"),
             Body::PolicyLooped(looped) => go_back(protocol, event, looped).err().unwrap_or(Outcome::Accepted),
             Body::PolicyTriggered(called) => call(protocol, event, called).err().unwrap_or(Outcome::Accepted),
             _ => Outcome::Accepted,
@@ -94,12 +106,15 @@ impl<'e> Walk<'e, '_> {
 }
 
 fn new_protocol(event: &Event, created: crate::domain::event::Created) -> Protocol {
+    let names = event.protocol.clone().or_else(|| Name::new(created.number, &created.slug).ok());
     Protocol {
         root: event.id,
         created,
+        names: names.into_iter().collect(),
         recorded: ProtocolStatus::Pending,
         shown: ProtocolStatus::Pending,
         blocked: None,
+        paused: None,
         merged: None,
         spec: None,
         spec_missing: false,
@@ -107,6 +122,7 @@ fn new_protocol(event: &Event, created: crate::domain::event::Created) -> Protoc
         required_ci: Vec::new(),
         push_gate: false,
         gates: None,
+        pinned: false,
         steps: Vec::new(),
         commits: std::collections::BTreeMap::new(),
         orphan_commits: Vec::new(),
@@ -118,6 +134,17 @@ fn new_protocol(event: &Event, created: crate::domain::event::Created) -> Protoc
         created_at_ms: event.at_ms,
         updated_at_ms: event.at_ms,
     }
+}
+
+/// Shows the protocol under another name; the one that it had still names it.
+fn renumber(protocol: &mut Protocol, number: u64, slug: &str) -> Result<(), Outcome> {
+    let Ok(name) = Name::new(number, slug) else {
+        return Err(rejected("its body has no valid `slug`"));
+    };
+    protocol.created.number = number;
+    slug.clone_into(&mut protocol.created.slug);
+    protocol.add_name(name);
+    Ok(())
 }
 
 fn move_protocol(protocol: &mut Protocol, event: &Event, to: ProtocolMove) -> Result<(), Outcome> {
@@ -132,12 +159,23 @@ fn move_protocol(protocol: &mut Protocol, event: &Event, to: ProtocolMove) -> Re
         return Err(rejected(format!("a protocol that is {status} cannot take {to}")));
     };
     protocol.recorded = next;
+    protocol.paused = (next == ProtocolStatus::Paused).then(|| paused_by(event));
     if to == ProtocolMove::Cancelled {
         for step in protocol.steps.iter_mut().filter(|step| !step.recorded.is_final()) {
             step.recorded = StepStatus::Cancelled;
         }
     }
     Ok(())
+}
+
+fn paused_by(event: &Event) -> Paused {
+    let Actor { kind, name, .. } = &*event.actor;
+    let by = if name.is_empty() { kind.to_string() } else { name.clone() };
+    let reason = match &event.body {
+        Body::Protocol { reason, .. } => reason.clone(),
+        _ => None,
+    };
+    Paused { by, reason }
 }
 
 /// Returns the step that an event is about.

@@ -49,10 +49,7 @@ pub fn is_step_file(name: &str) -> bool {
 pub fn read(files: &BTreeMap<String, String>, before: &Spec) -> Result<Spec, Vec<Problem>> {
     let (mut read, mut problems): (Vec<(StepId, StepFile)>, _) = (Vec::new(), Vec::new());
     for (name, text) in files.iter().filter(|(name, _)| is_step_file(name)) {
-        match read_step(name, text) {
-            Ok(step) => read.push(step),
-            Err(problem) => problems.push(problem),
-        }
+        read.extend(read_step(name, text, &mut problems));
     }
     if read.len() > MAX_STEPS {
         problems.push(Problem::of(PLAN_FILE, format!("the plan has more than {MAX_STEPS} steps")));
@@ -83,22 +80,36 @@ pub fn read(files: &BTreeMap<String, String>, before: &Spec) -> Result<Spec, Vec
     if problems.is_empty() { Ok(spec) } else { Err(problems) }
 }
 
-fn read_step(name: &str, text: &str) -> Result<(StepId, StepFile), Problem> {
+/// Reads one step; what cannot be read of it is told. `None` if not even its name can be.
+fn read_step(name: &str, text: &str, problems: &mut Vec<Problem>) -> Option<(StepId, StepFile)> {
     let stem = name.strip_suffix(".md").unwrap_or(name);
     let shown = clip(&one_line(name), 100);
-    let id: StepId = stem
-        .parse()
-        .map_err(|_| Problem::of(&shown, "the name is not a step id such as `03-api` and `.md`"))?;
+    let step_file::Reading { file, errors } = step_file::read(text);
     let at = |line, message| Problem { file: shown.clone(), line, message };
-    let file = step_file::parse(text).map_err(|err| at(err.line, err.message))?;
+    problems.extend(errors.into_iter().map(|err| at(err.line, err.message)));
+    let Ok(id) = stem.parse::<StepId>() else {
+        problems.push(Problem::of(&shown, "the name is not a step id such as `03-api` and `.md`"));
+        return None;
+    };
+    // One that cannot be read stands in its place in the order, and leads nowhere.
+    let file = file.unwrap_or_else(|| StepFile {
+        id: stem.to_owned(),
+        title: String::new(),
+        kind: StepKind::Work,
+        qa: None,
+        depends_on: Some(Vec::new()),
+        more: StepMore::default(),
+        front_matter: step_file::FrontMatter::default(),
+        body: 0,
+    });
     if file.title.len() > MAX_TITLE {
-        return Err(at(line_of(&file, "title"), format!("`title` has more than {MAX_TITLE} bytes")));
+        problems.push(at(line_of(&file, "title"), format!("`title` has more than {MAX_TITLE} bytes")));
     }
-    if file.id != stem {
+    if file.id != stem && !file.id.is_empty() {
         let line = line_of(&file, "id");
-        return Err(at(line, format!("`id` is `{}`, but the file is named `{stem}`", file.id)));
+        problems.push(at(line, format!("`id` is `{}`, but the file is named `{stem}`", file.id)));
     }
-    Ok((id, file))
+    Some((id, file))
 }
 
 /// What no file can say of itself: two of one number, steps that are not there, circles.
@@ -114,7 +125,7 @@ fn check(spec: &Spec, files: &[(StepId, StepFile)], all: &BTreeMap<String, Strin
         if let Some(twin) = spec.steps[..idx].iter().find(|other| other.id.number() == step.id.number()) {
             problems.push(at(&step.id, "id", format!("`{}` has the same number", twin.id)));
         }
-        if let Some(missing) = step.depends_on.iter().find(|id| !is_there(id)) {
+        for missing in step.depends_on.iter().filter(|id| !is_there(id)) {
             problems.push(at(&step.id, "depends_on", format!("there is no step `{missing}`")));
         }
         for policy in step.more.iter().flat_map(|more| &more.policies) {
@@ -126,27 +137,18 @@ fn check(spec: &Spec, files: &[(StepId, StepFile)], all: &BTreeMap<String, Strin
             }
         }
     }
-    if problems.is_empty()
-        && files.len() == all.keys().filter(|name| is_step_file(name)).count()
-        && let Err(err) = spec.check()
-    {
-        problems.push(match &err {
-            OrderError::Cycle(path) => {
-                let first = path.first().and_then(|id| id.parse().ok());
-                first.map_or_else(
-                    || Problem::of(PLAN_FILE, err.to_string()),
-                    |id| at(&id, "depends_on", err.to_string()),
-                )
-            }
-            _ => Problem::of(PLAN_FILE, err.to_string()),
-        });
+    if !all.keys().any(|name| is_step_file(name)) {
+        problems.push(Problem::of(PLAN_FILE, OrderError::Empty.to_string()));
+    }
+    for circle in spec.circles() {
+        let Some(first) = circle.first().and_then(|id| id.parse().ok()) else { continue };
+        problems.push(at(&first, "depends_on", OrderError::Cycle(circle).to_string()));
     }
     problems
 }
 
 fn line_of(file: &StepFile, key: &str) -> usize {
-    let place = file.front_matter.entries.iter().position(|(known, _)| known == key);
-    place.map_or(1, |idx| idx + 2)
+    file.front_matter.line_of(key).unwrap_or(1)
 }
 
 fn title_of(text: &str) -> String {
@@ -381,11 +383,27 @@ mod tests {
         files.insert("03-C.md".into(), String::new());
         files.insert("04-d.md".into(), "---\ntitle: x\nid: 05-d\n---\n".into());
         let all: Vec<String> = read(&files, &empty()).unwrap_err().iter().map(ToString::to_string).collect();
-        assert_eq!(all.len(), 4, "{all:?}");
+        assert_eq!(all.len(), 5, "{all:?}");
         assert_eq!(all[0], "01-a.md:4: there is no step `07-x`");
         assert!(all[1].starts_with("02-b.md:4: `qa`"), "{all:?}");
-        assert!(all[2].starts_with("03-C.md:1: the name"), "{all:?}");
-        assert!(all[3].starts_with("04-d.md:3: `id` is `05-d`"), "{all:?}");
+        assert!(all[2].starts_with("03-C.md:1: the file does not begin"), "{all:?}");
+        assert!(all[3].starts_with("03-C.md:1: the name"), "{all:?}");
+        assert!(all[4].starts_with("04-d.md:3: `id` is `05-d`"), "{all:?}");
+
+        // Everything at once: lines of a file, links, two circles; and none that only seems to be one.
+        let all = problems(&[
+            ("01-a.md", "qa: none\ntimeout: x\ndepends_on: [02-b, 08-y, 09-z]\n"),
+            ("02-b.md", ""),
+            ("03-c.md", "depends_on: [04-d]\n"),
+            ("04-d.md", ""),
+            ("05-e.md", "depends_on: [07-g]\n"),
+            ("06-f.md", "depends_on: x\n"),
+            ("07-g.md", ""),
+        ]);
+        let places: Vec<&str> = all.iter().map(|problem| &problem[..9]).collect();
+        let want =
+            ["01-a.md:4", "01-a.md:5", "01-a.md:6", "01-a.md:6", "01-a.md:6", "03-c.md:4", "06-f.md:4"];
+        assert_eq!(places, want, "{all:?}");
 
         let circle = problems(&[("01-a.md", "depends_on: [02-b]\n"), ("02-b.md", "")]);
         assert_eq!(circle, ["01-a.md:4: steps depend on each other in a circle: 01-a -> 02-b -> 01-a"]);

@@ -13,6 +13,8 @@ use crate::domain::text::{self, markdown};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FrontMatter {
     pub entries: Vec<(String, Scalar)>,
+    /// The line of each entry, counted from one.
+    lines: Vec<usize>,
 }
 
 /// The value of an entry.
@@ -23,7 +25,7 @@ pub enum Scalar {
 }
 
 /// A line of front matter that cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 #[error("line {line}: {message}")]
 pub struct ParseError {
     /// Counted from one.
@@ -40,28 +42,52 @@ impl FrontMatter {
     /// [`ParseError`] if `text` does not begin with front matter, or with the
     /// first line of it that is not in the fixed form or repeats a key.
     pub fn parse(text: &str) -> Result<(Self, usize), ParseError> {
-        let fail = |line, message: String| ParseError { line, message };
+        let (front_matter, body, errors) = Self::read(text)?;
+        errors.into_iter().next().map_or(Ok((front_matter, body)), Err)
+    }
 
+    /// As [`Self::parse`], with the lines that cannot be read left out and told.
+    ///
+    /// # Errors
+    ///
+    /// [`ParseError`] if `text` does not begin with front matter.
+    pub(super) fn read(text: &str) -> Result<(Self, usize, Vec<ParseError>), ParseError> {
         let body = markdown::body_offset(text);
         if body == 0 {
             let message = match text.lines().next() {
                 Some(first) if markdown::is_front_matter_mark(first) => "no `---` line ends the front matter",
                 _ => "the file does not begin with a `---` line",
             };
-            return Err(fail(1, message.to_owned()));
+            return Err(ParseError { line: 1, message: message.to_owned() });
         }
-        let mut front_matter = Self::default();
+        let (mut front_matter, mut errors) = (Self::default(), Vec::new());
         let mut keys = HashSet::new();
         let inner = text[..body].lines().skip(1);
         let n_lines = text[..body].lines().count() - 2;
         for (i, line) in inner.take(n_lines).enumerate() {
-            let (key, value) = parse_entry(line).map_err(|message| fail(i + 2, message))?;
-            if !keys.insert(key.clone()) {
-                return Err(fail(i + 2, format!("`{key}` is there twice")));
+            let line_no = i + 2;
+            let entry = parse_entry(line).and_then(|(key, value)| {
+                if keys.insert(key.clone()) {
+                    Ok((key, value))
+                } else {
+                    Err(format!("`{key}` is there twice"))
+                }
+            });
+            match entry {
+                Ok(entry) => {
+                    front_matter.entries.push(entry);
+                    front_matter.lines.push(line_no);
+                }
+                Err(message) => errors.push(ParseError { line: line_no, message }),
             }
-            front_matter.entries.push((key, value));
         }
-        Ok((front_matter, body))
+        Ok((front_matter, body, errors))
+    }
+
+    /// Returns the line of `key`, counted from one; `None` if it is absent.
+    pub fn line_of(&self, key: &str) -> Option<usize> {
+        let idx = self.entries.iter().position(|(known, _)| known == key)?;
+        self.lines.get(idx).copied()
     }
 
     /// Returns the value of `key`.
@@ -72,8 +98,8 @@ impl FrontMatter {
 
     /// An error in the line of `key`, or in the last line if it is absent.
     pub(super) fn error(&self, key: &str, message: impl Into<String>) -> ParseError {
-        let at = self.entries.iter().position(|(known, _)| known == key);
-        ParseError { line: at.unwrap_or(self.entries.len()) + 2, message: message.into() }
+        let below = || self.lines.last().map_or(2, |last| last + 1);
+        ParseError { line: self.line_of(key).unwrap_or_else(below), message: message.into() }
     }
 
     pub(super) fn required_text(&self, key: &str) -> Result<&str, ParseError> {
@@ -98,7 +124,7 @@ impl FrontMatter {
             Some(Scalar::Text(text)) => from_word(text),
             Some(Scalar::List(_)) => None,
         };
-        let fail = || self.error(key, format!("`{key}` is not one of {words}"));
+        let fail = || self.error(key, format!("`{key}` is not {words}"));
         found.map(Some).ok_or_else(fail)
     }
 

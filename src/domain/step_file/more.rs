@@ -16,23 +16,31 @@ use crate::domain::text::{clip, one_line};
 /// How many policies of one behaviour a step may have.
 const MAX_POLICIES: usize = 20;
 
-/// Reads the entries of a step whose id is `step`.
-pub(super) fn read(entries: &FrontMatter, step: &str) -> Result<StepMore, ParseError> {
+/// Reads the entries of a step whose id is `step`; what cannot be read is told and left out.
+pub(super) fn read(entries: &FrontMatter, step: &str, errors: &mut Vec<ParseError>) -> StepMore {
     const ENGINE: &str = "the name of an engine such as `codex`";
     const MODEL: &str = "the name of a model";
     const PATTERN: &str = "a pattern of paths within the repository such as `src/**`";
     let timeout = format!("a number of seconds from 1 to {MAX_TIMEOUT_SECONDS}");
     let seconds = |text: &str| text.parse().ok().filter(|n| (1..=MAX_TIMEOUT_SECONDS).contains(n));
-    Ok(StepMore {
-        engine: entries.text("engine", ENGINE, is_engine_name)?,
-        model: entries.text("model", MODEL, is_model_name)?,
-        timeout_seconds: entries.word("timeout", &timeout, seconds)?,
-        paths: entries.list_of("paths", PATTERN, is_inner_pattern)?.unwrap_or_default(),
-        qa_engine: entries.text("qa_engine", ENGINE, is_engine_name)?,
-        qa_model: entries.text("qa_model", MODEL, is_model_name)?,
-        qa_gates: entries.list_of("gates", "the name of a gate", is_gate_name)?,
-        policies: policies(entries, step)?,
-        outputs: outputs(entries)?,
+    StepMore {
+        engine: kept(entries.text("engine", ENGINE, is_engine_name), errors),
+        model: kept(entries.text("model", MODEL, is_model_name), errors),
+        timeout_seconds: kept(entries.word("timeout", &timeout, seconds), errors),
+        paths: kept(entries.list_of("paths", PATTERN, is_inner_pattern), errors).unwrap_or_default(),
+        qa_engine: kept(entries.text("qa_engine", ENGINE, is_engine_name), errors),
+        qa_model: kept(entries.text("qa_model", MODEL, is_model_name), errors),
+        qa_gates: kept(entries.list_of("gates", "the name of a gate", is_gate_name), errors),
+        policies: policies(entries, step, errors),
+        outputs: kept(outputs(entries), errors),
+    }
+}
+
+/// Returns a value, or none and tells why.
+pub(super) fn kept<T: Default>(read: Result<T, ParseError>, errors: &mut Vec<ParseError>) -> T {
+    read.unwrap_or_else(|err| {
+        errors.push(err);
+        T::default()
     })
 }
 
@@ -78,19 +86,23 @@ fn outputs(entries: &FrontMatter) -> Result<Vec<(String, String)>, ParseError> {
     }
 }
 
-fn policies(entries: &FrontMatter, step: &str) -> Result<Vec<StepPolicy>, ParseError> {
+fn policies(entries: &FrontMatter, step: &str, errors: &mut Vec<ParseError>) -> Vec<StepPolicy> {
     let mut policies: Vec<StepPolicy> = Vec::new();
     for (key, _) in &entries.entries {
         let Some(behavior) = behavior_of(key) else { continue };
-        let items = entries.list(key)?.unwrap_or_default();
-        let policy = policy(behavior, &items, default_id(step, key))
-            .map_err(|message| entries.error(key, format!("`{key}`: {message}")))?;
-        if policies.iter().any(|other| other.id == policy.id) {
-            return Err(entries.error(key, format!("two policies have the id `{}`", policy.id)));
+        let read = entries.list(key).and_then(|items| {
+            policy(behavior, &items.unwrap_or_default(), default_id(step, key))
+                .map_err(|message| entries.error(key, format!("`{key}`: {message}")))
+        });
+        match read {
+            Ok(policy) if policies.iter().any(|other| other.id == policy.id) => {
+                errors.push(entries.error(key, format!("two policies have the id `{}`", policy.id)));
+            }
+            Ok(policy) => policies.push(policy),
+            Err(err) => errors.push(err),
         }
-        policies.push(policy);
     }
-    Ok(policies)
+    policies
 }
 
 /// Returns what `loop`, `loop_2` and the like stand for.

@@ -98,9 +98,19 @@ fn what_is_no_result_is_a_crash_and_says_why() {
     assert_eq!(failed, (crashed, "it ended with code 3: no login".to_owned(), Some(3)));
     let lied = status("echo '{\"v\":1,\"status\":\"succeeded\",\"message\":\"all good\"}'; exit 1");
     assert_eq!(lied, (crashed, "it ended with code 1: all good".to_owned(), Some(1)));
-    assert_eq!(status("echo '{\"v\":2,\"status\":\"succeeded\"}'").0, crashed);
-    assert_eq!(status("echo '{\"v\":1,\"status\":\"fine\"}'").0, crashed);
-    assert_eq!(status("echo '{\"status\":\"succeeded\"}'").0, crashed);
+    let why = |script: &str| {
+        let (status, why, _) = status(script);
+        assert_eq!(status, crashed, "{script}");
+        why
+    };
+    let without = "it ended without a result: the one in line 1 of its output has";
+    assert_eq!(why("echo '{\"v\":2,\"status\":\"succeeded\"}'"), format!("{without} `v` 2, which must be 1"));
+    assert_eq!(why("echo '{\"status\":\"succeeded\"}'"), format!("{without} no `v`, which must be 1"));
+    assert_eq!(
+        why("echo hello; echo '{\"v\":1,\"status\":\"succeeded\",}'"),
+        "it ended without a result: line 2 of its output is no JSON: trailing comma"
+    );
+    assert!(why("echo '{\"v\":1,\"status\":\"fine\"}'").contains("`fine`"));
     assert_eq!(status("kill -9 $$"), (crashed, "it ended with code 137".to_owned(), Some(137)));
 }
 
@@ -153,7 +163,8 @@ fn a_check_starts_nothing_and_says_what_is_missing() {
     };
     let dir = tempfile::tempdir().unwrap();
     let missing = dir.path().join("missing");
-    assert_eq!(check(&[], None).hint.unwrap(), "`engines.mine.argv` is not set");
+    let unset = "`engines.mine.argv` is not set: git config godzilla.engines.mine.argv PROGRAM";
+    assert_eq!(check(&[], None).hint.unwrap(), unset);
     assert!(check(&[missing.to_str().unwrap()], None).hint.unwrap().starts_with("there is no program"));
     assert!(check(&["no-such-program-anywhere"], None).version.is_none());
     assert!(check(&["sh"], None).is_usable());

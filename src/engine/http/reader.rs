@@ -158,7 +158,9 @@ impl<'a> Reader<'a> {
 fn fault_of(failed: &Failed) -> Fault {
     let fault = Fault::of(
         match failed {
-            Failed::Setup(_) | Failed::Unreachable(_) | Failed::Dropped(_) => RunStatus::Unavailable,
+            Failed::Setup(_) | Failed::Unreachable(_) | Failed::Untrusted(_) | Failed::Dropped(_) => {
+                RunStatus::Unavailable
+            }
             Failed::TimedOut | Failed::Silent(_) => RunStatus::Timeout,
             Failed::Interrupted => RunStatus::Killed,
         },

@@ -1,11 +1,14 @@
 //! What of a repository nobody who works in one of its worktrees has to touch: its configuration, its
 //! hooks, what it agreed to; and where its refs stand.
 
-use std::collections::BTreeMap;
+mod stored;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::hidden::pipe_below;
 use super::{Error, Repo};
 use crate::domain::id::Oid;
 use crate::platform::fs::{self as files, Bounded};
@@ -14,10 +17,22 @@ use crate::platform::fs::{self as files, Bounded};
 const MAX_FILES: usize = 50_000;
 
 /// Of a longer file only the length and the time are known; it cannot be put back.
-const MAX_BYTES: u64 = 4 << 20;
+const MAX_BYTES: u64 = 32 << 20;
+
+/// How much of the log of the stash is read.
+const MAX_STASH_LOG: u64 = 4 << 20;
 
 /// What git, its hooks and we believe without asking, below the common folder.
-const BELIEVED: &[&str] = &["config", "config.worktree", "info", "godzilla/trust.json", "shallow", "hooks"];
+const BELIEVED: &[&str] = &[
+    "config",
+    "config.worktree",
+    "info",
+    "godzilla/trust.json",
+    "godzilla/hooks.config",
+    "godzilla/clone",
+    "shallow",
+    "hooks",
+];
 
 /// The same, below the folder of one worktree.
 const BELIEVED_OF_WORKTREE: &[&str] = &["config.worktree", "commondir", "gitdir"];
@@ -26,8 +41,14 @@ const BELIEVED_OF_WORKTREE: &[&str] = &["config.worktree", "commondir", "gitdir"
 #[derive(Debug)]
 pub struct Guarded {
     files: BTreeMap<PathBuf, Kept>,
-    refs: BTreeMap<String, Oid>,
+    /// `None` if that was not noted before the process died that would have known.
+    refs: Option<BTreeMap<String, Oid>>,
+    /// What was stashed away.
+    stashed: BTreeSet<Oid>,
 }
+
+/// A ref that is not where it was: its name, where it was, where it is.
+pub type RefMoved = (String, Option<Oid>, Option<Oid>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Kept {
@@ -43,10 +64,14 @@ struct Kept {
 pub struct Tampered {
     /// Files that are others, new or gone.
     pub files: Vec<PathBuf>,
-    /// Branches and tags that moved or went: their name, where they were, where they are.
-    pub refs: Vec<(String, Option<Oid>, Option<Oid>)>,
+    /// Branches and tags that moved or went.
+    pub refs: Vec<RefMoved>,
     /// Refs of ours that went or went back, and replacements of objects: nobody but us moves these.
-    pub ours: Vec<(String, Option<Oid>, Option<Oid>)>,
+    pub ours: Vec<RefMoved>,
+    /// Names of branches of remotes that moved: somebody pushed or fetched.
+    pub remote: Vec<String>,
+    /// What is no longer stashed away.
+    pub unstashed: Vec<Oid>,
 }
 
 impl Repo {
@@ -56,7 +81,9 @@ impl Repo {
     ///
     /// [`Error`] if its refs cannot be read.
     pub fn guard(&self) -> Result<Guarded, Error> {
-        Ok(Guarded { files: self.believed(), refs: self.refs("refs/")?.into_iter().collect() })
+        let mut guarded = Guarded { files: self.believed(), refs: None, stashed: self.stashed() };
+        self.note_refs(&mut guarded)?;
+        Ok(guarded)
     }
 
     /// Returns what is no longer as it was, but for `own`, the branch that may move.
@@ -68,22 +95,41 @@ impl Repo {
         let now = self.believed();
         let all = before.files.keys().chain(now.keys().filter(|path| !before.files.contains_key(*path)));
         let files = all.filter(|path| before.files.get(*path) != now.get(*path)).cloned().collect();
-        let is_watched =
-            |name: &str| name != own && (name.starts_with("refs/heads/") || name.starts_with("refs/tags/"));
-        let now: BTreeMap<String, Oid> = self.refs("refs/")?.into_iter().collect();
-        let names = before.refs.keys().chain(now.keys().filter(|name| !before.refs.contains_key(*name)));
-        let moved: Vec<(String, Option<Oid>, Option<Oid>)> = names
-            .filter(|name| before.refs.get(*name) != now.get(*name))
-            .map(|name| (name.clone(), before.refs.get(name).copied(), now.get(name).copied()))
-            .collect();
-        let is_lost = |(name, was, is): &&(String, Option<Oid>, Option<Oid>)| {
+        let moved = self.moved_since(before)?;
+        let is_lost = |(name, was, is): &&RefMoved| {
             let is_back = |was: Oid| is.is_none_or(|is| !self.is_ancestor(was, is));
             let is_ours = name.starts_with("refs/godzilla/") || name.starts_with("refs/godzilla-local/");
             name.starts_with("refs/replace/") || (is_ours && was.is_some_and(is_back))
         };
-        let ours = moved.iter().filter(is_lost).cloned().collect();
-        let refs = moved.into_iter().filter(|(name, ..)| is_watched(name)).collect();
-        Ok(Tampered { files, refs, ours })
+        let is_watched =
+            |name: &str| name != own && (name.starts_with("refs/heads/") || name.starts_with("refs/tags/"));
+        let is_remote = |name: &&String| name.starts_with("refs/remotes/");
+        let stashed = self.stashed();
+        Ok(Tampered {
+            files,
+            ours: moved.iter().filter(is_lost).cloned().collect(),
+            remote: moved.iter().map(|(name, ..)| name).filter(is_remote).cloned().collect(),
+            unstashed: before.stashed.difference(&stashed).copied().collect(),
+            refs: moved.into_iter().filter(|(name, ..)| is_watched(name)).collect(),
+        })
+    }
+
+    fn moved_since(&self, before: &Guarded) -> Result<Vec<RefMoved>, Error> {
+        let Some(was) = &before.refs else { return Ok(Vec::new()) };
+        let is: BTreeMap<String, Oid> = self.refs("refs/")?.into_iter().collect();
+        let names = was.keys().chain(is.keys().filter(|name| !was.contains_key(*name)));
+        let moved = names.filter(|name| was.get(*name) != is.get(*name));
+        Ok(moved.map(|name| (name.clone(), was.get(name).copied(), is.get(name).copied())).collect())
+    }
+
+    /// Returns the commits that are stashed away, as the log of their ref has them.
+    fn stashed(&self) -> BTreeSet<Oid> {
+        let log = self.common_dir().join("logs/refs/stash");
+        let Ok(Bounded::Bytes(log)) = files::read_bounded(&log, MAX_STASH_LOG) else {
+            return BTreeSet::new();
+        };
+        let log = String::from_utf8_lossy(&log);
+        log.lines().filter_map(|line| line.split(' ').nth(1)?.parse().ok()).collect()
     }
 
     /// Remembers where refs stand now, after we have moved some.
@@ -92,7 +138,7 @@ impl Repo {
     ///
     /// [`Error`] if they cannot be read.
     pub fn note_refs(&self, guarded: &mut Guarded) -> Result<(), Error> {
-        guarded.refs = self.refs("refs/")?.into_iter().collect();
+        guarded.refs = Some(self.refs("refs/")?.into_iter().collect());
         Ok(())
     }
 
@@ -135,6 +181,9 @@ impl Repo {
                 }
                 Ok(_) => fs::remove_file(path)?,
             }
+        }
+        // Once nothing is in the way any more: a file may lie where a folder was.
+        for path in &tampered.files {
             let Some(was) = before.files.get(path).filter(|was| was.is_whole) else { continue };
             if let Some(dir) = path.parent() {
                 fs::create_dir_all(dir)?;
@@ -172,6 +221,10 @@ impl Repo {
         let others = self.worktrees().into_iter().map(|(dir, _)| dir).chain(self.main_work_dir());
         let own = self.work_dir().and_then(|dir| fs::canonicalize(dir).ok());
         for dir in others.filter(|dir| fs::canonicalize(dir).ok() != own) {
+            if let Some(pipe) = pipe_below(&dir) {
+                marks.insert(pipe, (u64::MAX, 0));
+                continue;
+            }
             let args = ["status", "--porcelain", "-z", "--untracked-files=all", "--no-renames"];
             let said = Self::at(&dir).and_then(|other| other.git_output(&args).ok()).unwrap_or_default();
             for entry in said.split(|byte| *byte == 0).filter(|entry| entry.len() > 3) {

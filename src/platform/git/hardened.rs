@@ -41,6 +41,12 @@ impl Repo {
     pub(super) fn harden(&self, git: &mut Command, with_hooks: bool) {
         let mut settings = self.taken_back();
         let mut set = |key: &str, value: &str| settings.push((key.into(), value.into()));
+        if !with_hooks {
+            // Git 2.54 and newer runs these whatever `core.hooksPath` says.
+            for hook in self.configured_hooks() {
+                set(&format!("hook.{}.enabled", hook.name), "false");
+            }
+        }
         set("core.fsmonitor", "false");
         set("merge.renormalize", "false");
         if !with_hooks {

@@ -86,6 +86,16 @@ impl Repo {
         self.reflog(name).into_iter().find(|oid| self.has_object(*oid))
     }
 
+    /// Removes what is written down of where a ref was; the ref itself stays.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if the file cannot be removed.
+    pub fn forget_reflog(&self, name: &str) -> Result<(), Error> {
+        let failed = |source| Error::Io { action: format!("forget where {name} was"), source };
+        fs::remove_if_there(&self.common_dir.join("logs").join(name)).map_err(failed)
+    }
+
     /// Returns what a ref was set to, the last first; nothing if there is no reflog.
     pub fn reflog(&self, name: &str) -> Vec<Oid> {
         let text = std::fs::read_to_string(self.common_dir.join("logs").join(name)).unwrap_or_default();

@@ -2,11 +2,18 @@
 //! worktrees through `git` itself.
 
 mod as_checked_out;
+mod capture;
 mod config;
+mod date;
+mod deletes;
 mod guarded;
 mod hardened;
+mod hidden;
+mod hook_config;
+mod leave;
 mod leftovers;
 mod loose;
+mod maintain;
 mod moves;
 mod notes;
 mod objects;
@@ -15,6 +22,8 @@ mod packs;
 mod partial;
 mod patches;
 mod probe;
+mod put;
+mod quarantine;
 mod refs;
 mod run;
 mod signing;
@@ -23,27 +32,33 @@ mod unasked;
 mod user_push;
 mod walk;
 mod work_tree;
+mod worktrees;
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub use capture::{Captured, Ignored, NotHeld, Why};
 pub use config::{ConfigLine, Remote};
-pub use guarded::{Guarded, Tampered};
+pub use guarded::{Guarded, RefMoved, Tampered};
+pub use hook_config::{ConfiguredHook, SINCE as CONFIGURED_HOOKS_SINCE};
 pub use leftovers::DamagedRef;
 pub use moves::{Move, MoveError};
 pub use notes::NotesError;
 pub use objects::{CommitInfo, NewCommit, TreeEntry};
 pub use open::{OpenError, init_if_needed};
 pub use patches::{Changes, Paths};
-pub use probe::{Scratch, Trial, answer_probe, is_probe};
+pub use probe::{Scratch, Trial, answer_probe};
+pub use put::Put;
+pub use quarantine::Quarantined;
 pub use refs::Head;
-pub use run::{forget_repository, git_version};
+pub use run::{forget_repository, git_version, gits_on_path};
 pub use signing::{Error as SigningError, Signer, Verified, Verifier};
 pub use transport::{Cause, PushResult, RefPush, Refusal, Transport, TransportError};
 pub use user_push::{Moved, UserPush, UserPushed};
 pub use work_tree::{Look, Since};
+pub use worktrees::Worktree;
 
 use crate::domain::id::Oid;
 
@@ -63,6 +78,9 @@ pub enum Error {
     Missing(Oid),
     #[error("{0}")]
     Damaged(String),
+    /// Git reads files of this name, and a pipe or a device has no end.
+    #[error("git would wait for ever to read `{}`, which is no file: remove it", .0.display())]
+    Waits(PathBuf),
 }
 
 impl Error {
@@ -162,32 +180,6 @@ impl Repo {
         let label = crate::domain::text::one_line(text.lines().next().unwrap_or_default());
         (!label.is_empty()).then(|| self.label.get_or_init(|| label).clone())
     }
-
-    /// Returns the commit of the worktree's paths and branches: `(path, branch)`, the main one too.
-    pub fn worktrees(&self) -> Vec<(PathBuf, String)> {
-        let mut found = Vec::new();
-        if let Some(main) = self.main_work_dir()
-            && let Some(branch) = branch_of(&self.common_dir)
-        {
-            found.push((main, branch));
-        }
-        let Ok(entries) = std::fs::read_dir(self.common_dir.join("worktrees")) else { return found };
-        for entry in entries.flatten() {
-            let dir = entry.path();
-            let Ok(gitdir) = std::fs::read_to_string(dir.join("gitdir")) else { continue };
-            let file = dir.join(gitdir.trim());
-            if let (Some(path), Some(branch)) = (file.parent(), branch_of(&dir)) {
-                found.push((path.to_owned(), branch));
-            }
-        }
-        found.sort();
-        found
-    }
-}
-
-fn branch_of(git_dir: &Path) -> Option<String> {
-    let head = std::fs::read_to_string(git_dir.join("HEAD")).ok()?;
-    Some(head.trim().strip_prefix("ref: refs/heads/")?.to_owned())
 }
 
 /// A rebase that has not ended.

@@ -21,6 +21,9 @@ const PROBE_FILE: &str = "GODZILLA_PROBE_FILE";
 /// What a hook of somebody else may use of a trial.
 const BOUNDS: Bounds = Bounds { time: Duration::from_mins(1), output: 4096 };
 
+/// What lefthook merges with the file of the project.
+const PERSONAL: &str = "lefthook-local.yml";
+
 /// The branch of a trial: named like one of ours, so that a hook which looks at that goes on.
 const BRANCH: &str = "0001-probe";
 
@@ -33,11 +36,6 @@ pub fn answer_probe(event: &str) -> Option<String> {
         fs::write_new_file(Path::new(&file), said.as_bytes(), false).ok();
     }
     Some(said)
-}
-
-/// Whether somebody asks for an answer.
-pub fn is_probe() -> bool {
-    env::var_os(PROBE).is_some()
 }
 
 fn answer(event: &str, token: &str) -> String {
@@ -62,15 +60,21 @@ pub enum Trial {
 }
 
 impl Repo {
-    /// Has git run the hook `event` and returns whether it came to this program. To be asked only where
-    /// the hook is a file of ours, since git runs whatever is there.
+    /// Has git run the hook `event` in the folder of a worktree and returns whether it came to this
+    /// program. To be asked only where the hook is a file of ours, or there is none, since git runs whatever
+    /// is there. What is configured and not ours is left out.
     ///
     /// # Errors
     ///
     /// [`Error`] if git cannot be run.
-    pub fn hook_answers(&self, event: &str) -> Result<bool, Error> {
+    pub fn hook_answers(&self, worktree: &Path, event: &str) -> Result<bool, Error> {
         let token = clock::new_id().to_string();
-        let mut git = self.git_here(true);
+        let mut git = clean_git();
+        git.arg("-C").arg(worktree);
+        for hook in self.configured_hooks().iter().filter(|hook| !hook.is_ours()) {
+            git.args(["-c", &format!("hook.{}.enabled=false", hook.name)]);
+        }
+        self.harden(&mut git, true);
         git.args(["hook", "run", event]).env(PROBE, &token);
         let output = process::run(&mut git, None, Limits::default(), |_| ())?;
         Ok(String::from_utf8_lossy(&output.stderr).contains(&answer(event, &token)))
@@ -114,6 +118,14 @@ impl Repo {
             // What a server keeps is not asked for.
             git.env("GIT_LFS_SKIP_SMUDGE", "1");
             output(&mut git, &["reset", "--quiet", "--hard", &scratch.head])?;
+        }
+        // A personal file of lefthook, which no commit holds.
+        if let Some(Ok(text)) = self.work_dir().map(|root| std::fs::read(root.join(PERSONAL))) {
+            let there = scratch.dir.path().join(PERSONAL);
+            fs::write_new_file(&there, &text, false).or_else(|err| match err.kind() {
+                std::io::ErrorKind::AlreadyExists => Ok(()),
+                _ => Err(Error::io("copy a file for a trial")(err)),
+            })?;
         }
         Ok(scratch)
     }

@@ -1,9 +1,15 @@
 //! Running `git` itself, for what gix lacks.
 
+use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
 use super::{Error, Repo};
+use crate::platform::env;
 use crate::platform::process::{self, Limits};
+
+/// What a program of that name may take to say its version.
+const MAX_TIME_OF_VERSION: Duration = Duration::from_secs(5);
 
 /// Variables that name a repository; git sets them for hooks, and they would lead a child astray.
 /// The list is that of `git rev-parse --local-env-vars`, with what servers add.
@@ -49,10 +55,35 @@ pub(super) fn clean_git() -> Command {
 /// [`Error`] if git cannot be run.
 pub fn git_version() -> Result<(u32, u32), Error> {
     let output = process::run(clean_git().arg("--version"), None, Limits::default(), |_| ())?;
-    let text = String::from_utf8_lossy(&output.stdout);
+    Ok(version_in(&String::from_utf8_lossy(&output.stdout)))
+}
+
+/// Returns every `git` that `PATH` holds, with its version; the first is the one that is run.
+pub fn gits_on_path() -> Vec<(PathBuf, (u32, u32))> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let mut seen = Vec::new();
+    let mut gits = Vec::new();
+    for dir in std::env::split_paths(&path).filter(|dir| dir.is_absolute()) {
+        let git = dir.join("git");
+        let Ok(file) = git.canonicalize() else { continue };
+        if seen.contains(&file) {
+            continue;
+        }
+        seen.push(file);
+        let mut command = process::command(&git);
+        forget_repository(&mut command);
+        let limits = Limits { total: Some(MAX_TIME_OF_VERSION), ..Limits::default() };
+        let Ok(output) = process::run(command.arg("--version"), None, limits, |_| ()) else { continue };
+        gits.push((git, version_in(&String::from_utf8_lossy(&output.stdout))));
+    }
+    gits
+}
+
+/// Returns `(major, minor)` of what `git --version` says.
+fn version_in(text: &str) -> (u32, u32) {
     let version = text.split_whitespace().nth(2).unwrap_or_default();
     let mut parts = version.split('.').map(|part| part.parse().unwrap_or(0));
-    Ok((parts.next().unwrap_or(0), parts.next().unwrap_or(0)))
+    (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
 }
 
 impl Repo {

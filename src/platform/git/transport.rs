@@ -1,5 +1,6 @@
 //! Talking to remotes through `git`, with its own credentials, proxies and transports.
 
+use std::collections::HashMap;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -7,8 +8,8 @@ use super::hardened::{RECEIVE, UPLOAD};
 use super::{Error, Repo};
 use crate::domain::id::Oid;
 use crate::domain::text::one_line;
-use crate::platform::fail;
 use crate::platform::process::{self, Limits};
+use crate::platform::{fail, simulated};
 
 /// How a remote is talked to.
 #[derive(Clone, Copy, Debug)]
@@ -85,7 +86,7 @@ const MAX_REFS_A_PUSH: usize = 4000;
 impl Repo {
     /// Moves refs of `remote` forward, each only if it still is what was expected.
     ///
-    /// The only place that pushes. An update must contain what it replaces: with an exact expected
+    /// An update must contain what it replaces: with an exact expected
     /// value git would push a non-fast-forward without `+`. What it names is on the disk before it
     /// leaves.
     ///
@@ -100,7 +101,6 @@ impl Repo {
         how: Transport,
         mut on_progress: impl FnMut(&str),
     ) -> Result<PushResult, TransportError> {
-        let mut result = PushResult::default();
         for update in updates {
             if let (Some(new), Some(expected)) = (update.new, update.expected)
                 && !self.is_ancestor(expected, new)
@@ -108,6 +108,41 @@ impl Repo {
                 return Err(TransportError::NotForward { name: update.name.clone() });
             }
         }
+        self.send(remote, updates, how, &mut on_progress)
+    }
+
+    /// Puts commits without a history in the place of refs of `remote`, each only if it still is what was
+    /// expected. The only place that pushes by force: what a remote held of a text that was taken out goes.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::push`], and if a commit has a history.
+    pub fn replace(
+        &self,
+        remote: &str,
+        updates: &[RefPush],
+        how: Transport,
+    ) -> Result<PushResult, TransportError> {
+        for update in updates {
+            let has_history = |oid| self.commit(oid).is_ok_and(|commit| !commit.parents.is_empty());
+            if update.new.is_none_or(has_history) || update.expected.is_none() {
+                return Err(TransportError::NotForward { name: update.name.clone() });
+            }
+        }
+        self.send(remote, updates, how, &mut |_| ())
+    }
+
+    fn send(
+        &self,
+        remote: &str,
+        updates: &[RefPush],
+        how: Transport,
+        on_progress: &mut dyn FnMut(&str),
+    ) -> Result<PushResult, TransportError> {
+        if let Some(machine) = simulated::machine() {
+            return machine.push(self, remote, updates);
+        }
+        let mut result = PushResult::default();
         let began = Instant::now();
         for batch in updates.chunks(MAX_REFS_A_PUSH) {
             let mut git = self.push_git(remote, how);
@@ -118,13 +153,13 @@ impl Repo {
             git.arg("--").arg(remote);
             for update in batch {
                 if let Some(new) = update.new.filter(|_| how.durable) {
-                    self.make_durable(new);
+                    self.make_durable(new, update.expected);
                 }
                 let new = update.new.map(|oid| oid.to_string()).unwrap_or_default();
                 git.arg(format!("{new}:{}", update.name));
             }
             fail::point("push.send");
-            let output = process::run(&mut git, None, how.limits_since(began), &mut on_progress)
+            let output = process::run(&mut git, None, how.limits_since(began), |line| on_progress(line))
                 .map_err(|err| silent(remote, err))?;
             fail::point("push.sent");
             let told = parse_porcelain(&output.stdout, &mut result);
@@ -164,6 +199,9 @@ impl Repo {
         how: Transport,
         mut on_progress: impl FnMut(&str),
     ) -> Result<(), TransportError> {
+        if let Some(machine) = simulated::machine() {
+            return machine.fetch(self, remote, refspecs, prune);
+        }
         let mut git = self.transport_git(how);
         git.args([
             "fetch",
@@ -189,6 +227,9 @@ impl Repo {
 
     /// Whether `remote` holds a branch; one that does not answer holds none.
     pub fn remote_has_branches(&self, remote: &str, how: Transport) -> bool {
+        if let Some(machine) = simulated::machine() {
+            return machine.has_branches(self, remote);
+        }
         let mut git = self.transport_git(how);
         git.args(["ls-remote", "--heads"]).args(self.upload_option(remote)).args(["--", remote]);
         process::run(&mut git, None, how.limits(), |_| ())
@@ -210,17 +251,29 @@ impl Repo {
         git
     }
 
-    /// Puts a commit of ours and what its tree holds on the disk.
-    pub(super) fn make_durable(&self, commit: Oid) {
+    /// Puts a commit of ours and what its tree holds on the disk, but for what the tree of `there` has
+    /// in the same place: that came from the remote.
+    pub(super) fn make_durable(&self, commit: Oid, there: Option<Oid>) {
         self.fsync_loose(commit);
         let Ok(tree) = self.tree_of(commit) else { return };
-        let mut trees = vec![tree];
-        while let Some(tree) = trees.pop() {
+        let there = there.and_then(|commit| self.tree_of(commit).ok());
+        let mut trees = vec![(tree, there)];
+        while let Some((tree, there)) = trees.pop() {
+            if Some(tree) == there {
+                continue;
+            }
             self.fsync_loose(tree);
+            let there: HashMap<Vec<u8>, Oid> = there
+                .and_then(|tree| self.tree(tree).ok())
+                .into_iter()
+                .flatten()
+                .map(|entry| (entry.name, entry.oid))
+                .collect();
             for entry in self.tree(tree).unwrap_or_default() {
+                let before = there.get(&entry.name).copied();
                 if entry.is_tree() {
-                    trees.push(entry.oid);
-                } else {
+                    trees.push((entry.oid, before));
+                } else if before != Some(entry.oid) {
                     self.fsync_loose(entry.oid);
                 }
             }

@@ -122,7 +122,7 @@ impl Repo {
         git.args(what.remote.and_then(|remote| self.server_option(remote, RECEIVE)));
         for update in what.state {
             if let Some(new) = update.new {
-                self.make_durable(new);
+                self.make_durable(new, update.expected);
             }
             let expected = update.expected.map(|oid| oid.to_string()).unwrap_or_default();
             git.arg(format!("--force-with-lease={}:{expected}", update.name));

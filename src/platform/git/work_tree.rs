@@ -60,6 +60,7 @@ impl Repo {
     }
 
     fn look_below(&self, commit: Oid, without: Option<&str>, depth: usize) -> Result<Look, Error> {
+        self.refuse_pipes()?;
         let drafted = || Error::io("make a private index");
         let draft = DraftFolder::new(&self.state_dir()).map_err(drafted())?;
         fs::create_dir(draft.path().join("objects")).map_err(drafted())?;
@@ -119,6 +120,7 @@ impl Repo {
     ///
     /// [`Error`] if the worktree cannot be read.
     pub fn since(&self, look: &Look, without: &str) -> Result<Since, Error> {
+        self.refuse_pipes()?;
         let args = ["ls-files", "-z", "--modified", "--others", "--exclude-standard", "--deduplicate"];
         let said = output(&mut self.private(look.draft.path()), &args)?;
         let paths = said.split(|byte| *byte == 0);
@@ -162,7 +164,7 @@ impl Repo {
         files.filter(|entry| !is_same(entry)).map(|entry| entry.path(index).to_owned()).collect()
     }
 
-    fn private_index(&self, draft: &Path) -> Result<gix::index::File, Error> {
+    pub(super) fn private_index(&self, draft: &Path) -> Result<gix::index::File, Error> {
         let path = draft.join("index");
         let options = gix::index::decode::Options::default();
         gix::index::File::at(path, self.gix.object_hash(), true, options)
@@ -203,6 +205,7 @@ impl Repo {
     ///
     /// [`Error`] if a file cannot be read or the disk is full.
     pub fn work_as_tree(&self, commit_tree: Oid) -> Result<Oid, Error> {
+        self.refuse_pipes()?;
         let draft = DraftFolder::new(&self.state_dir()).map_err(Error::io("make a private index"))?;
         let damaged =
             |err: &dyn std::fmt::Display| Error::Damaged(format!("tree {commit_tree} cannot be read: {err}"));
@@ -219,7 +222,8 @@ impl Repo {
             let mut git = if is_sparse { self.git() } else { self.closely() };
             output(git.env("GIT_INDEX_FILE", &path), args)
         };
-        git(&["add", "--all", "--", "."])?;
+        // Also what somebody made outside of a sparse checkout.
+        git(&["add", "--all", "--sparse", "--", "."])?;
         let tree = git(&["write-tree"])?;
         let tree = String::from_utf8_lossy(&tree);
         tree.trim().parse().map_err(|_| Error::Damaged("git wrote no tree".to_owned()))
@@ -280,6 +284,7 @@ impl Repo {
     ///
     /// [`Error`] if a tree is not here.
     pub fn tree_diff(&self, old: Option<Oid>, new: Oid) -> Result<String, Error> {
+        self.refuse_pipes()?;
         // Git knows the empty tree without having it.
         let empty = match new.as_bytes().len() {
             20 => "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
@@ -305,7 +310,7 @@ impl Repo {
 
     /// Returns a git that reads files without the filters that only the repository's own configuration
     /// names, and does not let it look less closely.
-    fn closely(&self) -> Command {
+    pub(super) fn closely(&self) -> Command {
         const CLOSELY: &[&str] = &[
             "core.trustctime=true",
             "core.checkStat=default",
@@ -337,7 +342,7 @@ impl Repo {
     }
 
     /// Returns settings that switch off the filters of the repository's own configuration.
-    fn local_filters(&self) -> Vec<String> {
+    pub(super) fn local_filters(&self) -> Vec<String> {
         let mut off = Vec::new();
         for line in self.config_section("filter") {
             let is_own = matches!(line.scope, "local" | "worktree");

@@ -7,7 +7,7 @@ use super::content::{self, Access, Content};
 use super::found::{self, Found};
 use super::journal::{Entry, Journal, Section, Trace};
 use super::shim::Shim;
-use super::{Change, EVENTS, Error, KEPT_SUFFIX, LEGACY_SUFFIX, OLD_SUFFIX, Report, What};
+use super::{Change, Error, KEPT_SUFFIX, LEGACY_SUFFIX, OLD_SUFFIX, Report, What};
 use super::{io_error, place};
 use crate::platform::fail;
 
@@ -27,11 +27,18 @@ enum Plan {
         content: Content,
         /// The hook that is at `path` and has to be kept.
         keep: Option<Content>,
+        /// What is of no more use: before it is kept, and after ours is there.
+        drop: Vec<PathBuf>,
         what: What,
     },
 }
 
-pub(super) fn run(dir: &Path, binary: &Path, journal_path: &Path) -> Result<Report, Error> {
+pub(super) fn run(
+    events: &[&'static str],
+    dir: &Path,
+    binary: &Path,
+    journal_path: &Path,
+) -> Result<Report, Error> {
     let n_missing = n_missing(dir)?;
     let mut journal = Journal::load(journal_path)?;
     let earlier = journal.section(dir).cloned();
@@ -39,7 +46,7 @@ pub(super) fn run(dir: &Path, binary: &Path, journal_path: &Path) -> Result<Repo
 
     let mut entries = Vec::new();
     let mut plans = Vec::new();
-    for event in EVENTS {
+    for &event in events {
         let (plan, entry) = request.plan(event)?;
         plans.push((event, plan));
         entries.extend(entry);
@@ -78,21 +85,16 @@ impl Request<'_> {
                     Some(_) => What::Chained { kept: kept_path },
                     None => What::Installed,
                 };
-                let content = self.ours(event, kept.is_some());
+                let content = self.ours(event);
                 Ok(self.write(event, top, content, kept.as_ref(), what))
             }
             Found::Link(target) => {
-                let content = self.ours(event, kept.is_some());
                 let is = Content::Link(target);
-                Ok(self.refresh(event, top, &is, content, kept.as_ref()))
+                Ok(self.refresh(event, top, &is, self.ours(event), kept.as_ref()))
             }
             Found::Shim(shim) => {
                 let is = Content::read(&top)?;
-                let content = if kept.is_some() || shim.has_more() {
-                    Content::File(shim.render(event, self.binary))
-                } else {
-                    self.ours(event, false)
-                };
+                let content = Content::File(shim.render(event, self.binary));
                 Ok(match is {
                     Some(is) => self.refresh(event, top, &is, content, kept.as_ref()),
                     None => self.write(event, top, content, kept.as_ref(), What::Installed),
@@ -110,32 +112,39 @@ impl Request<'_> {
         foreign: Content,
         kept: Option<Content>,
     ) -> Result<(Plan, Option<Entry>), Error> {
-        for suffix in [LEGACY_SUFFIX, OLD_SUFFIX] {
-            let side = place(self.dir, event, suffix);
-            match self.find(&side)? {
-                Found::Link(target) => {
-                    let content = self.ours(event, false);
-                    let is = Content::Link(target);
-                    return Ok(self.refresh(event, side, &is, content, kept.as_ref()));
-                }
-                Found::Shim(shim) => {
-                    let content = Content::File(shim.render(event, self.binary));
-                    let is = Content::read(&side)?.unwrap_or_else(|| content.clone());
-                    return Ok(self.refresh(event, side, &is, content, kept.as_ref()));
-                }
-                Found::Cut => return Ok((Plan::Tell(cut(side)), None)),
-                Found::Absent | Found::Foreign(_) => (),
+        let side = place(self.dir, event, LEGACY_SUFFIX);
+        match self.find(&side)? {
+            Found::Link(target) => {
+                let is = Content::Link(target);
+                return Ok(self.refresh(event, side, &is, self.ours(event), kept.as_ref()));
             }
+            Found::Shim(shim) => {
+                let content = Content::File(shim.render(event, self.binary));
+                let is = Content::read(&side)?.unwrap_or_else(|| content.clone());
+                return Ok(self.refresh(event, side, &is, content, kept.as_ref()));
+            }
+            Found::Cut => return Ok((Plan::Tell(cut(side)), None)),
+            Found::Absent | Found::Foreign(_) => (),
         }
         if found::calls_us(&foreign) {
             return Ok((Plan::Nothing, None));
         }
 
         let kept_path = place(self.dir, event, KEPT_SUFFIX);
-        if kept.is_some_and(|kept| kept != foreign) {
+        let old_path = place(self.dir, event, OLD_SUFFIX);
+        // Ours in `.old` is never run again, and would be in lefthook's way the next time.
+        let (content, drop) = match self.find(&old_path)? {
+            Found::Shim(shim) => (Content::File(shim.render(event, self.binary)), vec![old_path]),
+            Found::Link(_) => (self.ours(event), vec![old_path]),
+            Found::Cut => return Ok((Plan::Tell(cut(old_path)), None)),
+            Found::Absent | Found::Foreign(_) => (self.ours(event), Vec::new()),
+        };
+        let is_other = |kept: &Content| *kept != foreign && !found::are_generations_of_one(&foreign, kept);
+        if kept.as_ref().is_some_and(is_other) {
             return Err(Error::KeptTwice { path: kept_path });
         }
-        let content = self.ours(event, true);
+        let supersedes = kept.is_some_and(|kept| kept != foreign).then(|| kept_path.clone());
+        let drop = supersedes.into_iter().chain(drop).collect();
         let entry = Entry {
             event: event.to_owned(),
             was: Trace::of(Some(&foreign)),
@@ -145,6 +154,7 @@ impl Request<'_> {
             path: place(self.dir, event, ""),
             content,
             keep: Some(foreign),
+            drop,
             what: What::Chained { kept: kept_path },
         };
         Ok((plan, Some(entry)))
@@ -157,12 +167,8 @@ impl Request<'_> {
     }
 
     /// Our hook as it should be where nobody has added lines to it.
-    fn ours(&self, event: &str, chains: bool) -> Content {
-        if cfg!(unix) && !chains {
-            Content::Link(self.binary.to_owned())
-        } else {
-            Content::File(Shim::new().render(event, self.binary))
-        }
+    fn ours(&self, event: &str) -> Content {
+        Content::File(Shim::new().render(event, self.binary))
     }
 
     /// Replaces ours at `path`, unless it is right already.
@@ -174,8 +180,7 @@ impl Request<'_> {
         content: Content,
         kept: Option<&Content>,
     ) -> (Plan, Option<Entry>) {
-        let works = matches!(is, Content::Link(_)) || content::is_executable(&path);
-        let is_right = works && *is == content;
+        let is_right = content::is_executable(&path) && *is == content;
         let (plan, entry) = self.write(event, path, content, kept, What::Refreshed);
         (if is_right { Plan::Nothing } else { plan }, entry)
     }
@@ -194,7 +199,7 @@ impl Request<'_> {
             was: earlier.map_or_else(|| Trace::of(kept), |entry| entry.was.clone()),
             wrote: Trace::of(Some(&content)),
         };
-        let plan = Plan::Write { path, content, keep: None, what };
+        let plan = Plan::Write { path, content, keep: None, drop: Vec::new(), what };
         (plan, Some(entry))
     }
 }
@@ -208,13 +213,22 @@ impl Plan {
         match self {
             Self::Nothing => Ok(None),
             Self::Tell(what) => Ok(Some(what)),
-            Self::Write { path, content, keep, what } => {
+            Self::Write { path, content, keep, drop, what } => {
+                let (superseded, aside) = drop.into_iter().partition::<Vec<_>, _>(|path| path == kept);
+                for path in superseded {
+                    content::remove(&path)?;
+                    fail::point("hooks.superseded_removed");
+                }
                 if let Some(previous) = keep {
                     previous.keep(&path, kept)?;
                     fail::point("hooks.previous_kept");
                 }
                 content.put(&path, Access::Run)?;
                 fail::point("hooks.hook_written");
+                for path in aside {
+                    content::remove(&path)?;
+                    fail::point("hooks.aside_removed");
+                }
                 Ok(Some(what))
             }
         }

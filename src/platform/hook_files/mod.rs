@@ -1,21 +1,23 @@
 //! Our hook files in a hooks directory: putting them there, taking them away,
 //! and telling what is there.
 //!
-//! Where no hook exists, ours is a symbolic link to the binary, which sees from
-//! `argv[0]` what it is called for. Where one exists, it is kept beside as
-//! `<event>.godzilla-prev` and ours is a shell script, the *shim*, that runs the
-//! kept hook and then the binary. No file that belongs to somebody else is ever
-//! written to, and a hook changes only by a rename: whenever the program is
-//! killed, an event has either its earlier hook or ours with that one in its
-//! chain, and the same call made again completes what was begun.
+//! Ours is a shell script, the *shim*, a file of its own for each event, so that
+//! whoever writes over it reaches nothing else. A hook that was there is kept
+//! beside as `<event>.godzilla-prev`, and the shim runs it before the binary. No
+//! file that belongs to somebody else is ever written to, and a hook changes only
+//! by a rename: whenever the program is killed, an event has either its earlier
+//! hook or ours with that one in its chain, and the same call made again completes
+//! what was begun.
 //!
 //! Which directory is the right one, and whether git really calls what lies in
 //! it, is left to the caller.
 
 mod content;
 mod found;
+mod heal;
 mod install;
 mod journal;
+pub mod lines;
 mod shim;
 mod status;
 mod uninstall;
@@ -82,6 +84,10 @@ pub enum What {
     PreviousGone,
     /// Ours is gone; lines that somebody added to it stay, in `path`.
     KeptLines { path: PathBuf },
+    /// A line of ours is in `path`, a file of somebody else.
+    LineAdded { path: PathBuf },
+    /// Our line is out of `path` again.
+    LineRemoved { path: PathBuf },
     /// `path` was not touched, which a person may want to know.
     Left { path: PathBuf, reason: &'static str },
 }
@@ -103,7 +109,8 @@ pub struct HookStatus {
 /// In which way an event reaches us, if it does, judged by the files alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// A link to the binary.
+    /// A link to the binary, as earlier versions made it. What is written to it is
+    /// written over the binary.
     Symlink,
     /// Our script.
     Shim,
@@ -141,9 +148,10 @@ pub enum Error {
 /// the current directory. `dir` is created if it is absent. `journal` is a file
 /// of ours, created with its directory if absent, which remembers what was
 /// there before. A hook of ours is left alone if it is right and refreshed if
-/// not; one that pre-commit, prek or lefthook has moved aside stays there, and
-/// so does a hook that calls `git-godzilla hook` by itself. Any other hook is
-/// kept and chained. Calling again changes nothing.
+/// not; one that pre-commit or prek has moved aside stays there, since they run
+/// it, and one that lefthook has moved aside, which it does not run, comes back.
+/// A hook that calls `git-godzilla hook` by itself stays. Any other hook is kept
+/// and chained. Calling again changes nothing.
 ///
 /// # Errors
 ///
@@ -152,7 +160,21 @@ pub enum Error {
 /// - [`Error::Io`] if the file system failed. Every event then has its earlier
 ///   hook or ours; call again to complete, or [`uninstall()`] to go back.
 pub fn install(dir: &Path, binary: &Path, journal: &Path) -> Result<Report, Error> {
-    install::run(&absolute(dir)?, &absolute(binary)?, journal)
+    install_for(&EVENTS, dir, binary, journal)
+}
+
+/// As [`install()`], for some of the events. The others stay as they are.
+///
+/// # Errors
+///
+/// As [`install()`].
+pub fn install_for(
+    events: &[&'static str],
+    dir: &Path,
+    binary: &Path,
+    journal: &Path,
+) -> Result<Report, Error> {
+    install::run(events, &absolute(dir)?, &absolute(binary)?, journal)
 }
 
 /// Takes what is ours out of `dir` and puts the earlier hooks back as they now
@@ -174,6 +196,18 @@ pub fn install(dir: &Path, binary: &Path, journal: &Path) -> Result<Report, Erro
 ///   done; call again for the rest.
 pub fn uninstall(dir: &Path, journal: &Path) -> Result<Report, Error> {
     uninstall::run(&absolute(dir)?, journal)
+}
+
+/// Puts ours back where a hook manager has put it aside or written over it, and
+/// what earlier versions installed in order, in every directory of the journal
+/// that has changed since ours was last looked at. What a person removed or put
+/// there is no reason.
+///
+/// # Errors
+///
+/// As [`install()`].
+pub fn heal(binary: &Path, journal: &Path) -> Result<Report, Error> {
+    heal::run(&absolute(binary)?, journal)
 }
 
 /// Returns how each of [`EVENTS`] stands in `dir`, for hooks that should call
@@ -217,6 +251,8 @@ impl fmt::Display for Change {
                 let path = path.display();
                 write!(f, "removed; lines that were added to it stay in `{path}`")
             }
+            What::LineAdded { path } => write!(f, "`{}` calls us now", path.display()),
+            What::LineRemoved { path } => write!(f, "`{}` calls us no more", path.display()),
             What::Left { path, reason } => {
                 write!(f, "left `{}` as it is: {reason}", path.display())
             }

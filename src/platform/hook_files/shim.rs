@@ -170,7 +170,7 @@ mod tests {
     fn a_rendered_shim_is_found_again() {
         let file = Shim::new().render("commit-msg", Path::new("/opt/git-godzilla"));
         let text = String::from_utf8(file.clone()).expect("the path is ASCII");
-        assert!(text.starts_with("#!/bin/sh\n# git-godzilla hook v1 event=commit-msg\n"));
+        assert!(text.starts_with("#!/bin/sh\n# git-godzilla hook v2 event=commit-msg\n"));
         assert!(text.ends_with("\n# git-godzilla hook end\n"));
         assert!(text.contains("\ngz_event=commit-msg\ngz_binary='/opt/git-godzilla'\n"));
         assert!(!text.contains('\r'));

@@ -6,11 +6,13 @@
 //!   prompt.md   what was asked, secrets taken out
 //!   log         all that the engine said, secrets taken out
 //!   session     how the engine calls its conversation
+//!   facts       its end as it is recorded if the process dies: see `left`
+//!   settled     there if the repository was put back after it died: see `guard`
 //! ```
 
 use std::fs::File;
-use std::io::{BufWriter, Write as _};
-use std::path::PathBuf;
+use std::io::{BufWriter, Seek as _, Write as _};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
@@ -22,6 +24,7 @@ use crate::platform::fs;
 use crate::platform::git::Repo;
 use crate::platform::lock::Lock;
 use crate::service::error::Error;
+use crate::service::guard;
 
 /// How many runs are kept; the oldest go.
 const MAX_RUNS: usize = 500;
@@ -35,7 +38,9 @@ pub(super) struct RunFolder {
     hasher: Sha256,
     n_bytes: u64,
     known: Known,
-    _lock: Lock,
+    /// How many other runs were kept when this one began.
+    n_others: usize,
+    lock: Lock,
 }
 
 /// What a run has left in its folder.
@@ -70,13 +75,14 @@ impl RunFolder {
         let lock = Lock::acquire(&dir.join("lock"), Duration::ZERO)?;
         let log = fs::create_private(&dir.join("log")).map_err(Error::io("make the log of the run"))?;
         Ok(Self {
+            n_others: n_others(&dir),
             dir,
             log: Some(BufWriter::new(log)),
             redactor: Redactor::new(known.clone()),
             hasher: Sha256::new(),
             n_bytes: 0,
             known: known.clone(),
-            _lock: lock,
+            lock,
         })
     }
 
@@ -114,6 +120,45 @@ impl RunFolder {
         }
     }
 
+    /// Makes the folder again, with its prompt and its log, if somebody removed it. Returns what to say about
+    /// it, and about folders of other runs, which are lost.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if it cannot be made.
+    pub(super) fn restore(&mut self, prompt: &str) -> Result<Option<String>, Error> {
+        let n_lost = self.n_others.saturating_sub(n_others(&self.dir));
+        if ["lock", "prompt.md", "log"].iter().all(|name| self.dir.join(name).is_file()) {
+            let said =
+                format!("the run removed what this clone kept of {n_lost} other runs: logs and prompts");
+            return Ok((n_lost > 0).then_some(said));
+        }
+        std::fs::remove_dir_all(&self.dir).ok();
+        fs::make_private_dir(&self.dir).map_err(Error::io("make the folder of the run again"))?;
+        self.lock = Lock::acquire(&self.dir.join("lock"), Duration::ZERO)?;
+        self.keep_prompt(prompt)?;
+        let mut copy = fs::create_private(&self.dir.join("log")).map_err(Error::io("make the log again"))?;
+        // What was said is still there as long as we have the file open.
+        if let Some(log) = self.log.take() {
+            let again = log.into_inner().map_err(std::io::IntoInnerError::into_error).and_then(|mut log| {
+                log.rewind()?;
+                std::io::copy(&mut log, &mut copy)
+            });
+            again.map_err(Error::io("write the log again"))?;
+            self.log = Some(BufWriter::new(copy));
+        }
+        let others = match n_lost {
+            0 => String::new(),
+            n => format!(", and those of {n} other runs, which are lost"),
+        };
+        Ok(Some(format!("the run removed its own prompt and log, which are there again{others}")))
+    }
+
+    /// Lets go of all but the lock that says that somebody looks after the run.
+    pub(super) fn into_lock(self) -> Lock {
+        self.lock
+    }
+
     /// Ends the log. `None` if not all of it could be written.
     pub(super) fn finish(&mut self) -> Option<Left> {
         let mut rest = Vec::new();
@@ -125,15 +170,18 @@ impl RunFolder {
     }
 }
 
+/// Returns how many folders lie beside one.
+fn n_others(dir: &Path) -> usize {
+    let beside = dir.parent().and_then(|all| std::fs::read_dir(all).ok());
+    beside.into_iter().flatten().flatten().filter(|entry| entry.path() != dir).count()
+}
+
 /// Whether a process of this machine still runs it.
 pub fn is_alive(repo: &Repo, run: Ulid) -> bool {
     let lock = runs_dir(repo).join(run.to_string()).join("lock");
-    lock.is_file() && Lock::acquire(&lock, Duration::ZERO).is_err()
-}
-
-/// Whether a run began in this clone.
-pub(super) fn is_ours(repo: &Repo, run: Ulid) -> bool {
-    runs_dir(repo).join(run.to_string()).is_dir()
+    let is_held = lock.is_file() && Lock::acquire(&lock, Duration::ZERO).is_err();
+    // The folder may have been removed meanwhile.
+    is_held || guard::is_watched(repo, run)
 }
 
 /// Returns how the engine of a run called its conversation.

@@ -1,20 +1,22 @@
 //! What an engine that is only asked for an answer must leave alone: everything.
 
+use std::cell::RefCell;
 use std::path::Path;
 
+use super::Inspected;
 use crate::domain::id::Oid;
 use crate::domain::run::RunStatus;
 use crate::domain::text;
 use crate::engine::Outcome;
-use crate::platform::clock;
 use crate::platform::git::{Guarded, Repo};
 use crate::service::context::Context;
 use crate::service::error::Error;
+use crate::service::guard::{self, Watched};
 
 /// How a repository was before somebody was asked.
 pub(super) struct Guard {
     repo: Repo,
-    guarded: Guarded,
+    guarded: RefCell<Guarded>,
     head: Option<Oid>,
     /// What lay in the worktree; `None` in a repository without one.
     work: Option<Oid>,
@@ -28,27 +30,17 @@ impl Guard {
         };
         let head = repo.head()?.commit();
         let work = work_of(&repo, head)?;
-        Ok(Self { guarded: repo.guard()?, head, work, repo })
+        Ok(Self { guarded: RefCell::new(repo.guard()?), head, work, repo })
     }
 
-    /// Puts back what is ours, and makes of a success none where anything was changed. Returns the paths.
-    pub(super) fn inspect(&self, outcome: &mut Outcome) -> Vec<String> {
-        let mut ours = Vec::new();
-        let mut changed = Vec::new();
-        match self.repo.tampered(&self.guarded, "") {
-            Ok(tampered) => {
-                let id = clock::new_id();
-                let keep = self.repo.state_dir().join("tampered").join(id.to_string());
-                let files = self.repo.put_back(&self.guarded, &tampered, &keep);
-                let refs = self.repo.put_back_refs(&tampered, &format!("refs/godzilla-local/tampered/{id}"));
-                ours.extend(tampered.files.iter().map(|path| text::one_line(&path.to_string_lossy())));
-                ours.extend(tampered.ours.iter().map(|(name, ..)| text::one_line(name)));
-                ours.extend(files.err().map(|err| format!("what could not be put back: {err}")));
-                ours.extend(refs.err().map(|err| format!("what could not be put back: {err}")));
-                changed.extend(tampered.refs.iter().map(|(name, ..)| text::one_line(name)));
-            }
-            Err(err) => ours.push(format!("the git directory, which cannot be read: {err}")),
-        }
+    pub(super) fn watched(&self) -> Watched<'_> {
+        Watched { repo: &self.repo, guarded: &self.guarded, own: "" }
+    }
+
+    /// Puts back what is ours, and makes of a success none where anything was changed.
+    pub(super) fn inspect(&self, outcome: &mut Outcome) -> Inspected {
+        let restored = guard::restore(&self.watched(), "the run");
+        let mut changed: Vec<String> = restored.moved.iter().map(|(name, ..)| text::one_line(name)).collect();
         // A person may work on here while somebody else is asked.
         if self.repo.head().ok().and_then(|head| head.commit()) != self.head {
             changed.push("HEAD".to_owned());
@@ -56,15 +48,13 @@ impl Guard {
         if work_of(&self.repo, self.head).ok() != Some(self.work) {
             changed.push("files of the worktree".to_owned());
         }
-        if !ours.is_empty() && outcome.status == RunStatus::Succeeded {
+        if !restored.faults.is_empty() && outcome.status == RunStatus::Succeeded {
             outcome.status = RunStatus::Denied;
             outcome.json = None;
-            let what = ours.iter().take(10).map(String::as_str).collect::<Vec<_>>().join(", ");
-            outcome.text =
-                format!("it was to answer only, and changed {what}; the git directory is put back");
+            outcome.text = format!("it was to answer only, and {}", restored.faults.join("; "));
         }
-        changed.append(&mut ours);
-        changed
+        changed.extend(restored.names);
+        Inspected { changed, is_put_back: restored.is_complete }
     }
 }
 

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use super::{Checkup, Severity};
-use crate::platform::git::{Repo, Scratch, Trial};
-use crate::platform::hook_files::{self, HookStatus, Mode};
+use crate::platform::git::{self, CONFIGURED_HOOKS_SINCE, Repo, Scratch, Trial};
+use crate::platform::hook_files::{self, HookStatus, Mode, lines};
 use crate::platform::{env, fs};
 use crate::service::error::Error;
-use crate::service::{error_chain, init};
+use crate::service::error_chain;
+use crate::service::hooks::{self, Place};
 
 const INSTALL: &str = "git godzilla hooks install";
 
@@ -15,13 +16,17 @@ const INSTALL: &str = "git godzilla hooks install";
 #[derive(Debug)]
 pub struct Answer {
     pub hook: HookStatus,
-    /// `None` if it was not tried.
+    /// Whether git's configuration has a hook of ours for the event.
+    pub is_configured: bool,
+    /// `None` if it was not tried. True only if git comes to us in every worktree.
     pub called: Option<bool>,
+    /// The worktrees in which git does not come to us, if it does in others.
+    pub not_in: Vec<PathBuf>,
     /// What became of a trial, if it did not end with us.
     pub why: Option<String>,
 }
 
-/// Returns what git does for each of our events.
+/// Returns what git does for each of our events, in every worktree.
 ///
 /// Hooks of ours are asked. One of somebody else is run only with `probe`, in a repository that is
 /// thrown away.
@@ -32,16 +37,29 @@ pub struct Answer {
 pub fn answers(repo: &Repo, probe: bool) -> Result<Vec<Answer>, Error> {
     let dir = hooks_dir(repo)?;
     let is_elsewhere = repo.config("core.hooksPath").is_some();
-    let mut asker = Asker { repo, probe, is_elsewhere, scratch: None };
-    let status = hook_files::status(&dir, &env::current_exe().unwrap_or_default());
+    let configured = repo.configured_hooks().into_iter().filter(|hook| hook.is_ours() && hook.is_enabled);
+    let configured = configured.flat_map(|hook| hook.events).collect();
+    let mut folders = repo.worktree_folders();
+    if folders.is_empty() {
+        folders.push(repo.git_dir().to_owned());
+    }
+    let mut asker = Asker { repo, probe, is_elsewhere, configured, folders, scratch: None };
+    let mut status = hook_files::status(&dir, &env::current_exe().unwrap_or_default());
+    for hook in &mut status {
+        let by_lefthook = hook.mode == Mode::Foreign && hook.chain == ["lefthook"];
+        if by_lefthook && repo.work_dir().is_some_and(|root| lines::lefthook_calls_us(root, hook.event)) {
+            hook.mode = Mode::Chained { by: "lefthook".to_owned() };
+            hook.chain.push(hook_files::US.to_owned());
+        }
+    }
     status.into_iter().map(|hook| asker.ask(hook)).collect()
 }
 
 /// Returns the folder where git looks for hooks, whosever they are.
 fn hooks_dir(repo: &Repo) -> Result<PathBuf, Error> {
-    match init::hooks_dir(repo) {
-        Ok(dir) => Ok(dir),
-        Err(_) => Ok(repo.hooks_path()?),
+    match hooks::place(repo)? {
+        Place::Own(dir) => Ok(dir),
+        Place::Husky(_) | Place::Elsewhere { .. } => Ok(repo.hooks_path()?),
     }
 }
 
@@ -50,57 +68,85 @@ struct Asker<'r> {
     probe: bool,
     /// Whether hooks lie where others keep theirs, who may call us without naming us there.
     is_elsewhere: bool,
+    /// The events for which git's configuration has a hook of ours.
+    configured: Vec<String>,
+    folders: Vec<PathBuf>,
     scratch: Option<Scratch>,
 }
 
 impl Asker<'_> {
     fn ask(&mut self, hook: HookStatus) -> Result<Answer, Error> {
-        let called = match hook.mode {
-            // Newer versions of git also run hooks that the configuration names.
-            Mode::Symlink | Mode::Shim
-                if !hook.begins_with_others && self.repo.config_section("hook").is_empty() =>
-            {
-                self.repo.hook_answers(hook.event).ok()
-            }
+        let is_configured = self.configured.iter().any(|event| event == hook.event);
+        let answer = |hook, called| Answer { hook, is_configured, called, not_in: Vec::new(), why: None };
+        match hook.mode {
+            Mode::Symlink | Mode::Shim if !hook.begins_with_others => Ok(self.ask_git(answer(hook, None))),
+            // Git runs the file too, which must be ours or not be there.
+            Mode::Absent if is_configured => Ok(self.ask_git(answer(hook, None))),
+            _ if is_configured && !self.probe => Ok(answer(hook, None)),
             // Ours was put aside, and what is there may call us in a way of its own.
             Mode::Broken(_) if self.probe && !hook.chain.iter().any(|name| name == hook_files::US) => {
-                let tried = self.try_it(hook)?;
-                return Ok(if tried.called == Some(true) { tried } else { Answer { why: None, ..tried } });
+                let tried = self.try_it(answer(hook, None))?;
+                Ok(if tried.called == Some(true) { tried } else { Answer { why: None, ..tried } })
             }
-            Mode::Absent | Mode::Broken(_) => Some(false),
-            Mode::Foreign if !self.probe && !self.is_elsewhere => Some(false),
+            Mode::Absent | Mode::Broken(_) => Ok(answer(hook, Some(false))),
+            Mode::Foreign if !self.probe && !self.is_elsewhere => Ok(answer(hook, Some(false))),
             Mode::Symlink | Mode::Shim | Mode::Chained { .. } | Mode::Foreign => {
-                return if self.probe {
-                    self.try_it(hook)
+                if self.probe {
+                    self.try_it(answer(hook, None))
                 } else {
-                    Ok(Answer { hook, called: None, why: None })
-                };
+                    Ok(answer(hook, None))
+                }
             }
-        };
-        Ok(Answer { hook, called, why: None })
+        }
     }
 
-    fn try_it(&mut self, hook: HookStatus) -> Result<Answer, Error> {
+    /// Has git run it in every worktree.
+    fn ask_git(&self, answer: Answer) -> Answer {
+        let mut not_in = Vec::new();
+        for folder in &self.folders {
+            match self.repo.hook_answers(folder, answer.hook.event) {
+                Ok(true) => (),
+                Ok(false) => not_in.push(folder.clone()),
+                Err(_) => return answer,
+            }
+        }
+        let called = Some(not_in.is_empty());
+        if not_in.len() == self.folders.len() {
+            not_in.clear();
+        }
+        Answer { called, not_in, ..answer }
+    }
+
+    fn try_it(&mut self, answer: Answer) -> Result<Answer, Error> {
         let scratch = match self.scratch.take() {
             Some(scratch) => scratch,
             None => self.repo.scratch()?,
         };
-        let (called, why) = match self.scratch.insert(scratch).try_hook(hook.event) {
+        let (called, why) = match self.scratch.insert(scratch).try_hook(answer.hook.event) {
             Ok(Trial::Reached) => (Some(true), None),
             Ok(Trial::Missed(why)) => (Some(false), Some(why)),
             Err(err) => (None, Some(error_chain(&err))),
         };
-        Ok(Answer { hook, called, why })
+        Ok(Answer { called, why, ..answer })
     }
 }
 
 impl Checkup<'_> {
     pub(super) fn hooks(&mut self, probe: bool) -> Result<(), Error> {
         let repo = &self.ctx.repo;
-        let installed = hook_files::installed_dirs(&init::journal(repo))?;
-        let Ok(dir) = init::hooks_dir(repo) else {
-            return self.hooks_elsewhere(probe, installed.is_empty());
+        self.beside();
+        let installed = hook_files::installed_dirs(&hooks::journal(repo))?;
+        let is_configured = repo.includes_our_hooks();
+        let Place::Own(dir) = hooks::place(repo)? else {
+            return if is_configured {
+                self.configured_hooks()
+            } else {
+                self.hooks_elsewhere(probe, installed.is_empty())
+            };
         };
+        if is_configured && installed.is_empty() {
+            return self.configured_hooks();
+        }
         if !installed.iter().any(|known| known == &dir || fs::is_same_file(known, &dir)) {
             let message = "the hooks are not installed; commands find new commits by themselves";
             self.say("hooks.not_installed", Severity::Info, message, Some(INSTALL.to_owned()));
@@ -120,7 +166,13 @@ impl Checkup<'_> {
         }
         if !missing.is_empty() {
             let message = format!("git no longer calls us for {}", missing.join(", "));
-            self.mend("hooks.missing", message, || init::install_hooks(repo, &dir).map(drop));
+            self.mend("hooks.missing", message, || reinstall(repo));
+        }
+        let is_link = |answer: &&Answer| answer.hook.mode == Mode::Symlink;
+        if answers.iter().any(|answer| is_link(&answer)) {
+            let message =
+                "hooks of an earlier version are links to this program: what is copied to them overwrites it";
+            self.mend("hooks.link", message, || reinstall(repo));
         }
         if !foreign.is_empty() {
             let message = format!("another hook has the place of ours: {}", foreign.join(", "));
@@ -133,6 +185,30 @@ impl Checkup<'_> {
         }
         self.tried(&answers);
         self.not_tried(&answers);
+        Ok(())
+    }
+
+    /// Ours are in git's configuration, and only there.
+    fn configured_hooks(&mut self) -> Result<(), Error> {
+        let repo = &self.ctx.repo;
+        match git::git_version() {
+            Ok(version) if version < CONFIGURED_HOOKS_SINCE => {
+                let (major, minor) = version;
+                let message = format!(
+                    "the hooks are in git's configuration, which git {major}.{minor} does not look at"
+                );
+                self.mend("hooks.git_too_old", message, || reinstall(repo));
+                return Ok(());
+            }
+            _ => (),
+        }
+        let silent: Vec<Answer> = answers(repo, false)?;
+        let silent: Vec<&Answer> = silent.iter().collect();
+        let silent = named(&silent, |answer| answer.called == Some(false));
+        if !silent.is_empty() {
+            let message = format!("git was asked to run {silent}, and did not call us");
+            self.mend("hooks.missing", message, || reinstall(repo));
+        }
         Ok(())
     }
 
@@ -185,6 +261,10 @@ impl Checkup<'_> {
             self.say("hooks.not_tried", Severity::Info, message, fix);
         }
     }
+}
+
+fn reinstall(repo: &Repo) -> Result<(), Error> {
+    hooks::Plan::new(repo, None)?.carry_out(repo).map(drop)
 }
 
 fn named(answers: &[&Answer], is_meant: impl Fn(&Answer) -> bool) -> String {

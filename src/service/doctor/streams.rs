@@ -6,6 +6,7 @@ use super::{Checkup, Severity};
 use crate::domain::id::{Name, Oid};
 use crate::platform::git::DamagedRef;
 use crate::service::list::{self, Listing};
+use crate::service::redact::purge;
 use crate::store::cache::Row;
 use crate::store::inventory::read_box;
 use crate::store::{refs, tip};
@@ -25,7 +26,10 @@ impl Checkup<'_> {
             }
         }
         match list::list(self.ctx) {
-            Ok(listing) => self.listed(&listing, has_damage),
+            Ok(listing) => {
+                self.listed(&listing, has_damage);
+                self.worktrees(&listing);
+            }
             Err(err) => self.unlisted(&err),
         }
     }
@@ -54,7 +58,9 @@ impl Checkup<'_> {
             let fix = self.way_back(name, listing).or_else(sync);
             self.say("stream.unreadable", Severity::Error, format!("{name}: {why}"), fix);
         }
+        self.archives(listing, has_damage);
         self.collisions(listing);
+        self.unpurged(listing);
         self.duplicates(listing);
         self.boxes(listing);
         let unshared: usize = listing.rows.iter().map(|row| row.unshared_events).sum();
@@ -99,6 +105,25 @@ impl Checkup<'_> {
         }
     }
 
+    /// Texts that were taken out and are still in the history of a remote, or of this clone.
+    fn unpurged(&mut self, listing: &Listing) {
+        let lines = purge::redacted(self.ctx, &listing.inventory);
+        if lines.is_empty() {
+            return;
+        }
+        let remotes = listing.inventory.remotes.iter();
+        let places = remotes.map(|remote| (remote.clone(), refs::tracking_root(remote)));
+        for (place, prefix) in places.chain([("this clone".to_owned(), refs::SHARED.to_owned())]) {
+            let named = purge::naming(&self.ctx.repo, &prefix, &lines).unwrap_or_default();
+            let Some((first, _)) = named.first() else { continue };
+            let name = first.strip_prefix(&prefix).unwrap_or(first);
+            let more = if named.len() > 1 { format!(" and {} more", named.len() - 1) } else { String::new() };
+            let message = format!("the history of {name}{more} at {place} still says what was taken out");
+            let fix = Some("git godzilla redact --purge".to_owned());
+            self.say("redaction.unpurged", Severity::Warning, message, fix);
+        }
+    }
+
     /// Events that others made with the id of an event, or that were changed after they were recorded.
     fn duplicates(&mut self, listing: &Listing) {
         for row in listing.rows.iter().filter(|row| !row.duplicate_ids.is_empty()) {
@@ -120,7 +145,7 @@ impl Checkup<'_> {
         let mut by_number: BTreeMap<u64, Vec<&Row>> = BTreeMap::new();
         for row in &listing.rows {
             if row.name.contains('~') {
-                self.twin(row);
+                self.twin(row, listing);
             } else {
                 by_number.entry(row.number).or_default().push(row);
             }
@@ -131,23 +156,24 @@ impl Checkup<'_> {
             let message =
                 format!("{} have the number {number}; call them by their full names", names.join(" and "));
             let live: Vec<&Row> = rows.iter().filter(|row| is_live(row)).copied().collect();
-            let fix = live.last().map(|last| {
-                format!("for a number of its own plan it once more, then: git godzilla cancel {}", last.name)
-            });
+            // The one that was planned last gives way.
+            let next = listing.rows.iter().map(|row| row.number).max().unwrap_or(0) + 1;
+            let fix = live.last().map(|last| format!("git godzilla renumber {} {next}", last.name));
             let severity = if live.len() > 1 { Severity::Warning } else { Severity::Info };
             self.say("number.collision", severity, message, fix.filter(|_| live.len() > 1));
         }
     }
 
     /// A protocol that was planned with the name of another one, before either clone knew of the other.
-    fn twin(&mut self, row: &Row) {
+    fn twin(&mut self, row: &Row, listing: &Listing) {
         let name = &row.name;
         let of = name.split('~').next().unwrap_or(name);
         let message = format!(
             "{name} has the name of {of}, which was planned in another clone; it can be read, and nothing \
              can be recorded for it"
         );
-        let fix = Some(format!("git godzilla show {name}, then plan it once more under another title"));
+        let next = listing.rows.iter().map(|row| row.number).max().unwrap_or(0) + 1;
+        let fix = Some(format!("git godzilla renumber {name} {next}"));
         self.say("protocol.twin", Severity::Warning, message, fix);
     }
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{Branch, Found};
 use crate::domain::id::Oid;
-use crate::domain::message;
+use crate::domain::message::{self, StepRef};
 use crate::platform::git::{Changes, CommitInfo, Error, Paths, Repo};
 use crate::store::looked::Looked;
 
@@ -174,8 +174,9 @@ impl<'a> Search<'a> {
     }
 
     fn is_hinted(&self, commit: &CommitInfo) -> bool {
-        let name = self.branch.protocol.name();
-        message::hints(&commit.message).iter().any(|hint| hint.protocol == name)
+        let names = &self.branch.protocol.names;
+        let is_ours = |hint: &StepRef| names.iter().any(|name| name.as_str() == hint.protocol);
+        message::hints(&commit.message).iter().any(is_ours)
     }
 }
 

@@ -43,9 +43,16 @@ fn stays_in(main: &Path, path: &Path) -> bool {
     real.is_some_and(|real| real.starts_with(main) && !real.starts_with(main.join(".git")))
 }
 
+/// Whether a worktree can be added at `path`: nothing is there, and it lies in the repository's own folder.
+pub fn is_place(ctx: &Context, path: &Path) -> bool {
+    let is_plain = path.components().all(|part| !matches!(part, Component::ParentDir));
+    let is_own = ctx.repo.main_work_dir().is_some_and(|main| stays_in(&main, path));
+    is_plain && is_own && path.is_absolute() && path.symlink_metadata().is_err()
+}
+
 /// Who wants a worktree.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wish {
+pub enum Wish {
     /// The user, who gets what `git worktree add` gives: hooks run, and filters too.
     User,
     /// A note in the repository, for which no program runs that the repository names.
@@ -53,7 +60,12 @@ pub(super) enum Wish {
 }
 
 /// Adds the worktree and returns warnings. One that is there already is left alone.
-pub(super) fn add(ctx: &Context, name: &Name, path: Option<&Path>, wish: Wish) -> Result<Vec<String>, Error> {
+pub(in crate::service) fn add(
+    ctx: &Context,
+    name: &Name,
+    path: Option<&Path>,
+    wish: Wish,
+) -> Result<Vec<String>, Error> {
     let Some(path) = path else {
         let is_wanted = ctx.settings.worktree_mode == WorktreeMode::Protocol;
         let warning =

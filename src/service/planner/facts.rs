@@ -1,9 +1,13 @@
 //! What runs used that led to no protocol.
 
+use std::collections::BTreeSet;
+
 use crate::domain::event::{Body, Draft};
 use crate::domain::run::{RunStatus, Usage, UsageRecorded};
+use crate::service::ask;
 use crate::service::context::Context;
 use crate::service::error::Error;
+use crate::service::streams::Streams;
 use crate::store::content::Line;
 use crate::store::inventory::Inventory;
 use crate::store::stream;
@@ -35,6 +39,31 @@ pub(super) fn record_usage(ctx: &Context, facts: &[Draft]) -> Result<(), Error> 
             }
         }
     })?;
+    Ok(())
+}
+
+/// Records for the project what runs used whose process was killed before they belonged to a protocol.
+///
+/// # Errors
+///
+/// [`Error`] if a stream cannot be read or written; then the next command tries again.
+pub fn settle_unrecorded(ctx: &Context) -> Result<(), Error> {
+    let left = ask::unrecorded(&ctx.repo);
+    if left.is_empty() {
+        return Ok(());
+    }
+    let streams = Streams::read(ctx)?;
+    let mut told = BTreeSet::new();
+    for name in streams.inventory.streams.keys() {
+        let protocol = streams.look(name)?.folded.protocol;
+        told.extend(protocol.iter().flat_map(|protocol| &protocol.runs).map(|run| run.started.run));
+    }
+    for (held, mut facts) in left {
+        // Killed in between, the plan has them already.
+        facts.retain(|fact| !matches!(&fact.body, Body::RunStarted(started) if told.contains(&started.run)));
+        record_usage(ctx, &facts)?;
+        held.recorded();
+    }
     Ok(())
 }
 

@@ -14,6 +14,7 @@ fn asked(status: RunStatus, said: &str, json: Option<Value>) -> Asked {
         took: std::time::Duration::ZERO,
         log: None,
         unrecorded: Vec::new(),
+        held: Vec::new(),
     }
 }
 

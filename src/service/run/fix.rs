@@ -5,7 +5,7 @@ use crate::domain::id::{Name, Oid, Ulid};
 use crate::domain::run::{RunKind, RunStatus};
 use crate::domain::state::Step;
 use crate::engine::{Access, Outcome};
-use crate::service::ask::{self, Ask, Prompt, Told, Wish};
+use crate::service::ask::{self, Ask, Care, Inspected, Prompt, Told, Wish};
 use crate::service::context::Context;
 use crate::service::error::Error;
 use crate::service::workplace::Workplace;
@@ -51,8 +51,9 @@ pub fn fix(ctx: &Context, fix: &Fix<'_>, tell: &mut dyn FnMut(Told<'_>)) -> Resu
     let mut did = work::Did::default();
     let asked = {
         let mut inspect = |outcome: &mut Outcome| {
-            did = before.inspect(fix.place, outcome, &mut notices);
-            did.changed.clone()
+            let is_put_back;
+            (did, is_put_back) = before.inspect(fix.place, outcome, &mut notices);
+            Inspected { changed: did.changed.clone(), is_put_back }
         };
         let ask = Ask {
             kind: RunKind::Fix,
@@ -64,7 +65,8 @@ pub fn fix(ctx: &Context, fix: &Fix<'_>, tell: &mut dyn FnMut(Told<'_>)) -> Resu
             wish: fix.wish,
             session: None,
         };
-        ask::inspected(ctx, &ask, &mut inspect, tell)?
+        let mut care = Care { watched: before.watched(fix.place), inspect: &mut inspect };
+        ask::inspected(ctx, &ask, &mut care, tell)?
     };
     let status = asked.outcome.status;
     let commit = match (status, did.tree) {
@@ -75,8 +77,10 @@ pub fn fix(ctx: &Context, fix: &Fix<'_>, tell: &mut dyn FnMut(Told<'_>)) -> Resu
         (RunStatus::Succeeded, None) => did.own_commits.first().copied(),
         (_, left) => {
             if left.is_some() {
-                let dir = fix.place.dir.display();
-                notices.push(format!("what the run changed lies in {dir} and is not committed"));
+                let (dir, head) = (fix.place.dir.display(), fix.place.head);
+                let aside = format!("git -C '{dir}' stash push --include-untracked");
+                let what = "what the run changed lies there and is not committed";
+                notices.push(format!("{what}; to set it aside and go back to {head}: {aside}"));
             }
             None
         }

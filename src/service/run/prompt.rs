@@ -1,6 +1,7 @@
 //! What an engine is told that does a step.
 
 use crate::domain::event::Verdict;
+use crate::domain::id::Oid;
 use crate::domain::prompt::Values;
 use crate::domain::run::RunKind;
 use crate::domain::state::{Protocol, Step};
@@ -9,8 +10,9 @@ use crate::platform::git::Repo;
 use crate::service::ask::Prompt;
 use crate::service::context::Context;
 use crate::service::error::Error;
+use crate::service::streams::Streams;
 use crate::service::workplace::Workplace;
-use crate::service::{gates, prompts};
+use crate::service::{gates, list, prompts, resolve, spec};
 
 /// How much of a file of the plan is told, in characters.
 const MAX_FILE: usize = 40_000;
@@ -30,28 +32,8 @@ pub(super) fn of(
     step: &Step,
     goes_on: bool,
 ) -> Result<(Prompt, Option<String>), Error> {
-    let repo = &place.repo;
-    let name = protocol.name();
-    let tree = repo.tree_of(place.head)?;
-    let file =
-        |file: &str| -> Result<String, Error> { told(repo, tree, &format!(".protocols/{name}/{file}")) };
+    let values = values(ctx, place.repo.tree_of(place.head)?, protocol, step)?;
     let base = protocol.created.base_commit;
-    let settings = crate::service::settings::Settings::load_at(&ctx.repo, base);
-    let gates = gates::at(&ctx.repo, base, &settings)?.map(|(folder, gates)| {
-        gates.iter().map(|gate| format!("`{}/{}`", folder.path, gate.path)).collect::<Vec<_>>().join(", ")
-    });
-    let gates = gates.filter(|gates| !gates.is_empty()).unwrap_or_else(|| "the project has none".to_owned());
-    let values = Values::default()
-        .word("protocol", &name)
-        .quote("title", &protocol.created.title)
-        .word("step", &step.id)
-        .quote("step_title", &step.title)
-        .word("gates", gates)
-        .word("branch", &protocol.created.branch)
-        .data("plan", "the plan", &file("plan.md")?)
-        .data("step_file", "the step file", &file(&step.file)?)
-        .data("log", "the log", &file("log.md")?)
-        .data("status", "what happened before", &history(protocol, step));
     let template = if goes_on { "protocol-resume" } else { "execute-step" };
     let mut rendered = prompts::render(ctx, template, Some(base), &values)?;
     if !goes_on && step.attempt > 0 {
@@ -65,7 +47,50 @@ pub(super) fn of(
     Ok((rendered.prompt, rendered.notice))
 }
 
-fn told(repo: &Repo, tree: crate::domain::id::Oid, path: &str) -> Result<String, Error> {
+/// Returns what prompts can say of a protocol and one of its steps, as the newest commit of its branch has
+/// it, with the protocol's base and its commit.
+///
+/// # Errors
+///
+/// [`Error`] if there is no such protocol or step, or its branch is not here.
+pub fn told_of(ctx: &Context, name: &str, step: Option<&str>) -> Result<(Values, (String, Oid)), Error> {
+    let streams = Streams::for_target(ctx, Some(name))?;
+    let target = resolve::protocol(&streams, Some(name))?;
+    let protocol = list::show(&streams, &target.name, target.root)?.protocol;
+    let id = resolve::step(&protocol, step)?;
+    let Some(step) = protocol.step(&id) else {
+        return Err(Error::Unknown { what: "step", text: id.to_string(), near: Vec::new() });
+    };
+    let tip = spec::audit::tip_of(&streams, &protocol)?;
+    let values = values(ctx, ctx.repo.tree_of(tip)?, &protocol, step)?;
+    Ok((values, (protocol.created.base.clone(), protocol.created.base_commit)))
+}
+
+fn values(ctx: &Context, tree: Oid, protocol: &Protocol, step: &Step) -> Result<Values, Error> {
+    let repo = &ctx.repo;
+    let name = protocol.key();
+    let file =
+        |file: &str| -> Result<String, Error> { told(repo, tree, &format!(".protocols/{name}/{file}")) };
+    let base = protocol.created.base_commit;
+    let settings = crate::service::settings::Settings::load_at(&ctx.repo, base);
+    let gates = gates::at(&ctx.repo, base, &settings)?.map(|(folder, gates)| {
+        gates.iter().map(|gate| format!("`{}/{}`", folder.path, gate.path)).collect::<Vec<_>>().join(", ")
+    });
+    let gates = gates.filter(|gates| !gates.is_empty()).unwrap_or_else(|| "the project has none".to_owned());
+    Ok(Values::default()
+        .word("protocol", &name)
+        .quote("title", &protocol.created.title)
+        .word("step", &step.id)
+        .quote("step_title", &step.title)
+        .word("gates", gates)
+        .word("branch", &protocol.created.branch)
+        .data("plan", "the plan", &file("plan.md")?)
+        .data("step_file", "the step file", &file(&step.file)?)
+        .data("log", "the log", &file("log.md")?)
+        .data("status", "what happened before", &history(protocol, step)))
+}
+
+fn told(repo: &Repo, tree: Oid, path: &str) -> Result<String, Error> {
     let said = repo.text_at(tree, path)?.unwrap_or_else(|| "(there is no such file)".to_owned());
     Ok(text::clip(&said, MAX_FILE))
 }

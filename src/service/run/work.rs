@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use super::super::ask::Asked;
@@ -14,15 +13,13 @@ use crate::domain::sentence::short_ref;
 use crate::domain::state::Step;
 use crate::domain::text;
 use crate::engine::Outcome;
-use crate::platform::git::{Guarded, NewCommit, Repo};
-use crate::platform::{clock, fail};
+use crate::platform::fail;
+use crate::platform::git::{Guarded, NewCommit, RefMoved, Repo};
 use crate::service::context::Context;
 use crate::service::error::Error;
+use crate::service::guard::{self, Watched, some};
 use crate::service::workplace::Workplace;
 use crate::store::stream;
-
-/// How many paths are named in one line.
-const MAX_NAMED: usize = 10;
 
 /// As git has a submodule.
 const SUBMODULE: u32 = 0o160_000;
@@ -40,6 +37,8 @@ pub(super) struct Before {
     branch: String,
     guarded: RefCell<Guarded>,
     elsewhere: BTreeMap<PathBuf, (u64, u128)>,
+    /// What rules hide from git.
+    ignored: BTreeSet<Vec<u8>>,
 }
 
 /// What a run did.
@@ -81,97 +80,36 @@ impl Before {
             branch,
             guarded: RefCell::new(place.repo.guard()?),
             elsewhere: place.repo.elsewhere(),
+            ignored: place.repo.ignored()?,
         })
     }
 
-    /// Keeps what is not committed under a ref of this clone. Returns its name.
-    pub(super) fn keep(&self, place: &Workplace, name: &Name) -> Result<Option<String>, Error> {
-        let Some(tree) = self.tree else { return Ok(None) };
-        let Some(who) = place.repo.committer() else { return Err(stream::Error::NoIdentity.into()) };
-        let commit = place.repo.write_commit(&NewCommit {
-            tree,
-            parents: vec![self.head],
-            message: format!("snapshot of {name} before a run\n"),
-            author: &who,
-            committer: &who,
-            for_people: false,
-        })?;
-        let snapshot = format!("refs/godzilla-local/snapshots/{name}/{}", clock::new_id());
-        place.repo.git_output(&[
-            "update-ref",
-            "-m",
-            "git-godzilla: before a run",
-            &snapshot,
-            &commit.to_string(),
-        ])?;
-        Ok(Some(snapshot))
+    /// Whether nothing lies there, and nothing is staged, that is not committed.
+    pub(super) fn is_clean(&self, place: &Workplace) -> Result<bool, Error> {
+        let committed = place.repo.tree_of(self.head)?;
+        let is_staged = || place.repo.staged_tree(&place.repo.git_dir().join("index"));
+        Ok(self.tree.is_none() && self.dirty.is_empty() && is_staged()? == Some(committed))
     }
 
-    /// Remembers where refs stand, once the beginning of the run is recorded.
-    pub(super) fn note_refs(&self, place: &Workplace) {
-        if let Err(err) = place.repo.note_refs(&mut self.guarded.borrow_mut()) {
-            tracing::warn!(%err, "refs cannot be read");
-        }
+    /// Returns what is looked after while the engine works.
+    pub(super) fn watched<'a>(&'a self, place: &'a Workplace) -> Watched<'a> {
+        Watched { repo: &place.repo, guarded: &self.guarded, own: &self.branch }
     }
 
     /// Looks at what a run did, and puts back what is none of its business. One that went there did not
-    /// succeed, whatever it says.
-    pub(super) fn inspect(&self, place: &Workplace, outcome: &mut Outcome, notices: &mut Vec<String>) -> Did {
-        let guarded = self.guarded.borrow();
-        match place.repo.tampered(&guarded, &self.branch) {
-            Ok(tampered) => {
-                if !tampered.ours.is_empty() {
-                    let keep = format!("refs/godzilla-local/tampered/{}", clock::new_id());
-                    let names: Vec<String> =
-                        tampered.ours.iter().map(|(name, ..)| text::one_line(name)).collect();
-                    let how = match place.repo.put_back_refs(&tampered, &keep) {
-                        Ok(()) => format!("put back; where they were is kept below {keep}"),
-                        Err(err) => format!("and could not be put back: {err}"),
-                    };
-                    refuse(
-                        outcome,
-                        notices,
-                        format!("the run moved refs that are ours, {}: {how}", some(&names)),
-                    );
-                }
-                if !tampered.files.is_empty() {
-                    let keep = place.repo.state_dir().join("tampered").join(clock::new_id().to_string());
-                    let names: Vec<String> = tampered
-                        .files
-                        .iter()
-                        .map(|path| path.strip_prefix(place.repo.common_dir()).unwrap_or(path))
-                        .map(|path| text::one_line(&path.to_string_lossy()))
-                        .collect();
-                    let put = place.repo.put_back(&guarded, &tampered, &keep);
-                    let how = match put {
-                        Ok(()) => format!("put back; what it wrote is kept in {}", keep.display()),
-                        Err(err) => format!("and could not be put back: {err}"),
-                    };
-                    refuse(
-                        outcome,
-                        notices,
-                        format!("the run changed {} in the git directory: {how}", some(&names)),
-                    );
-                }
-                for (name, before, now) in tampered.refs {
-                    let shown =
-                        |oid: Option<Oid>| oid.map_or_else(|| "nothing".to_owned(), |oid| oid.short());
-                    let back = before.map_or_else(
-                        || format!("git update-ref -d {name}"),
-                        |before| format!("git update-ref {name} {before}"),
-                    );
-                    notices.push(format!(
-                        "{name} moved meanwhile, from {} to {}; to take that back: {back}",
-                        shown(before),
-                        shown(now)
-                    ));
-                }
-            }
-            Err(err) => {
-                let why = format!("nobody knows what the run changed in the git directory: {err}");
-                refuse(outcome, notices, why);
-            }
+    /// succeed, whatever it says. The second value is whether all was put back.
+    pub(super) fn inspect(
+        &self,
+        place: &Workplace,
+        outcome: &mut Outcome,
+        notices: &mut Vec<String>,
+    ) -> (Did, bool) {
+        let restored = guard::restore(&self.watched(place), "the run");
+        for fault in restored.faults {
+            refuse(outcome, notices, fault);
         }
+        notices.extend(restored.notices);
+        notices.extend(restored.moved.iter().map(moved));
         let elsewhere = changed_elsewhere(&self.elsewhere, &place.repo.elsewhere());
         if !elsewhere.is_empty() {
             notices.push(format!(
@@ -179,8 +117,9 @@ impl Before {
                 some(&elsewhere)
             ));
         }
-        match self.did(place) {
+        let did = match self.did(place) {
             Ok(did) => {
+                notices.extend(self.hidden(place));
                 if let Some(head) = did.head.filter(|head| !place.repo.is_ancestor(self.head, *head)) {
                     let back = format!("git -C '{}' reset --hard {}", place.dir.display(), self.head);
                     let what =
@@ -197,6 +136,23 @@ impl Before {
                 refuse(outcome, notices, format!("nobody knows what the run changed: {err}"));
                 Did::default()
             }
+        };
+        (did, restored.is_complete)
+    }
+
+    /// Returns a sentence about files that rules hide which came with the run: they are in no commit.
+    fn hidden(&self, place: &Workplace) -> Option<String> {
+        let tree = self.tree.map_or_else(|| place.repo.tree_of(self.head), Ok);
+        match tree.and_then(|tree| place.repo.hidden_since(&self.ignored, tree)) {
+            Ok(hidden) if hidden.is_empty() => None,
+            Ok(hidden) => {
+                let names: Vec<String> = hidden.iter().map(|path| text::one_line(path)).collect();
+                Some(format!(
+                    "hidden from git by rules that the run wrote, and not committed: {}",
+                    some(&names)
+                ))
+            }
+            Err(err) => Some(format!("nobody knows what the run hid from git: {err}")),
         }
     }
 
@@ -254,6 +210,16 @@ impl Before {
             own_commits,
         })
     }
+}
+
+/// Returns a sentence about a branch or tag that moved, with the way back.
+fn moved((name, before, now): &RefMoved) -> String {
+    let shown = |oid: &Option<Oid>| oid.map_or_else(|| "nothing".to_owned(), |oid| oid.short());
+    let back = before.map_or_else(
+        || format!("git update-ref -d {name}"),
+        |before| format!("git update-ref {name} {before}"),
+    );
+    format!("{name} moved meanwhile, from {} to {}; to take that back: {back}", shown(before), shown(now))
 }
 
 /// Makes of a success none, and says why.
@@ -338,13 +304,4 @@ fn changed_elsewhere(
     let all = before.keys().chain(now.keys().filter(|path| !before.contains_key(*path)));
     let changed = all.filter(|path| before.get(*path) != now.get(*path));
     changed.map(|path| text::one_line(&path.to_string_lossy())).collect()
-}
-
-fn some(names: &[String]) -> String {
-    let mut shown = names.iter().take(MAX_NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
-    if names.len() > MAX_NAMED {
-        // Writing to a `String` cannot fail.
-        write!(shown, " and {} more", names.len() - MAX_NAMED).ok();
-    }
-    shown
 }

@@ -56,7 +56,7 @@ impl Layers {
                         layers.put(key, key.name, value, Origin::Default);
                     }
                 }
-                None if key.set.is_some() => {
+                None if !key.name.contains('<') => {
                     let name = key.name.to_owned();
                     let entry = Entry {
                         key: name.clone(),
@@ -66,6 +66,7 @@ impl Layers {
                     };
                     layers.entries.insert(name, entry);
                 }
+                // There is one for each name that somebody gives.
                 None => (),
             }
         }

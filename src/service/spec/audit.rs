@@ -7,6 +7,7 @@ use crate::domain::spec::contract::Problem;
 use crate::domain::spec::{Planner, Spec};
 use crate::domain::state::Protocol;
 use crate::domain::text::{clip, one_line};
+use crate::service::branch::Branches;
 use crate::service::context::Context;
 use crate::service::error::Error;
 use crate::service::list::{self, Shown};
@@ -112,20 +113,45 @@ pub fn validate(ctx: &Context, arg: Option<&str>, rev: Option<&str>) -> Result<V
 }
 
 fn commit_of(ctx: &Context, rev: &str) -> Result<Oid, Error> {
-    let spelled = format!("{rev}^{{commit}}");
-    let found = ctx.repo.git_text(&["rev-parse", "--verify", "--quiet", "--end-of-options", &spelled]);
-    found.ok().and_then(|oid| oid.parse().ok()).ok_or_else(|| Error::Usage {
+    ctx.repo.commit_named(rev)?.ok_or_else(|| Error::Usage {
         message: format!("`{}` names no commit", clip(&one_line(rev), 60)),
         hint: Some("git log --oneline".to_owned()),
     })
 }
 
-fn tip_of(streams: &Streams<'_>, protocol: &Protocol) -> Result<Oid, Error> {
+/// Returns the newest commit of the branch of a protocol that is here.
+pub(in crate::service) fn tip_of(streams: &Streams<'_>, protocol: &Protocol) -> Result<Oid, Error> {
     let tips = streams.branches.of(protocol, streams.inventory.home()).all();
     tips.into_iter().find(|tip| streams.ctx.repo.has_object(*tip)).ok_or_else(|| {
         let branch = &protocol.created.branch;
         Error::state("branch.missing", format!("the branch {branch} is not here"), "git fetch")
     })
+}
+
+/// Returns what keeps the files at the tip of an open protocol's branch from being its plan, in one line;
+/// `None` if nothing does, or the branch is not here.
+pub fn broken_at_tip(ctx: &Context, protocol: &Protocol) -> Option<String> {
+    let may_change = !protocol.shown.is_final() && protocol.spec.is_some();
+    let branches = Branches::lazy(&ctx.repo);
+    let tips = branches.of(protocol, None).all();
+    let tip = tips.into_iter().find(|tip| may_change && ctx.repo.has_object(*tip))?;
+    let name = protocol.name().parse().ok()?;
+    let files = files_at(&ctx.repo, ctx.repo.tree_of(tip).ok()?, &name).ok()?;
+    if files.texts.is_empty() && files.problems.is_empty() {
+        return None;
+    }
+    let problems = files.spec(&header(ctx, protocol)).err()?;
+    let first = clip(&problems.first()?.to_string(), 200);
+    let more = match problems.len() - 1 {
+        0 => String::new(),
+        n => format!(" (and {n} more)"),
+    };
+    let at = tip.short();
+    Some(format!(
+        "the plan's files at {at} cannot be read, so the plan stays as it was: {}/{first}{more}; \
+         git godzilla spec validate {name}",
+        folder(&name)
+    ))
 }
 
 fn current(shown: &Shown) -> Option<Spec> {

@@ -31,6 +31,11 @@ pub(super) fn decode(kind: &str, body: View<'_>, words: &mut Recent<Arc<str>>) -
             let gates = || Ok(AcceptedGates { tree: read.parsed("tree")?, digest: read.parsed("digest")? });
             gates().map(Body::GatesAccepted)
         }
+        // What an older release reserved says nothing.
+        "pinned" => Ok(read
+            .get("on")
+            .and_then(View::as_bool)
+            .map_or_else(|| Body::without_meaning(kind), |on| Body::Pinned { on })),
         "undo" => read.list("targets", parse_ulid).map(|targets| Body::Undo { targets }),
         "commit.seen" => commit_seen(&read),
         "commit.rewritten" => commit_rewritten(&read),
@@ -41,6 +46,9 @@ pub(super) fn decode(kind: &str, body: View<'_>, words: &mut Recent<Arc<str>>) -
         "note.added" => read.str("text").map(|said| Body::NoteAdded { text: text::harmless(&said) }),
         "project.created" => read.text("base_branch").map(|base_branch| Body::ProjectCreated { base_branch }),
         // What an older release reserved says nothing.
+        kind if let Some(read) = super::names::decode(kind, &read) => {
+            Ok(read.unwrap_or_else(|_| Body::without_meaning(kind)))
+        }
         kind if let Some(read) = super::runs::decode(kind, &read) => {
             Ok(read.unwrap_or_else(|_| Body::without_meaning(kind)))
         }
@@ -271,6 +279,7 @@ pub(super) fn encode(body: &Body) -> Value<'_> {
         Body::GatesAccepted(gates) => {
             Value::object([("digest", shown(&gates.digest)), ("tree", shown(&gates.tree))])
         }
+        Body::Pinned { on } => Value::object([("on", Some(Value::bool(*on)))]),
         Body::Undo { targets } => Value::object([("targets", Some(ulids(targets)))]),
         Body::CommitSeen(seen) => encode_commit(seen),
         Body::CommitRewritten { old, new, kind } => {
@@ -287,7 +296,9 @@ pub(super) fn encode(body: &Body) -> Value<'_> {
         Body::VerdictRecorded(verdict) => encode_verdict(verdict),
         Body::NoteAdded { text: note } => Value::object([("text", text(note))]),
         Body::ProjectCreated { base_branch } => Value::object([("base_branch", text(base_branch))]),
-        other => super::runs::encode(other).unwrap_or(Value::Obj(Vec::new())),
+        other => super::runs::encode(other)
+            .or_else(|| super::names::encode(other))
+            .unwrap_or(Value::Obj(Vec::new())),
     }
 }
 

@@ -140,6 +140,49 @@ pub(super) static SCENARIOS: &[Scenario] = &[
         )
     },
     scenario("sync", diverged, |world, env| with(world, "a", &["sync"], env)),
+    Scenario {
+        also: Some(archived),
+        ..scenario("archive", over, |world, env| with(world, "a", &["archive", "1"], env))
+    },
+    Scenario {
+        also: Some(archived),
+        ..scenario(
+            "unarchive",
+            |world| {
+                over(world);
+                world.place("a").godzilla_ok(&["archive", "1"]);
+            },
+            |world, env| with(world, "a", &["unarchive", "1"], env),
+        )
+    },
+    Scenario {
+        also: Some(archived),
+        ..scenario(
+            "sync, archiving what is over",
+            |world| {
+                over(world);
+                world.place("a").git(&["config", "godzilla.archive.afterDays", "0"]);
+            },
+            |world, env| with(world, "a", &["sync"], env),
+        )
+    },
+    Scenario {
+        also: Some(archived),
+        ..scenario(
+            "sync, deleting what is archived there, uniting archives",
+            |world| {
+                over(world);
+                let b = world.clone("b");
+                b.plan("Another", &["One"]);
+                b.godzilla_ok(&["cancel", "2"]);
+                b.godzilla_ok(&["archive", "1", "2"]);
+                b.godzilla_ok(&["sync"]);
+                let a = world.place("a");
+                a.godzilla_ok(&["archive", "1"]);
+            },
+            |world, env| with(world, "a", &["sync"], env),
+        )
+    },
     scenario(
         "list, adopting",
         |world| {
@@ -206,6 +249,103 @@ pub(super) static SCENARIOS: &[Scenario] = &[
         },
         |world, env| with(world, "a", &["list"], env),
     ),
+    Scenario {
+        again: Some(|world| {
+            // What was begun is settled by any command.
+            let shown = list(world);
+            if worktree(world).path.exists() { with(world, "a", REMOVE, &[]) } else { shown }
+        }),
+        also: Some(|a| {
+            let gone = beside_worktrees(a);
+            a.godzilla_ok(&["restore", "1"]);
+            format!("{gone}{}", all_of_worktree(a))
+        }),
+        only: Some(&[
+            "kept.commit",
+            "kept.ref",
+            "fs.replaced",
+            "remove.noted",
+            "remove.aside",
+            "remove.forgotten",
+            "remove.branch",
+            "remove.folder",
+        ]),
+        ..scenario("worktrees remove", not_committed, |world, env| with(world, "a", REMOVE, env))
+    },
+    Scenario {
+        also: Some(all_of_worktree),
+        only: Some(&["restore.branch", "restore.worktree", "restore.kept", "kept.ref", "restore.files"]),
+        ..scenario(
+            "restore",
+            |world| {
+                not_committed(world);
+                with(world, "a", REMOVE, &[]);
+            },
+            |world, env| with(world, "a", &["restore", "1"], env),
+        )
+    },
+    Scenario {
+        again: Some(|world| {
+            let shown = list(world);
+            if worktree(world).path.exists() { with(world, "a", &["undo"], &[]) } else { shown }
+        }),
+        also: Some(beside_worktrees),
+        ..scenario("undo of a plan", planned, |world, env| with(world, "a", &["undo"], env))
+    },
+    Scenario {
+        also: Some(|a| {
+            let trash = a.git(&["for-each-ref", "refs/godzilla-local/trash"]);
+            format!("{trash}{}{}", beside_worktrees(a), all_of_worktree(a))
+        }),
+        ..scenario(
+            "list after an undo of a plan that died before it was recorded",
+            |world| {
+                planned(world);
+                die(world, "remove.aside", &["undo"]);
+            },
+            |world, env| with(world, "a", &["list"], env),
+        )
+    },
+    scenario(
+        "list after an undo of a plan that died when it was recorded",
+        |world| {
+            planned(world);
+            die(world, "undo.recorded", &["undo"]);
+        },
+        |world, env| with(world, "a", &["list"], env),
+    ),
+    Scenario {
+        again: Some(|world| {
+            let is_back = world.place("a").json(&["show", "1"])["status"] == "planned";
+            if is_back { list(world) } else { with(world, "a", &["redo"], &[]) }
+        }),
+        also: Some(all_of_worktree),
+        only: Some(&["restore.branch", "restore.worktree", "restore.kept", "restore.files", "ref.moved"]),
+        ..scenario(
+            "redo of a plan",
+            |world| {
+                planned(world);
+                with(world, "a", &["undo"], &[]);
+            },
+            |world, env| with(world, "a", &["redo"], env),
+        )
+    },
+    Scenario {
+        also: Some(|a| {
+            let kept = a.git(&["log", "-1", "--format=%P", &format!("refs/godzilla-local/keep/{NAME}")]);
+            format!("{} kept", kept.split_whitespace().count())
+        }),
+        only: Some(&["keep.commit", "keep.ref"]),
+        ..scenario(
+            "list that keeps what an amend replaced",
+            |world| {
+                ready_to_commit(world);
+                git(world, COMMIT, &[]);
+                git(world, &["commit", "--quiet", "--amend", "-m", "feat: a form, amended"], &[]);
+            },
+            |world, env| with(world, "a", &["list"], env),
+        )
+    },
     scenario(
         "start after a start that died with its lock",
         |world| {
@@ -270,6 +410,87 @@ pub(super) static SCENARIOS: &[Scenario] = &[
         )
     },
     Scenario {
+        also: Some(|a| a.git(&["-C", "worktrees/0002-add-a-login", "status", "--porcelain", "--branch"])),
+        again: Some(|world| {
+            // Once for what was begun, once more for what follows from it.
+            with(world, "a", &["sync"], &[]);
+            with(world, "a", &["sync"], &[])
+        }),
+        only: Some(&[
+            "twins.copied",
+            "twins.moved",
+            "twins.branch",
+            "twins.worktree",
+            "twins.folder_moved",
+            "twins.folder",
+            "sync.fetched",
+            "sync.pushed",
+        ]),
+        ..scenario("sync, giving way to a twin", taken, |world, env| with(world, "a", &["sync"], env))
+    },
+    Scenario {
+        again: Some(|world| with(world, "a", &["renumber", NAME, "7"], &[])),
+        also: Some(|a| a.json(&["show", "7"])["name"].to_string()),
+        only: Some(&["renumber.recorded", "append.moved", "append.commit"]),
+        ..scenario("renumber", planned, |world, env| with(world, "a", &["renumber", NAME, "7"], env))
+    },
+    Scenario {
+        again: Some(|world| with(world, "a", &["redact", SECRET, "--purge", "--yes"], &[])),
+        also: Some(|a| {
+            let reached = a.git(&["rev-list", "--objects", "--all", "--reflog"]);
+            let ids = reached.lines().map(|line| line.split(' ').next().unwrap());
+            let says = |oid: &str| a.git(&["cat-file", "-p", oid]).contains(SECRET);
+            assert!(!ids.into_iter().any(says), "it is still there");
+            a.json(&["show", "1"])["status"].to_string()
+        }),
+        only: Some(&[
+            "redact.stream",
+            "redact.project",
+            "purge.log",
+            "purge.remote",
+            "purge.replaced",
+            "purge.here",
+            "purge.reflogs",
+            "append.moved",
+            "push.send",
+            "push.sent",
+        ]),
+        ..scenario("redact --purge", leaked, |world, env| {
+            with(world, "a", &["redact", SECRET, "--purge", "--yes"], env)
+        })
+    },
+    Scenario {
+        only: Some(&["purge.here", "purge.reflogs"]),
+        also: Some(|a| a.git(&["rev-list", "--count", "refs/godzilla/protocols/0001-add-a-login"])),
+        ..scenario(
+            "redact --purge, of what is nowhere else",
+            |world| {
+                leaked(world);
+                let a = world.place("a");
+                a.git(&["remote", "remove", "origin"]);
+                a.godzilla_ok(&["redact", SECRET, "--yes"]);
+            },
+            |world, env| with(world, "a", &["redact", "--purge", "--yes"], env),
+        )
+    },
+    Scenario {
+        also: Some(server_hooks),
+        ..scenario("hooks install --server", served, |world, env| {
+            with(world, "srv.git", &["hooks", "install", "--server"], env)
+        })
+    },
+    Scenario {
+        also: Some(server_hooks),
+        ..scenario(
+            "hooks uninstall, on a server",
+            |world| {
+                served(world);
+                with(world, "srv.git", &["hooks", "install", "--server"], &[]);
+            },
+            |world, env| with(world, "srv.git", &["hooks", "uninstall"], env),
+        )
+    },
+    Scenario {
         also: Some(hook_files),
         ..scenario(
             "hooks uninstall",
@@ -300,7 +521,75 @@ pub(super) static SCENARIOS: &[Scenario] = &[
             |world, env| with(world, "a", &["hooks", "uninstall"], env),
         )
     },
+    Scenario {
+        also: Some(|a| a.read("../kept.jsonl")),
+        ..scenario("export", planned, |world, env| with(world, "a", &["export", "../kept.jsonl"], env))
+    },
+    scenario(
+        "import",
+        |world| {
+            planned(world);
+            let a = world.place("a");
+            a.plan("Another one", &[]);
+            a.godzilla_ok(&["export", "../kept.jsonl"]);
+            for name in ["0001-add-a-login", "0002-another-one"] {
+                a.git(&["update-ref", "-d", &format!("refs/godzilla/protocols/{name}")]);
+            }
+        },
+        |world, env| with(world, "a", &["import", "jsonl", "../kept.jsonl"], env),
+    ),
+    Scenario {
+        also: Some(|a| {
+            let config = a.git(&["config", "--list", "--local"]);
+            let refs = a.git(&["for-each-ref", "--format=%(refname)", "refs/godzilla*", "refs/notes"]);
+            let there = a.path.join(".git/godzilla").exists();
+            format!("{config}{}{}{refs}{there}", hook_files(a), a.read(".git/info/exclude"))
+        }),
+        ..scenario(
+            "uninstall",
+            |world| {
+                let a = world.bare_clone_of("a");
+                hook(&a, "post-commit", "#!/bin/sh\ntrue\n");
+                a.write(".git/info/exclude", "mine");
+                a.godzilla_ok(&["init", "--yes"]);
+                a.plan("Add a login", &["The form"]);
+                a.git(&["config", "godzilla.phases.exec", "codex"]);
+                a.git(&["config", "godzilla.engines.codex.model", "m"]);
+                // A branch without a stream is one that something was lost of, elsewhere.
+                a.git(&["worktree", "remove", "--force", &format!("worktrees/{NAME}")]);
+                a.git(&["branch", "--quiet", "-D", NAME]);
+            },
+            |world, env| with(world, "a", &["uninstall", "--yes", "--discard"], env),
+        )
+    },
 ];
+
+const REMOVE: &[&str] = &["worktrees", "remove", "1", "--force"];
+
+/// Planned, with files that are staged, changed and new.
+fn not_committed(world: &World) {
+    planned(world);
+    let work = worktree(world);
+    work.write("staged", "staged\n");
+    work.git(&["add", "staged"]);
+    work.write("staged", "and changed\n");
+    work.write("folder/new", "new\n");
+}
+
+/// What lies beside the worktrees of protocols.
+fn beside_worktrees(a: &Place<'_>) -> String {
+    let entries = fs::read_dir(a.path.join("worktrees")).into_iter().flatten();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    format!("{:?}", names.collect::<Vec<_>>())
+}
+
+/// All that a person can see in the worktree.
+fn all_of_worktree(a: &Place<'_>) -> String {
+    let dir = format!("worktrees/{NAME}");
+    let of_it = |args: &[&str]| a.git(&[&["-C", dir.as_str()], args].concat());
+    let content = of_it(&["grep", "--untracked", ""]);
+    format!("{}{}{content}", of_it(&["status", "--porcelain"]), of_it(&["diff", "--cached"]))
+}
 
 const COMMIT: &[&str] = &["commit", "--quiet", "-m", "feat: a form"];
 
@@ -326,6 +615,60 @@ fn is_clean(world: &World) -> bool {
 
 fn planned(world: &World) {
     world.clone("a").plan("Add a login", &["The form", "The API"]);
+}
+
+/// What goes on, and what lies in the archive, here and at the server.
+fn archived(a: &Place<'_>) -> String {
+    let server = a.world.place("srv.git");
+    let listed = a.godzilla_ok(&["list"]);
+    let entries = [a, &server]
+        .map(|place| place.try_git(&["ls-tree", "-r", "-d", "--name-only", "refs/godzilla/archive"]).stdout);
+    format!("{listed}{}", entries.concat())
+}
+
+fn over(world: &World) {
+    planned(world);
+    let a = world.place("a");
+    a.godzilla_ok(&["sync"]);
+    a.godzilla_ok(&["cancel", "1"]);
+    a.godzilla_ok(&["sync"]);
+}
+
+const SECRET: &str = "hunter2-hunter2";
+
+/// The name is taken at the remote by the time it is shared.
+fn taken(world: &World) {
+    let b = world.clone("b");
+    planned(world);
+    b.plan("Add a login", &["Another form"]);
+    b.godzilla_ok(&["sync"]);
+}
+
+/// Something that is nobody's concern was shared.
+fn leaked(world: &World) {
+    planned(world);
+    let a = world.place("a");
+    a.godzilla_ok(&["comment", SECRET, "-p", "1"]);
+    let commit = a.git(&["rev-parse", "HEAD"]);
+    let report = ["ci-report", "success", "--job", SECRET, "--protocol", "0099-elsewhere", "--sha"];
+    a.godzilla_ok(&[&report[..], &[commit.trim()]].concat());
+    a.godzilla_ok(&["sync"]);
+    a.write(".git/godzilla/runs/01ARZ3NDEKTSV4RRFFQ69G5FAV/log", SECRET);
+}
+
+/// A server with a hook of its own.
+fn served(world: &World) {
+    world.clone("a");
+    world.place("srv.git").write_executable("hooks/pre-receive", "#!/bin/sh\ntrue\n");
+}
+
+fn server_hooks(a: &Place<'_>) -> String {
+    let mut said = String::new();
+    for name in ["pre-receive", "pre-receive.godzilla-prev", "post-receive", "post-receive.godzilla-prev"] {
+        let text = fs::read_to_string(a.path.join("../srv.git/hooks").join(name)).unwrap_or_default();
+        said += &format!("{name}: {text}\n");
+    }
+    said
 }
 
 fn started(world: &World) {

@@ -135,8 +135,28 @@ pub(super) static ROWS: &[Row] = &[
             run(&["fix", "--set", "nothing"], [E(2), E(2), E(2), E(4)]),
         ],
     ),
-    reads("list", &["list.v1"], &[run(&[], OF_ANY), run(&["--open"], OF_ANY), run(&["more"], MISTYPED)]),
-    reads("status", &["protocol.v1", "status.v1"], &[run(&[], OF_ANY), run(&["--all"], OF_ANY)]),
+    reads(
+        "list",
+        &["list.v1"],
+        &[
+            run(&[], OF_ANY),
+            run(&["--open"], OF_ANY),
+            run(&["--at", "yesterday"], OF_ANY),
+            run(&["--at", "no-such-time"], [E(2), E(2), E(2), E(4)]),
+            run(&["more"], MISTYPED),
+        ],
+    ),
+    reads(
+        "status",
+        &["protocol.v1", "status.v1"],
+        &[
+            run(&[], OF_ANY),
+            run(&["--all"], OF_ANY),
+            run(&["-p", "3"], NAMED),
+            run(&["--all", "--at", "now"], OF_ANY),
+            run(&["--at", "2001-01-01"], [E(4), A(0), A(0), E(4)]),
+        ],
+    ),
     reads("budget", &["budget.v1"], &[run(&[], OF_ANY), run(&["3"], NAMED), run(&["77"], UNKNOWN)]),
     reads("show", &["protocol.v1"], &[run(&[], CURRENT), run(&["3"], NAMED), run(&["77"], UNKNOWN)]),
     Row {
@@ -203,6 +223,49 @@ pub(super) static ROWS: &[Row] = &[
         TRANSITION,
         &[run(&["a note"], DO_CURRENT), run(&["a note", "9"], NO_STEP), run(&[], MISTYPED)],
     ),
+    writes(
+        "redact",
+        &["redact.v1"],
+        &[
+            run(&["no such text", "--yes"], DO_UNKNOWN),
+            run(&["--purge", "--yes"], [A(0), A(0), E(4), E(4)]),
+            run(&["no such text", "--purge", "--dry-run"], [A(0), A(0), E(4), E(4)]),
+            run(&["--purge"], [E(4); 4]),
+            run(&["short", "--yes"], [E(2), E(2), E(2), E(4)]),
+            run(&[], MISTYPED),
+        ],
+    ),
+    writes(
+        "renumber",
+        &["renumber.v1"],
+        &[
+            run(&["3", "33"], DO_NAMED),
+            run(&["77", "78"], DO_UNKNOWN),
+            run(&["3", "1"], [E(4), E(3), E(4), E(4)]),
+            run(&["3"], MISTYPED),
+        ],
+    ),
+    writes(
+        "archive",
+        &["archive.v1"],
+        &[
+            run(&["--all"], [A(0), A(0), E(4), E(4)]),
+            run(&["--older-than", "30", "--dry-run"], [A(0), A(0), E(4), E(4)]),
+            run(&[], UNFIT),
+            run(&["77"], DO_UNKNOWN),
+            run(&["--all", "77"], MISTYPED),
+        ],
+    ),
+    writes(
+        "unarchive",
+        TRANSITION,
+        &[
+            run(&[], DO_CURRENT),
+            run(&["3", "--reopen"], DO_NAMED),
+            run(&["77"], DO_UNKNOWN),
+            run(&["--reason", "more"], MISTYPED),
+        ],
+    ),
     writes("undo", UNDO, &[run(&[], THERE), run(&["--dry-run"], THERE), run(&["no-such-one"], DO_UNKNOWN)]),
     writes("redo", UNDO, &[run(&[], THERE), run(&["--dry-run"], THERE), run(&["no-such-one"], DO_UNKNOWN)]),
     writes(
@@ -215,7 +278,11 @@ pub(super) static ROWS: &[Row] = &[
             run(&[], UNFIT),
         ],
     ),
-    reads("runs", &["runs.v1"], &[run(&[], CURRENT), run(&["7"], NAMED), run(&["77"], UNKNOWN)]),
+    reads(
+        "runs",
+        &["runs.v1"],
+        &[run(&[], CURRENT), run(&["--all"], OF_ANY), run(&["7"], NAMED), run(&["77"], UNKNOWN)],
+    ),
     reads(
         "logs",
         &["logs.v1"],
@@ -269,7 +336,70 @@ pub(super) static ROWS: &[Row] = &[
             run(&["--delete"], MISTYPED),
         ],
     ),
-    writes("hooks install", HOOKS, &[run(&[], OF_ANY), run(&["more"], MISTYPED)]),
+    reads(
+        "worktrees list",
+        &["worktrees.v1"],
+        &[run(&[], OF_ANY), run(&["--size"], OF_ANY), run(&["more"], MISTYPED)],
+    ),
+    writes(
+        "worktrees gc",
+        &["worktrees-gc.v1"],
+        &[run(&["--dry-run"], [A(0), A(0), E(4), E(4)]), run(&[], [A(0), A(0), E(4), E(4)])],
+    ),
+    writes(
+        "worktrees remove",
+        &["worktrees-remove.v1"],
+        &[
+            run(&["3", "--force"], DO_NAMED),
+            run(&["3", "--force", "--dry-run"], DO_NAMED),
+            run(&[], UNFIT),
+            run(&["77"], DO_UNKNOWN),
+        ],
+    ),
+    writes(
+        "restore",
+        &["restore.v1"],
+        &[
+            run(&["--list"], OF_ANY),
+            run(&[], [E(4), E(4), E(4), E(4)]),
+            run(&["77"], DO_UNKNOWN),
+            run(&["77", "--list"], MISTYPED),
+        ],
+    ),
+    writes(
+        "export",
+        &["export.v1"],
+        &[
+            run(&["../kept.jsonl"], OF_ANY),
+            run(&["no-such-folder/kept.jsonl"], REFUSED),
+            run(&["a", "b"], MISTYPED),
+        ],
+    ),
+    writes(
+        "import jsonl",
+        &["import.v1"],
+        &[
+            run(&["../../../all.jsonl"], [A(0), E(3), E(4), E(4)]),
+            run(&["README"], [E(2), E(2), E(4), E(4)]),
+            run(&["no-such-file"], DO_UNKNOWN),
+            run(&[], MISTYPED),
+        ],
+    ),
+    writes(
+        "uninstall",
+        &["uninstall.v1"],
+        &[
+            run(&[], [E(4), A(0), A(0), E(4)]),
+            run(&["--yes", "--discard"], OF_ANY),
+            run(&["--export", "../kept.jsonl"], OF_ANY),
+            run(&["--discard", "--export", "x"], MISTYPED),
+        ],
+    ),
+    writes(
+        "hooks install",
+        HOOKS,
+        &[run(&[], OF_ANY), run(&["--server"], [E(4); 4]), run(&["more"], MISTYPED)],
+    ),
     writes("hooks uninstall", HOOKS, &[run(&[], OF_ANY), run(&["more"], MISTYPED)]),
     reads("hooks status", HOOKS, &[run(&[], OF_ANY), run(&["more"], MISTYPED)]),
     // Those that read their standard input would wait for git to end it.

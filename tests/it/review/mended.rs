@@ -92,6 +92,24 @@ fn nothing_is_mended_that_a_person_did_or_a_test_found() {
 }
 
 #[test]
+fn what_a_run_that_did_not_mend_changed_can_be_set_aside() {
+    let world = World::new();
+    let refuses = r#"echo half >>form; echo >new; echo '{"v":1,"status":"refused","message":"no"}'; exit"#;
+    let (_, work) = done_badly(&world, "lint", refuses);
+    json(&work.godzilla(&["run", "--no-qa", "--json"]));
+    let head = work.git(&["rev-parse", "HEAD"]).trim().to_owned();
+    let shown = work.godzilla(&["qa"]);
+    let dir = work.path.display();
+    let aside =
+        format!("to set it aside and go back to {head}: git -C '{dir}' stash push --include-untracked");
+    assert!(shown.stderr.contains(&aside), "{shown}");
+    assert!(work.path.join("new").exists());
+    work.git(&["stash", "push", "--include-untracked"]);
+    assert_eq!(work.git(&["status", "--porcelain"]), "");
+    assert_eq!(work.git(&["show", "stash@{0}:form"]), "\nhalf\n", "it is kept");
+}
+
+#[test]
 fn an_engine_that_mends_nothing_leaves_it_to_people() {
     let world = World::new();
     let (a, work) = done_badly(&world, "lint", "true");

@@ -34,6 +34,7 @@ fn an_engine_of_the_repository_runs_only_with_consent_to_its_bytes() {
     assert!(!work.path.join("tools/engine.sh.started").exists());
     let shown = work.godzilla_ok(&["trust", "--show"]);
     assert!(shown.contains("tools/engine.sh") && shown.contains("phases.exec = sly"), "{shown}");
+    assert!(shown.contains("what else lies in tools, and the program may use, is not covered"), "{shown}");
     work.godzilla_ok(&["trust", "--yes"]);
     assert_eq!(work.json(&["trust"])["trusted"], true);
     assert_eq!(json(&work.godzilla(&["run", "--json"]))["result"], "succeeded");
@@ -139,6 +140,11 @@ fn a_hostile_repository_runs_nothing_of_its_own() {
         &["sync"],
         &["plan", "--amend"],
         &["undo"],
+        &["worktrees", "list"],
+        &["worktrees", "gc"],
+        &["worktrees", "remove", "--force"],
+        &["restore", "--list"],
+        &["restore"],
     ] {
         let shown = work.godzilla(args);
         assert_ne!(shown.code, Some(70), "{args:?}: {shown}");

@@ -87,7 +87,7 @@ fn g4_garbage_is_set_aside_alone() {
         assert_eq!(said.code, Some(0), "{said}");
         assert!(said.stdout.contains("left alone there: 0001-x cannot be read"), "{said}");
         let said = place.godzilla(&["list"]);
-        assert_eq!((said.code, said.stderr.lines().count()), (Some(0), 2), "{said}");
+        assert_eq!((said.code, said.stderr.lines().count()), (Some(0), 3), "{said}");
     }
     assert_agree(&[&a, &b]);
     assert_eq!(a.json(&["list"])["protocols"].as_array().unwrap().len(), 2);

@@ -115,7 +115,7 @@ fn r4_a_prune_comes_after_taking_over() {
 
 /// Puts the stream of the protocol into the archive of the server, as a later release does, and
 /// drops the stream there.
-fn archive(server: &Place<'_>, name: &str) {
+pub(crate) fn archive(server: &Place<'_>, name: &str) {
     let entry = server.git(&["rev-parse", &format!("{}^{{tree}}", stream(name))]);
     let shard = tree(server, &[(name, Entry::Tree(entry.trim()))]);
     let root = tree(server, &[("00", Entry::Tree(&shard))]);
@@ -142,7 +142,7 @@ fn a1_a_protocol_that_only_the_archive_holds_is_shown() {
     // D3, S7: what the archive covers is not created again, neither there nor here.
     a.git(&["push", "--quiet", "origin", "main"]);
     assert_eq!((ref_at(&server, STREAM), ref_at(&c, STREAM)), (None, None));
-    assert_eq!(c.json(&["list"])["protocols"][0]["unshared_events"], 0);
+    assert_eq!(c.json(&["list", "--all"])["protocols"][0]["unshared_events"], 0);
 }
 
 #[test]

@@ -13,11 +13,10 @@ fn undo_and_redo() {
     let _mask = masked(&world);
     let a = world.clone("a");
     let work = planned(&a, &[]);
-    assert_snapshot!(a.godzilla(&["undo"]), @r"
-    --- stderr ---
-    error: `plan 0001-add-a-login-page: Add a login page (and 3 more)` of [TIME] ([OP]) planned 0001-add-a-login-page, and a plan cannot be taken back yet
-    hint: give it up: git godzilla cancel 0001-add-a-login-page
-    [exit code: 4]
+    assert_snapshot!(a.godzilla(&["undo", "--dry-run"]), @r"
+    → would take back the plan of 0001-add-a-login-page
+      – protocol 0001-add-a-login-page is cancelled
+      its branch and worktree would go
     ");
     assert_snapshot!(a.godzilla(&["redo"]), @r"
     --- stderr ---
@@ -130,11 +129,29 @@ fn what_is_refused_is_told_in_words() {
     let hint = shown.stderr.split("first: git godzilla ").nth(1).unwrap();
     work.godzilla_ok(&hint.trim().split(' ').collect::<Vec<_>>());
     work.godzilla_ok(&["undo"]);
+    assert_snapshot!(a.godzilla(&["undo"]), @r"
+    --- stderr ---
+    error: the branch 0001-add-a-login-page has commits beyond its plan, up to [HASH]
+    hint: give it up, which keeps all of it: git godzilla cancel 0001-add-a-login-page
+    [exit code: 4]
+    ");
+    work.git(&["reset", "--quiet", "--hard", "HEAD^"]);
     assert_snapshot!(work.godzilla(&["undo"]), @r"
     --- stderr ---
-    error: `plan 0001-add-a-login-page: Add a login page (and 3 more)` of [TIME] ([OP]) planned 0001-add-a-login-page, and a plan cannot be taken back yet
-    hint: give it up: git godzilla cancel 0001-add-a-login-page
+    error: the current directory is in [WORLD]/a/worktrees/0001-add-a-login-page
+    hint: cd '[WORLD]/a', and run it again
     [exit code: 4]
+    ");
+    assert_snapshot!(a.godzilla(&["undo"]), @r"
+    ✓ took back the plan of 0001-add-a-login-page
+      – protocol 0001-add-a-login-page is cancelled
+      its branch and worktree go, kept for 30 days as refs/godzilla-local/trash/0001-add-a-login-page/[ID]
+      to have it again: git godzilla redo
+    ");
+    assert_snapshot!(a.godzilla(&["redo"]), @r"
+    ✓ brought back the plan of 0001-add-a-login-page
+      ✓ step 0001-add-a-login-page/00-setup is completed
+      the branch 0001-add-a-login-page and its worktree come back
     ");
 }
 

@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::domain::decide;
-use crate::domain::id::Name;
 use crate::domain::ledger::{Author, Ledger};
 use crate::domain::undo::{Refused, bring_back, felled, is_held, take_back};
 
@@ -65,7 +64,7 @@ fn the_last_command_is_taken_back_and_the_one_before_then() {
 }
 
 #[test]
-fn facts_plans_and_what_does_not_count_are_refused() {
+fn facts_and_what_does_not_count_are_refused() {
     let events = begun_with([
         commit(4, 4, Some(A), &[]),
         saw("running", 1, step(5, A, StepMove::Submitted)),
@@ -78,10 +77,44 @@ fn facts_plans_and_what_does_not_count_are_refused() {
     assert_eq!(redone(events.clone(), 4), Err(Refused::Facts(Ulid(4))));
     assert_eq!(redone(events.clone(), 5), Err(Refused::NotUndone(Ulid(5))));
     assert_eq!(undone(events, 77), Err(Refused::Facts(Ulid(77))));
-    let name: Name = "0007-x".parse().unwrap();
-    let plan = Event { protocol: Some(name.clone()), ..created(1) };
-    let planned = Event { op: Some(Ulid(1)), ..planned(2) };
-    assert_eq!(undone(vec![plan, planned], 1), Err(Refused::Plan { op: Ulid(1), name }));
+}
+
+/// What the command that planned did, with what followed from the commit of the plan.
+fn planned_by_one() -> Vec<Event> {
+    let of_plan = |event| Event { op: Some(Ulid(1)), ..event };
+    let setup = saw("pending", 0, caused("commit:4", step(4, A, StepMove::Completed)));
+    vec![created(1), of_plan(planned(2)), of_plan(setup)]
+}
+
+#[test]
+fn a_plan_is_taken_back_with_all_that_followed_and_the_protocol_is_cancelled() {
+    let told = undone(planned_by_one(), 1).unwrap();
+    assert_eq!(told, [(4, "undone"), (1001, "accepted"), (1002, "accepted")]);
+    let mut events = planned_by_one();
+    events.push(saw("pending", 0, step(5, B, StepMove::Started)));
+    assert!(matches!(undone(events, 1), Err(Refused::BuiltOn { .. })));
+    // It is cancelled once.
+    let mut events = planned_by_one();
+    events.push(moved(5, ProtocolMove::Cancelled));
+    assert_eq!(undone(events, 1).unwrap().last(), Some(&(1001, "accepted")));
+}
+
+#[test]
+fn a_redo_of_a_plan_ends_its_cancellation_whoever_took_it_back() {
+    let op = |event, op| Event { op: Some(Ulid(op)), ..event };
+    let mut events = planned_by_one();
+    events.extend([op(undo(5, &[2, 4]), 5), op(moved(6, ProtocolMove::Cancelled), 5)]);
+    let back = [(4, "accepted"), (5, "undone"), (6, "undone"), (1001, "accepted")];
+    for named in [1, 5] {
+        assert_eq!(redone(events.clone(), named).unwrap(), back);
+    }
+    assert_eq!(undone(events.clone(), 5).unwrap(), back, "undoing an undo is a redo");
+    assert_eq!(undone(events.clone(), 1), Err(Refused::Already(Ulid(1))));
+    // Another clone did the same, unseen.
+    events.extend([at(5, op(undo(7, &[2, 4]), 7)), at(6, op(moved(8, ProtocolMove::Cancelled), 7))]);
+    let told = redone(events, 5).unwrap();
+    let undone = [5, 6, 7, 8].map(|id| told.iter().find(|(known, _)| *known == id).unwrap().1);
+    assert_eq!(undone, ["undone"; 4]);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use super::*;
 const USER_HOOK: &[u8] = b"#!/bin/sh\n# \xff not UTF-8\nexit 0\n\n";
 
 #[test]
-fn links_are_put_where_nothing_is() {
+fn files_of_our_own_are_put_where_nothing_is() {
     let world = World::new();
     let before = world.snapshot();
 
@@ -13,9 +13,9 @@ fn links_are_put_where_nothing_is() {
     assert_eq!(changes.len(), EVENTS.len());
     assert_eq!(changes[0].to_string(), "prepare-commit-msg: installed");
     for event in EVENTS {
-        assert_eq!(fs::read_link(world.hook(event)).unwrap(), world.binary());
+        assert!(fs::symlink_metadata(world.hook(event)).unwrap().is_file());
         let status = world.status_of(event);
-        assert_eq!(status.mode, Mode::Symlink);
+        assert_eq!(status.mode, Mode::Shim);
         assert_eq!(status.chain, ["git-godzilla"]);
     }
     assert_eq!(installed_dirs(&world.journal()).unwrap(), [world.hooks()]);
@@ -154,17 +154,15 @@ fn ours_is_refreshed_when_the_binary_moves_or_the_mode_is_lost() {
         Mode::Broken(reason) => reason,
         mode => panic!("{event} is {mode:?}"),
     };
-    assert!(broken("post-commit").ends_with("which does not exist"));
+    assert!(broken("post-commit").ends_with("which is not executable"));
     assert!(broken("commit-msg").ends_with("which is not executable"));
 
     let report = install(&world.hooks(), &moved, &world.journal()).unwrap();
     assert_eq!(whats(report.changed), [const { What::Refreshed }; 7]);
-    assert!(
-        status(&world.hooks(), &moved).iter().all(|status| matches!(status.mode, Mode::Symlink | Mode::Shim))
-    );
+    assert!(status(&world.hooks(), &moved).iter().all(|status| status.mode == Mode::Shim));
 
     world.script(&world.binary(), "#!/bin/sh\n");
-    assert!(broken("post-commit").starts_with("it points to another binary"));
+    assert!(broken("post-commit").ends_with("calls another binary"));
     assert!(broken("commit-msg").ends_with("calls another binary"));
     world.install();
     fs::set_permissions(world.hook("commit-msg"), fs::Permissions::from_mode(0o644)).unwrap();
@@ -185,6 +183,9 @@ fn two_names_of_one_binary_are_one_binary() {
     world.install();
     let alias = world.path("alias");
     std::os::unix::fs::symlink(world.path("bin"), &alias).unwrap();
+    for event in EVENTS {
+        world.link(event);
+    }
     for status in status(&world.hooks(), &alias.join("git-godzilla")) {
         assert_eq!(status.mode, Mode::Symlink);
     }
@@ -243,7 +244,7 @@ fn a_directory_that_was_made_goes_if_it_is_empty() {
     let dir = made.join("deep/hooks");
     install(&dir, &world.binary(), &world.journal()).unwrap();
     install(&dir, &world.binary(), &world.journal()).unwrap();
-    assert!(dir.join("commit-msg").is_symlink());
+    assert!(dir.join("commit-msg").is_file());
 
     world.file(&made.join("mine"), b"", 0o644);
     uninstall(&dir, &world.journal()).unwrap();
@@ -302,7 +303,7 @@ fn a_directory_that_cannot_be_written_is_named() {
 
     let err = install(&dir, &world.binary(), &world.journal()).unwrap_err();
     let hook = dir.join("prepare-commit-msg");
-    assert_eq!(err.to_string(), format!("failed to link `{}`", hook.display()));
+    assert_eq!(err.to_string(), format!("failed to write `{}`", hook.display()));
     assert!(std::error::Error::source(&err).is_some());
     let writable = fs::Permissions::from_mode(0o755);
     fs::set_permissions(world.hooks(), writable).unwrap();
@@ -397,9 +398,8 @@ fn a_lost_hook_is_reported() {
     world.file(&world.hook("commit-msg"), USER_HOOK, 0o755);
     world.install();
     content::remove(&world.hook("commit-msg.godzilla-prev")).unwrap();
-    // With nothing to chain a link is enough.
-    assert_eq!(whats(world.install()), [What::Refreshed]);
-    assert_eq!(world.status_of("commit-msg").mode, Mode::Symlink);
+    assert_eq!(whats(world.install()), []);
+    assert_eq!(world.status_of("commit-msg").chain, ["git-godzilla"]);
 
     assert_eq!(whats(world.uninstall())[1], What::PreviousGone);
     assert_eq!(world.snapshot(), Snapshot::new());
@@ -420,4 +420,42 @@ fn a_shim_that_was_deleted_leaves_the_kept_hook_usable() {
         world.uninstall();
         assert_eq!(world.snapshot(), before);
     }
+}
+
+/// As `cp` and most programs write: through a link, if there is one.
+#[test]
+fn what_is_copied_over_a_hook_reaches_nothing_else() {
+    let world = World::new();
+    world.install();
+    let (binary, others) = (fs::read(world.binary()).unwrap(), world.snapshot());
+    world.script(&world.path("mine"), "#!/bin/sh\n");
+    for event in EVENTS {
+        let copied = Command::new("cp").arg(world.path("mine")).arg(world.hook(event)).status().unwrap();
+        assert!(copied.success());
+        for (path, file) in world.snapshot() {
+            let changed = path == world.hook(event);
+            assert_eq!(file.1 != others[&path].1, changed, "{}", path.display());
+        }
+        fs::write(world.hook(event), &others[&world.hook(event)].1).unwrap();
+    }
+    assert_eq!(fs::read(world.binary()).unwrap(), binary);
+}
+
+#[test]
+fn links_of_earlier_versions_become_files() {
+    let world = World::new();
+    world.install();
+    let now = world.snapshot();
+    for event in EVENTS {
+        world.link(event);
+    }
+    assert_eq!(world.status_of("commit-msg").mode, Mode::Symlink);
+    assert_eq!(whats(world.install()), [const { What::Refreshed }; 7]);
+    assert_eq!(world.snapshot(), now);
+
+    for event in EVENTS {
+        world.link(event);
+    }
+    assert_eq!(whats(world.uninstall()), [const { What::Removed }; 7]);
+    assert_eq!(world.snapshot(), Snapshot::new());
 }

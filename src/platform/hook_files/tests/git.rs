@@ -62,7 +62,8 @@ impl World {
     }
 }
 
-const OF_A_COMMIT: [&str; 3] = ["prepare-commit-msg", "commit-msg", "post-commit"];
+/// Of one with `-m`: commit-msg does what prepare-commit-msg would.
+const OF_A_COMMIT: [&str; 2] = ["commit-msg", "post-commit"];
 
 #[test]
 fn commits_reach_us_on_branches_of_protocols_and_without_a_branch() {
@@ -137,10 +138,51 @@ fn a_link_is_called_by_the_name_of_its_event() {
         content::remove(&world.hook(&format!("{event}.godzilla-prev"))).unwrap();
     }
     world.script(&world.binary(), "#!/bin/sh\necho \"${0##*/}\" >>\"$CALLS\"\n");
-    world.install();
+    for event in EVENTS {
+        world.link(event);
+    }
     assert_eq!(world.status_of("commit-msg").mode, Mode::Symlink);
     world.git(&["commit", "--quiet", "--allow-empty", "-m", "more"]);
-    assert_eq!(world.calls(), OF_A_COMMIT);
+    assert_eq!(world.calls(), ["prepare-commit-msg", "commit-msg", "post-commit"]);
+}
+
+/// The program is not started for prepare-commit-msg where nobody sees the message before commit-msg.
+#[test]
+fn only_a_plain_new_commit_is_left_to_commit_msg() {
+    if !Path::new("/proc/self/cmdline").exists() {
+        return;
+    }
+    let world = World::with_repository("world");
+    world.git(&["switch", "--quiet", "-c", "0007-x"]);
+    world.git(&["config", "core.editor", "true"]);
+    let prepares = |world: &World, args: &[&str]| {
+        world.calls();
+        world.git(&[&["commit", "--quiet", "--allow-empty"], args].concat());
+        world.events().iter().any(|event| event == "prepare-commit-msg")
+    };
+    world.file(&world.path("repo/message"), b"feat: new\n", 0o644);
+    for args in [
+        &["-m", "feat: a"][..],
+        &["-qam", "feat(x): a change"],
+        &["--message=feat: it runs", "--"],
+        &["-F", "message"],
+    ] {
+        assert!(!prepares(&world, args), "{args:?}");
+    }
+    for args in [
+        &["-m", "feat: a", "--no-verify"][..],
+        &["-nm", "feat: a"],
+        &["-m", "feat: a\n\nb", "--no-verify"],
+        &["-m", "feat: a", "--no-veri"],
+        &["--amend", "-m", "feat: a"],
+        &["--am", "-m", "feat: a"],
+        &["-m", "feat: a", "--edit"],
+        &["-C", "HEAD"],
+    ] {
+        assert!(prepares(&world, args), "{args:?}");
+    }
+    world.script(&world.hook("commit-msg"), "#!/bin/sh\n");
+    assert!(prepares(&world, &["-m", "feat: a"]), "commit-msg is somebody else's");
 }
 
 #[test]

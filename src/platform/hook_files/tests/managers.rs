@@ -19,12 +19,15 @@ impl World {
 fn a_link_moved_to_legacy_is_in_the_chain() {
     let world = World::new();
     world.install();
+    world.link("commit-msg");
     world.take_over(".legacy", PRE_COMMIT);
 
     let status = world.status_of("commit-msg");
     let by = "pre-commit".to_owned();
     assert_eq!(status.mode, Mode::Chained { by });
     assert_eq!(status.chain, ["git-godzilla", "pre-commit"]);
+    assert_eq!(whats(world.install()), [What::Refreshed]);
+    assert!(world.hook("commit-msg.legacy").is_file());
     assert_eq!(world.install(), []);
 
     world.uninstall();
@@ -33,7 +36,7 @@ fn a_link_moved_to_legacy_is_in_the_chain() {
 }
 
 #[test]
-fn a_link_moved_to_legacy_follows_the_binary() {
+fn ours_in_legacy_follows_the_binary() {
     let world = World::new();
     world.install();
     world.take_over(".legacy", PRE_COMMIT);
@@ -42,8 +45,8 @@ fn a_link_moved_to_legacy_follows_the_binary() {
     assert!(matches!(world.status_of("commit-msg").mode, Mode::Broken(_)));
 
     install(&world.hooks(), &moved, &world.journal()).unwrap();
-    let legacy = fs::read_link(world.hook("commit-msg.legacy")).unwrap();
-    assert_eq!(legacy, moved);
+    let legacy = fs::read_to_string(world.hook("commit-msg.legacy")).unwrap();
+    assert!(legacy.contains(&format!("='{}'\n", moved.display())), "{legacy}");
     assert_eq!(fs::read_to_string(world.hook("commit-msg")).unwrap(), PRE_COMMIT);
 }
 
@@ -100,7 +103,7 @@ fn ours_comes_back_from_legacy_as_it_was() {
 }
 
 #[test]
-fn what_lefthook_moved_to_old_is_not_run() {
+fn what_lefthook_moved_to_old_comes_back() {
     let world = World::new();
     world.install();
     world.take_over(".old", LEFTHOOK);
@@ -111,6 +114,10 @@ fn what_lefthook_moved_to_old_is_not_run() {
     };
     assert!(reason.ends_with("commit-msg.old`, which is never run"), "{reason}");
     assert_eq!(status.chain, ["lefthook"]);
+
+    assert!(matches!(whats(world.install())[..], [What::Chained { .. }]));
+    assert_eq!(world.status_of("commit-msg").chain, ["lefthook", "git-godzilla"]);
+    assert!(!world.hook("commit-msg.old").exists());
     assert_eq!(world.install(), []);
 
     world.uninstall();
@@ -159,4 +166,36 @@ fn our_program_does_not_look_like_the_file_of_a_manager() {
     for word in words {
         assert!(sources.iter().all(|source| !source.contains(&word)), "{word}");
     }
+}
+
+/// Lefthook does this in the middle of a commit, whenever its configuration has changed.
+#[test]
+fn what_managers_do_again_is_healed_and_what_a_person_does_is_not() {
+    let world = World::new();
+    world.script(&world.hook("commit-msg"), LEFTHOOK);
+    let heal = |world: &World| heal(&world.binary(), &world.journal()).unwrap().changed;
+    assert_eq!(heal(&world), [], "it was never installed");
+    world.install();
+    for n in 0..3 {
+        let newer = format!("{LEFTHOOK}# {n}\n");
+        world.take_over(".old", &newer);
+        assert_eq!(heal(&world).len(), 1);
+        assert_eq!(world.status_of("commit-msg").chain, ["lefthook", "git-godzilla"]);
+        assert_eq!(fs::read_to_string(world.hook("commit-msg.godzilla-prev")).unwrap(), newer);
+        assert_eq!(heal(&world), []);
+    }
+    world.script(&world.hook("commit-msg"), LEFTHOOK);
+    assert_eq!(heal(&world).len(), 1, "as with `lefthook install --force`");
+    content::remove(&world.hook("post-commit")).unwrap();
+    world.script(&world.hook("post-merge"), USER_HOOK);
+    assert_eq!(heal(&world), []);
+    world.link("post-rewrite");
+    assert_eq!(heal(&world).len(), 3, "an installation is completed as a whole");
+
+    world.uninstall();
+    let theirs = [
+        (world.hook("commit-msg"), (0o100_755, LEFTHOOK.into())),
+        (world.hook("post-merge"), (0o100_755, USER_HOOK.into())),
+    ];
+    assert_eq!(world.snapshot(), theirs.into());
 }

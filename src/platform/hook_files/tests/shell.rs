@@ -56,7 +56,7 @@ fn both_get_the_arguments_the_earlier_hook_first() {
         assert_eq!((output.stdout.len(), output.stderr.len()), (0, 0));
         assert_eq!(
             shim.world.calls(),
-            ["earlier [a b] [] [c~d] [*]", "ours [hook] [commit-msg] [--] [a b] [] [c~d] [*]"],
+            ["earlier [a b] [] [c~d] [*]", "ours [hook] [commit-msg] [--via] [file] [--] [a b] [] [c~d] [*]"],
             "{shell:?}"
         );
     });
@@ -185,7 +185,7 @@ fn an_earlier_hook_that_git_would_not_run_is_not_run() {
         fs::set_permissions(&kept, fs::Permissions::from_mode(0o644)).unwrap();
         let output = run(&mut shim.command(shell, &[]), b"");
         assert!(output.status.success(), "{shell:?}");
-        assert_eq!(shim.world.calls(), ["ours [hook] [commit-msg] [--]"]);
+        assert_eq!(shim.world.calls(), ["ours [hook] [commit-msg] [--via] [file] [--]"]);
     });
 }
 
@@ -268,7 +268,7 @@ fn the_earlier_hook_is_found_by_the_name_the_shim_has_now() {
 
         run(&mut shim.command_at("commit-msg.legacy", shell, &[]), b"");
         let calls = world.calls();
-        assert_eq!(calls, ["earlier", "ours [hook] [commit-msg] [--]"], "{shell:?}");
+        assert_eq!(calls, ["earlier", "ours [hook] [commit-msg] [--via] [legacy] [--]"], "{shell:?}");
 
         // What the manager generated itself it has already run.
         let theirs = recorder("earlier").replacen(
@@ -278,11 +278,11 @@ fn the_earlier_hook_is_found_by_the_name_the_shim_has_now() {
         );
         world.script(&world.hook("commit-msg.godzilla-prev"), &theirs);
         run(&mut shim.command_at("commit-msg.legacy", shell, &[]), b"");
-        assert_eq!(world.calls(), ["ours [hook] [commit-msg] [--]"], "{shell:?}");
+        assert_eq!(world.calls(), ["ours [hook] [commit-msg] [--via] [legacy] [--]"], "{shell:?}");
 
         fs::rename(&legacy, world.hook("other name")).unwrap();
         run(&mut shim.command_at("other name", shell, &[]), b"");
-        assert_eq!(world.calls(), ["ours [hook] [commit-msg] [--]"], "{shell:?}");
+        assert_eq!(world.calls(), ["ours [hook] [commit-msg] [--via] [file] [--]"], "{shell:?}");
 
         // Without a slash in its name.
         fs::rename(world.hook("other name"), world.hook("commit-msg")).unwrap();

@@ -1,0 +1,71 @@
+//! What a simulation puts in place of the machine, for one thread: the time, chance, the points at
+//! which a process may end, and the way to remotes.
+//!
+//! All else is real: files, objects, refs, and every decision. Who simulates keeps the servers and
+//! says what each clone sees of them; nothing here starts git, waits, or asks the operating system.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use super::git::{PushResult, RefPush, Repo, TransportError};
+
+/// A machine that somebody else plays.
+pub trait Machine {
+    /// Returns milliseconds since 1970 on the clock of whoever runs now.
+    fn now_ms(&self) -> u64;
+
+    /// Returns random bits; the same ones again for the same seed.
+    fn random(&self) -> u128;
+
+    /// Learns that a fail point was reached. It may run other processes, or end this one by unwinding.
+    fn point(&self, name: &'static str);
+
+    /// Moves refs of `remote`, each only if it is what was expected.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError`] if the remote said nothing, which does not mean that it did nothing.
+    fn push(&self, from: &Repo, remote: &str, updates: &[RefPush]) -> Result<PushResult, TransportError>;
+
+    /// Copies refs of `remote` as `refspecs` say.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError`] if the remote cannot be reached.
+    fn fetch(
+        &self,
+        into: &Repo,
+        remote: &str,
+        refspecs: &[String],
+        prune: bool,
+    ) -> Result<(), TransportError>;
+
+    /// Whether `remote` answers and holds a branch.
+    fn has_branches(&self, from: &Repo, remote: &str) -> bool;
+}
+
+thread_local! {
+    static MACHINE: RefCell<Option<Rc<dyn Machine>>> = const { RefCell::new(None) };
+}
+
+/// The time for which a thread is simulated; it ends when this is dropped.
+#[must_use = "what is dropped at once simulates nothing"]
+pub struct Entered {
+    before: Option<Rc<dyn Machine>>,
+}
+
+/// Puts `machine` in place of the real one for this thread.
+pub fn enter(machine: Rc<dyn Machine>) -> Entered {
+    Entered { before: MACHINE.replace(Some(machine)) }
+}
+
+/// Returns what stands in for the machine in this thread.
+pub(super) fn machine() -> Option<Rc<dyn Machine>> {
+    MACHINE.with_borrow(Clone::clone)
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        MACHINE.set(self.before.take());
+    }
+}

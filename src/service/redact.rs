@@ -1,0 +1,225 @@
+//! `redact`: takes the text of events out of the state of this clone, for ever.
+//!
+//! A stub stands for the line from then on, and whoever unites with it drops the line. What remotes and
+//! older commits still hold goes by a [purge].
+
+pub mod purge;
+
+use super::context::Context;
+use super::error::Error;
+use super::streams::Streams;
+use super::{initialised, plan};
+use crate::domain::event::{Body, Draft, Event, Redacted};
+use crate::domain::id::{Name, Ulid};
+use crate::domain::redact::{self, Known};
+use crate::domain::{sentence, text};
+use crate::platform::fail;
+use crate::store::canon::Value;
+use crate::store::content::{Content, Line};
+use crate::store::inventory::Inventory;
+use crate::store::{stream, wire};
+
+/// A text that is shorter says too little to be looked for.
+const MIN_TEXT: usize = 6;
+
+/// What is to be taken out.
+#[derive(Clone, Debug)]
+pub enum Wanted {
+    Event(Ulid),
+    /// Every line that says this, with the same in JSON.
+    Text {
+        text: String,
+        escaped: String,
+    },
+}
+
+/// An event whose text goes.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// `None` for the project's stream.
+    pub name: Option<Name>,
+    pub event: Event,
+    line: Line,
+    stub: String,
+}
+
+/// What was found.
+#[derive(Clone, Debug, Default)]
+pub struct Looked {
+    pub found: Vec<Found>,
+    /// Where the text lies and stays, and why, a line each.
+    pub stays: Vec<String>,
+}
+
+impl Wanted {
+    /// Returns what a person means: the id of an event, or a text.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Usage`] if the text is so short that it would be found everywhere.
+    pub fn parse(what: &str) -> Result<Self, Error> {
+        if let Some(id) = wire::parse_ulid(&what.to_ascii_uppercase()) {
+            return Ok(Self::Event(id));
+        }
+        if what.trim().len() < MIN_TEXT {
+            return Err(Error::Usage {
+                message: format!("a text of fewer than {MIN_TEXT} letters would be found everywhere"),
+                hint: Some("name the event instead: git godzilla log --json".to_owned()),
+            });
+        }
+        let quoted = Value::str(what).to_text();
+        let escaped = quoted.trim_start_matches('"').strip_suffix('"').unwrap_or(&quoted).to_owned();
+        Ok(Self::Text { text: what.to_owned(), escaped })
+    }
+
+    fn is_in(&self, line: &Line) -> bool {
+        match self {
+            Self::Event(id) => line.event.id == *id,
+            Self::Text { escaped, .. } => line.text.contains(escaped.as_str()),
+        }
+    }
+
+    fn is_secret(&self, text: &str) -> bool {
+        matches!(self, Self::Text { text: wanted, .. } if text.contains(wanted.as_str()))
+    }
+
+    /// Returns `said` without the text.
+    pub fn masked(&self, said: &str) -> String {
+        redact::clean(said, &self.known())
+    }
+
+    fn known(&self) -> Known {
+        match self {
+            Self::Event(_) => Known::default(),
+            Self::Text { text, .. } => Known::new([text]),
+        }
+    }
+}
+
+impl Found {
+    /// Returns the event in a sentence, without what is to go.
+    pub fn told(&self, wanted: &Wanted) -> String {
+        match wanted {
+            Wanted::Event(_) => self.event.body.kind().to_owned(),
+            Wanted::Text { .. } => wanted.masked(&sentence::line(&self.event)),
+        }
+    }
+}
+
+/// Looks through everything that is known here. Writes nothing but what a look takes over.
+///
+/// # Errors
+///
+/// [`Error`] if a stream cannot be read: it could hold the text.
+pub fn look(ctx: &Context, wanted: &Wanted) -> Result<Looked, Error> {
+    initialised(ctx)?;
+    plan::recover(ctx)?;
+    let streams = Streams::read(ctx)?;
+    let mut looked = Looked::default();
+    for name in streams.inventory.streams.keys() {
+        let content = streams.view(name)?.content;
+        looked.look_at(Some(name), &content, wanted);
+    }
+    let project = stream::project_view(&ctx.repo, &streams.inventory.project)?;
+    looked.look_at(None, &project.content, wanted);
+    Ok(looked)
+}
+
+impl Looked {
+    fn look_at(&mut self, name: Option<&Name>, content: &Content, wanted: &Wanted) {
+        let label = name.map_or("the project's stream", Name::as_str);
+        for line in content.lines().iter().filter(|line| line.event.redacts.is_none()) {
+            if !wanted.is_in(line) {
+                continue;
+            }
+            let stub = wire::stub(&line.text, &|text| wanted.is_secret(text));
+            match stub {
+                Some(stub) if !wanted.is_in_stub(&stub) => {
+                    let (line, event) = (line.clone(), line.event.clone());
+                    self.found.push(Found { name: name.cloned(), event, line, stub });
+                }
+                _ => self.stays.push(format!(
+                    "{label}: event {} says it where nothing can be taken out, such as in a name",
+                    line.event.id
+                )),
+            }
+        }
+        for (digest, spec) in &content.specs {
+            if wanted.is_secret(spec) {
+                let digest = text::clip(&digest.to_string(), 12);
+                self.stays.push(format!(
+                    "{label}: the plan {digest} says it, and so do its files on the branch, whose history is yours to rewrite"
+                ));
+            }
+        }
+    }
+
+    /// Returns the ids of the events that were found, each once.
+    pub fn ids(&self) -> Vec<Ulid> {
+        let mut ids: Vec<Ulid> = self.found.iter().map(|found| found.event.id).collect();
+        ids.sort();
+        ids.dedup();
+        ids
+    }
+}
+
+impl Wanted {
+    fn is_in_stub(&self, stub: &str) -> bool {
+        matches!(self, Self::Text { escaped, .. } if stub.contains(escaped.as_str()))
+    }
+}
+
+/// Puts stubs in the place of what was found, and records who did.
+///
+/// When this returns, the stubs are in the local refs, and no commit that will be pushed leads to what they
+/// stand for unless the remote has it already. Commits that were there before still hold it, see [`purge`].
+///
+/// # Errors
+///
+/// [`Error`] if a stream cannot be written; those that were written stay so, and it can be done again.
+pub fn redact(ctx: &Context, looked: &Looked, wanted: &Wanted, reason: Option<&str>) -> Result<(), Error> {
+    let reason = reason.map(|reason| text::clip(&text::one_line(reason), 1000));
+    if reason.as_ref().is_some_and(|reason| wanted.is_secret(reason)) {
+        return Err(Error::Usage {
+            message: "the reason says what is to be taken out".to_owned(),
+            hint: None,
+        });
+    }
+    let mut names: Vec<&Name> = looked.found.iter().filter_map(|found| found.name.as_ref()).collect();
+    names.dedup();
+    for name in names {
+        let own: Vec<&Found> =
+            looked.found.iter().filter(|found| found.name.as_ref() == Some(name)).collect();
+        of_stream(ctx, name, &own, reason.as_ref())?;
+        fail::point("redact.stream");
+    }
+    let of_project: Vec<&Found> = looked.found.iter().filter(|found| found.name.is_none()).collect();
+    if !of_project.is_empty() {
+        let repo = &ctx.repo;
+        let tips = || Inventory::of_project(repo);
+        let add = &mut |content: &mut Content| {
+            for found in &of_project {
+                content.add_raw(found.stub.as_bytes());
+            }
+        };
+        stream::append_project(repo, &ctx.writer(), &tips, "take a text out", add)?;
+        fail::point("redact.project");
+    }
+    Ok(())
+}
+
+fn of_stream(ctx: &Context, name: &Name, own: &[&Found], reason: Option<&String>) -> Result<(), Error> {
+    let streams = Streams::for_target(ctx, Some(name.as_str()))?;
+    let appended = streams.append(name, &mut |ledger, content| {
+        for found in own {
+            content.add_raw(found.stub.as_bytes());
+            let body = Redacted { event: found.event.id, line: found.line.digest(), reason: reason.cloned() };
+            let root = found.event.root.or_else(|| ledger.protocol().map(|protocol| protocol.root));
+            ledger.push_of(root, Draft::new(Body::Redacted(body)));
+        }
+        content.normalize();
+        Ok(())
+    })?;
+    super::after_write(ctx, &appended);
+    Ok(())
+}

@@ -1,0 +1,258 @@
+//! What a removal is about to do, so that the next command can settle it if this one dies.
+//!
+//! ```text
+//! kept ──noted──▶ set aside ──looked at again──▶ (decided) ──▶ forgotten by git ──▶ branch gone ──▶ folder gone
+//!                    └──────────── rolled back ◀─────┘
+//! ```
+//!
+//! As long as the folder is where it was, nothing has happened and the removal is taken back. Once it is
+//! set aside it goes on, unless a decision belongs to it that was not recorded.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::id::{Name, Oid, Ulid};
+use crate::platform::lock::Lock;
+use crate::platform::{clock, fail, fs};
+use crate::service::context::Context;
+use crate::service::error::Error;
+use crate::service::streams::Streams;
+use crate::store::kept::{self, Kept};
+
+/// The version of the file.
+const VERSION: u64 = 1;
+
+/// How the names of the files begin.
+const PREFIX: &str = "remove-";
+
+/// How the names of folders begin that are about to go.
+const ASIDE: &str = ".godzilla-removed-";
+
+/// A removal that was begun.
+#[derive(Clone, Debug)]
+pub(super) struct Intent {
+    pub(super) name: Name,
+    /// The folder of the worktree, and where it goes before it is removed.
+    pub(super) dir: PathBuf,
+    pub(super) aside: PathBuf,
+    /// The ref that holds it, and its commit.
+    pub(super) held: (String, Oid),
+    /// The tip of the branch, if the branch goes too.
+    pub(super) branch: Option<Oid>,
+    /// The command whose decision the removal belongs to.
+    pub(super) op: Option<Ulid>,
+}
+
+/// The stored form; lives in the common directory for as long as one command runs.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    v: u64,
+    name: String,
+    dir: String,
+    aside: String,
+    held: String,
+    commit: String,
+    branch: Option<String>,
+    op: Option<String>,
+}
+
+/// Returns a name beside a folder that nothing has.
+pub(super) fn aside_of(dir: &Path) -> PathBuf {
+    dir.with_file_name(format!("{ASIDE}{}", clock::new_id()))
+}
+
+fn folder(ctx: &Context) -> PathBuf {
+    ctx.repo.state_dir().join("intents")
+}
+
+impl Intent {
+    pub(super) fn write(&self, ctx: &Context) -> Result<(), Error> {
+        let stored = Stored {
+            v: VERSION,
+            name: self.name.to_string(),
+            dir: kept::escape_path(&self.dir),
+            aside: kept::escape_path(&self.aside),
+            held: self.held.0.clone(),
+            commit: self.held.1.to_string(),
+            branch: self.branch.map(|tip| tip.to_string()),
+            op: self.op.map(|op| op.to_string()),
+        };
+        let bytes = serde_json::to_vec(&stored).map_err(|err| Error::io("encode an intent")(err.into()))?;
+        fs::replace_file(&self.path(ctx), &bytes, true).map_err(Error::io("note what is about to be removed"))
+    }
+
+    pub(super) fn remove(&self, ctx: &Context) -> Result<(), Error> {
+        fs::remove_if_there(&self.path(ctx)).map_err(Error::io("remove the note of what was removed"))
+    }
+
+    fn path(&self, ctx: &Context) -> PathBuf {
+        folder(ctx).join(format!("{PREFIX}{}.json", self.name))
+    }
+
+    /// Whether the folder was set aside and is still there.
+    fn is_aside(&self) -> bool {
+        fs::is_real_dir(&self.aside)
+    }
+
+    /// Takes everything back: the folder is where it was, and nothing is kept of it.
+    pub(super) fn roll_back(&self, ctx: &Context) -> Result<(), Error> {
+        if self.is_aside() {
+            let action = format!("move `{}` back", self.dir.display());
+            fs::move_dir(&self.aside, &self.dir).map_err(Error::io(action))?;
+        }
+        fail::point("remove.back");
+        if let Some(kept) = self.kept(ctx)? {
+            kept::forget(&ctx.repo, &kept)?;
+        }
+        self.remove(ctx)
+    }
+
+    /// Removes what was set aside, and the branch. Whatever of it is done already is passed over.
+    pub(super) fn go_on(&self, ctx: &Context) -> Result<(), Error> {
+        let repo = &ctx.repo;
+        let listed = repo.all_worktrees().into_iter().find(|it| it.dir == self.dir && !it.is_main);
+        if let Some(worktree) = listed.filter(|worktree| !worktree.is_there()) {
+            repo.forget_worktree(&worktree)?;
+        }
+        fail::point("remove.forgotten");
+        if let Some(tip) = self.branch {
+            let branch = format!("refs/heads/{}", self.name);
+            let is_checked_out = repo.worktrees().iter().any(|(_, branch)| branch == self.name.as_str());
+            // Somebody may have gone on from it.
+            if !is_checked_out && repo.find_ref(&branch)? == Some(tip) {
+                repo.git_text(&["update-ref", "-d", &branch, &tip.to_string()])?;
+            }
+        }
+        fail::point("remove.branch");
+        if self.is_aside() {
+            let action = format!("remove `{}`", self.aside.display());
+            fs::remove_all(&self.aside).map_err(Error::io(action))?;
+        }
+        fail::point("remove.folder");
+        self.remove(ctx)
+    }
+
+    /// Returns what holds it, unless somebody changed that.
+    pub(super) fn kept(&self, ctx: &Context) -> Result<Option<Kept>, Error> {
+        let all = kept::list(&ctx.repo)?;
+        Ok(all.into_iter().find(|kept| (&kept.name, kept.commit) == (&self.held.0, self.held.1)))
+    }
+
+    /// Whether the decision was recorded that it belongs to, or there is none.
+    fn is_decided(&self, ctx: &Context) -> Result<bool, Error> {
+        let Some(op) = self.op else { return Ok(true) };
+        let view = Streams::for_target(ctx, Some(self.name.as_str()))?.view(&self.name)?;
+        Ok(view.content.lines().iter().any(|line| line.event.op == Some(op)))
+    }
+}
+
+/// Goes on with removals that were interrupted, or takes them back. Returns one line for each. Does
+/// nothing while one is being made.
+///
+/// # Errors
+///
+/// [`Error`] if something cannot be moved or removed; the rest is settled by the next command.
+pub fn recover(ctx: &Context) -> Result<Vec<String>, Error> {
+    if read(ctx).is_empty() {
+        return Ok(Vec::new());
+    }
+    let lock = ctx.repo.state_dir().join("locks").join("worktrees");
+    // Who holds it is at work on it.
+    let Ok(_guard) = Lock::acquire(&lock, Duration::ZERO) else { return Ok(Vec::new()) };
+    settle(ctx)
+}
+
+/// As [`recover`], for who holds the lock.
+pub(super) fn settle(ctx: &Context) -> Result<Vec<String>, Error> {
+    let mut said = Vec::new();
+    for intent in read(ctx) {
+        let (name, is_held) = (&intent.name, intent.kept(ctx)?.is_some());
+        let has_moved = intent.is_aside() || intent.dir.symlink_metadata().is_err();
+        if is_held && has_moved && intent.is_decided(ctx)? {
+            let changed = super::remove::changed_since(ctx, &intent)?;
+            if !changed {
+                intent.go_on(ctx)?;
+                said.push(format!("removed the worktree of {name}, which had been interrupted"));
+                continue;
+            }
+        }
+        intent.roll_back(ctx)?;
+        said.push(format!("the removal of the worktree of {name} was interrupted and is taken back"));
+    }
+    Ok(said)
+}
+
+/// Returns the protocols whose worktree is half removed, while none is being removed.
+pub fn interrupted(ctx: &Context) -> Vec<Name> {
+    let lock = ctx.repo.state_dir().join("locks").join("worktrees");
+    if read(ctx).is_empty() {
+        return Vec::new();
+    }
+    match Lock::acquire(&lock, Duration::ZERO) {
+        Ok(_guard) => read(ctx).into_iter().map(|intent| intent.name).collect(),
+        Err(_) => Vec::new(),
+    }
+}
+
+fn read(ctx: &Context) -> Vec<Intent> {
+    let entries = std::fs::read_dir(folder(ctx)).into_iter().flatten().flatten();
+    // An unfinished file beside it is no intent, however complete it looks.
+    let ours = entries.filter(|it| it.file_name().to_str().is_some_and(|name| name.starts_with(PREFIX)));
+    ours.filter_map(|entry| parse(&std::fs::read(entry.path()).ok()?)).collect()
+}
+
+/// Reads a note. What it says is not believed beyond what a note of ours can say: the folder that goes
+/// has a name that only we give.
+fn parse(bytes: &[u8]) -> Option<Intent> {
+    let stored: Stored = serde_json::from_slice(bytes).ok()?;
+    let (dir, aside) = (kept::unescape_path(&stored.dir)?, kept::unescape_path(&stored.aside)?);
+    let id = aside.file_name()?.to_str()?.strip_prefix(ASIDE)?;
+    let is_ours = stored.v == VERSION && id.parse::<Ulid>().is_ok();
+    if !is_ours || dir.parent() != aside.parent() || !dir.is_absolute() {
+        return None;
+    }
+    Some(Intent {
+        name: stored.name.parse().ok()?,
+        dir,
+        aside,
+        held: (stored.held, stored.commit.parse().ok()?),
+        branch: stored.branch.map(|tip| tip.parse()).transpose().ok()?,
+        op: stored.op.map(|op| op.parse()).transpose().ok()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_that_names_a_folder_of_somebody_is_none() {
+        let id = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
+        let note = |dir: &str, aside: &str| {
+            let stored = Stored {
+                v: VERSION,
+                name: "0001-a".to_owned(),
+                dir: dir.to_owned(),
+                aside: aside.to_owned(),
+                held: "refs/godzilla-local/trash/0001-a/x".to_owned(),
+                commit: "0".repeat(40),
+                branch: None,
+                op: None,
+            };
+            parse(&serde_json::to_vec(&stored).unwrap())
+        };
+        let aside = format!("/r/w/{ASIDE}{id}");
+        assert_eq!(note("/r/w/0001-a", &aside).unwrap().aside, Path::new(&aside));
+        for (dir, aside) in [
+            ("/r/w/0001-a", "/r/w/0001-b".to_owned()),
+            ("/r/w/0001-a", format!("/r/{ASIDE}{id}")),
+            ("/r/w/0001-a", format!("/r/w/{ASIDE}x")),
+            ("/r/w/0001-a", format!("/r/w/{ASIDE}{id}/..")),
+            ("w/0001-a", format!("w/{ASIDE}{id}")),
+        ] {
+            assert!(note(dir, &aside).is_none(), "{dir} {aside}");
+        }
+    }
+}

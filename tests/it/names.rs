@@ -1,0 +1,193 @@
+//! Numbers and names that two protocols have: twins, and numbers that are given anew.
+
+mod renumber;
+
+use serde_json::Value;
+
+use crate::support::{Place, World};
+
+const NAME: &str = "0001-add-a-login";
+const OWN: &str = "0002-add-a-login";
+
+/// The clones `a` and `b` have planned protocols of one name, and `a` has shared its own.
+fn planned_twice(world: &World) -> (Place<'_>, Place<'_>) {
+    let (a, b) = (world.clone("a"), world.clone("b"));
+    a.plan("Add a login", &["The form"]);
+    b.plan("Add a login", &["The form", "The API"]);
+    a.godzilla_ok(&["sync"]);
+    (a, b)
+}
+
+fn names(place: &Place<'_>) -> Vec<String> {
+    let list = place.json(&["list"]);
+    let rows = list["protocols"].as_array().unwrap().iter();
+    rows.map(|row| row["name"].as_str().unwrap().to_owned()).collect()
+}
+
+/// What clones agree about, of every protocol.
+fn shown(place: &Place<'_>) -> Vec<Value> {
+    let mut all = Vec::new();
+    for name in names(place) {
+        let mut one = place.json(&["show", &name]);
+        for local in ["worktree", "unshared_events"] {
+            one.as_object_mut().unwrap().remove(local);
+        }
+        all.push(one);
+    }
+    all
+}
+
+fn lines(place: &Place<'_>, name: &str) -> String {
+    place.git(&["show", &format!("refs/godzilla/protocols/{name}:events/000000")])
+}
+
+#[test]
+fn n4_who_comes_second_gets_a_name_of_its_own_before_anything_is_pushed() {
+    let world = World::new();
+    let (a, b) = planned_twice(&world);
+    let work = world.place(&format!("b/worktrees/{NAME}"));
+    work.commit("form", "feat: a form");
+    work.write("form", "a better form, not committed\n");
+    work.write("notes", "of nobody's concern\n");
+    let (before, id) = (b.event_ids(NAME), b.json(&["show", "1"])["id"].clone());
+
+    let said = b.godzilla_ok(&["sync"]);
+    assert!(
+        said.contains(&format!("{NAME} is the name of another protocol there, so yours is {OWN} now")),
+        "{said}"
+    );
+    assert_eq!(names(&b), [NAME, OWN]);
+    assert_eq!(b.json(&["show", OWN])["id"], id);
+    assert_eq!(b.json(&["show", NAME])["id"], a.json(&["show", NAME])["id"]);
+    let after = b.event_ids(OWN);
+    assert!(before.iter().all(|id| after.contains(id)), "every event went along");
+
+    // Branch, worktree and plan follow, with everything that lay there.
+    let work = world.place(&format!("b/worktrees/{OWN}"));
+    assert_eq!(work.git(&["branch", "--show-current"]).trim(), OWN);
+    assert_eq!(work.read("form"), "a better form, not committed\n");
+    assert_eq!(work.read("notes"), "of nobody's concern\n");
+    assert!(work.read(&format!(".protocols/{OWN}/plan.md")).contains(&format!("protocol: {OWN}\n")));
+    assert!(!work.path.join(".protocols").join(NAME).exists());
+    assert_eq!(work.git(&["status", "--porcelain"]), " M form\n?? notes\n");
+    assert!(b.try_git(&["rev-parse", "--verify", NAME]).code != Some(0), "the branch is renamed");
+
+    // Nothing of it was told to be the other protocol's, there or anywhere.
+    a.godzilla_ok(&["sync"]);
+    assert_eq!(shown(&a), shown(&b));
+    assert_eq!(a.json(&["show", NAME])["steps"].as_array().unwrap().len(), 2);
+    let findings = a.json(&["doctor"])["findings"].to_string();
+    assert!(!findings.contains("twin"), "{findings}");
+}
+
+#[test]
+fn n4_work_goes_on_under_the_new_name() {
+    let world = World::new();
+    let (a, b) = planned_twice(&world);
+    b.godzilla_ok(&["sync"]);
+    let work = world.place(&format!("b/worktrees/{OWN}"));
+    work.commit("form", "feat: a form");
+    assert!(work.git(&["log", "-1", "--format=%B"]).contains(&format!("Godzilla-Step: {OWN}/01-the-form")));
+    work.tick(OWN, "01-the-form");
+    work.commit("more", "feat: the rest of the form");
+    assert_eq!(b.statuses(OWN), ["completed", "completed", "pending"]);
+    work.git(&["push", "--quiet", "--set-upstream", "origin", OWN]);
+    a.godzilla_ok(&["sync"]);
+    assert_eq!(shown(&a), shown(&b));
+    // What came before the move bears the old name, and is still ours when it is rewritten.
+    work.git(&["rebase", "--quiet", "--force-rebase", "main"]);
+    assert_eq!(b.statuses(OWN), ["completed", "completed", "pending"]);
+    let shown = b.json(&["show", OWN]);
+    assert_eq!(shown["steps"][1]["commits"].as_array().unwrap().len(), 2, "{shown}");
+}
+
+#[test]
+fn n4_a_push_publishes_no_twin_and_says_so_in_one_line() {
+    let world = World::new();
+    let (a, b) = planned_twice(&world);
+    let theirs = lines(&a, NAME);
+    b.git(&["fetch", "--quiet"]);
+    let work = world.place(&format!("b/worktrees/{NAME}"));
+    work.commit("form", "feat: a form");
+    let shown = work.try_git(&["push", "--quiet", "origin", "HEAD:refs/heads/elsewhere"]);
+    assert_eq!(shown.code, Some(0), "{shown}");
+    let told: Vec<&str> = shown.stderr.lines().filter(|line| line.contains("godzilla")).collect();
+    assert_eq!(told.len(), 1, "{shown}");
+    assert!(told[0].contains(&format!("{NAME} is the name of another protocol there")), "{shown}");
+    assert_eq!(lines(&world.place("srv.git"), NAME), theirs, "nothing was published");
+    // The commit belongs to no stranger, and is found under the new name.
+    assert_eq!(b.json(&["show", NAME])["steps"][1]["commits"].as_array().unwrap().len(), 0);
+    b.godzilla_ok(&["sync"]);
+    assert_eq!(b.json(&["show", OWN])["steps"][1]["commits"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn n4_it_does_not_matter_whose_creation_is_first_in_order() {
+    let world = World::new();
+    let (a, b) = (world.clone("a"), world.clone("b"));
+    // Here the one that is shared second was planned first.
+    b.plan("Add a login", &["The form"]);
+    a.plan("Add a login", &["The form"]);
+    let (first, second) = (b.json(&["show", NAME])["id"].clone(), a.json(&["show", NAME])["id"].clone());
+    a.godzilla_ok(&["sync"]);
+    b.godzilla_ok(&["sync"]);
+    a.godzilla_ok(&["sync"]);
+    for place in [&a, &b] {
+        assert_eq!(names(place), [NAME, OWN]);
+        assert_eq!(
+            (&place.json(&["show", NAME])["id"], &place.json(&["show", OWN])["id"]),
+            (&second, &first)
+        );
+    }
+    assert_eq!(shown(&a), shown(&b));
+}
+
+#[test]
+fn n4_a_dirty_plan_stays_where_it_is_until_it_is_committed() {
+    let world = World::new();
+    let (_, b) = planned_twice(&world);
+    let work = world.place(&format!("b/worktrees/{NAME}"));
+    let file = format!(".protocols/{NAME}/01-the-form.md");
+    let text = work.read(&file) + "\nA thought.\n";
+    work.write(&file, &text);
+    let said = b.godzilla_ok(&["sync"]);
+    assert!(said.contains("holds what is not committed"), "{said}");
+    let work = world.place(&format!("b/worktrees/{OWN}"));
+    assert_eq!(work.read(&file), text, "nothing is lost");
+    work.git(&["commit", "--quiet", "-am", "docs: a thought"]);
+    b.godzilla_ok(&["sync"]);
+    assert_eq!(work.read(&format!(".protocols/{OWN}/01-the-form.md")), text);
+    assert!(!work.path.join(&file).exists());
+}
+
+#[test]
+fn n4_a_branch_that_is_checked_out_nowhere_is_renamed_all_the_same() {
+    let world = World::new();
+    let (_, b) = planned_twice(&world);
+    b.git(&["worktree", "remove", &format!("worktrees/{NAME}")]);
+    b.godzilla_ok(&["sync"]);
+    assert!(
+        b.git(&["show", &format!("{OWN}:.protocols/{OWN}/plan.md")]).contains(&format!("protocol: {OWN}\n"))
+    );
+    assert!(b.try_git(&["rev-parse", &format!("{OWN}:.protocols/{NAME}")]).code != Some(0));
+    assert_eq!(b.godzilla_ok(&["sync"]).lines().count(), 1, "that was all");
+}
+
+/// Somebody overwrote the stream on the remote by force: both had been shared, so both are to stay.
+#[test]
+fn n3_what_was_shared_is_not_renamed_by_itself() {
+    let world = World::new();
+    let (a, b) = planned_twice(&world);
+    let stream = format!("refs/godzilla/protocols/{NAME}");
+    b.git(&["push", "--quiet", "--no-verify", "--force", "origin", &format!("{stream}:{stream}")]);
+    a.godzilla_ok(&["sync"]);
+    b.godzilla_ok(&["sync"]);
+    for place in [&a, &b] {
+        let shown = names(place);
+        assert_eq!((shown.len(), &shown[0][..]), (2, NAME), "{shown:?}");
+        assert!(shown[1].starts_with(&format!("{NAME}~")), "{shown:?}");
+        assert!(place.godzilla_ok(&["show", &shown[1]]).starts_with(&shown[1]));
+        assert!(!place.event_ids(&shown[1]).is_empty());
+    }
+    assert_eq!(shown(&a), shown(&b));
+}
