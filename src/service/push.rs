@@ -27,8 +27,6 @@ pub struct Wish {
     pub force: bool,
     pub delete: bool,
     pub dry_run: bool,
-    pub set_upstream: bool,
-    pub tags: bool,
     /// What git is told besides, and what concerns the person's refs alone.
     pub options: Vec<String>,
 }
@@ -97,7 +95,8 @@ pub fn push(ctx: &Context, wish: &Wish, show: &mut dyn FnMut(Shown<'_>)) -> Resu
         // It is ours that the remote did not take, or it did not say whose.
         pushed = send(ctx, wish, &target, &Along::default(), show)?;
     }
-    let state = if let Some(plan) = along.plan.filter(|_| refused.is_empty()) {
+    let went_along = along.plan.filter(|plan| refused.is_empty() && plan.n_of_twins == 0);
+    let state = if let Some(plan) = went_along {
         if !wish.dry_run {
             answers::forget(ctx, remote);
             sync::follow_home(ctx, &shared.inventory, remote, &pushed.accepted)?;
@@ -129,7 +128,7 @@ fn send(
     let mut options = wish.options.clone();
     let flags = [
         (wish.dry_run, "--dry-run"),
-        (wish.set_upstream || target.sets_upstream, "--set-upstream"),
+        (target.sets_upstream, "--set-upstream"),
         // Refspecs say themselves that they are forced.
         (wish.force && target.refspecs.is_empty(), "--force"),
     ];
@@ -229,13 +228,14 @@ impl Shared {
     }
 
     fn held_back(&self, reason: &str) -> State {
-        match self.plan.n_events.values().sum() {
+        match self.plan.n_events.values().sum::<usize>() + self.plan.n_of_twins {
             0 => State::Nothing,
             n_events => State::NotShared { n_events, reason: reason.to_owned() },
         }
     }
 
-    /// Sends what did not go along with the person's refs, which are there now.
+    /// Sends what did not go along with the person's refs, which are there now. What would make twins there
+    /// gets a name of its own first.
     fn send_apart(
         &self,
         ctx: &Context,
@@ -244,7 +244,7 @@ impl Shared {
         refused: &[Refusal],
         show: &mut dyn FnMut(Shown<'_>),
     ) -> Result<State, Error> {
-        if self.plan.updates.is_empty() {
+        if self.plan.updates.is_empty() && self.plan.n_of_twins == 0 {
             return Ok(State::Nothing);
         }
         if let Some(reason) = &self.left_alone {

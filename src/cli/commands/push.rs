@@ -16,6 +16,7 @@ use crate::service::push::{self, Pushed, State, Wish};
 /// state gets the branch alone. Without a refspec the current branch goes where `git push` would push
 /// it. Other options of `git push`: use `git push`, which takes the state along as well.
 #[derive(clap::Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub(in crate::cli) struct Args {
     /// A remote, or an address, to which no state goes
     remote: Option<String>,
@@ -76,14 +77,15 @@ impl Args {
         options.extend(self.follow_tags.then(|| "--follow-tags".to_owned()));
         options.extend(self.no_verify.then(|| "--no-verify".to_owned()));
         options.extend(self.push_options.iter().map(|option| format!("--push-option={option}")));
+        options.extend(self.set_upstream.then(|| "--set-upstream".to_owned()));
+        let mut refspecs = self.refspecs.clone();
+        refspecs.extend(self.tags.then(|| "refs/tags/*:refs/tags/*".to_owned()));
         Wish {
             remote: self.remote.clone(),
-            refspecs: self.refspecs.clone(),
+            refspecs,
             force: self.force,
             delete: self.delete,
             dry_run: self.dry_run,
-            set_upstream: self.set_upstream,
-            tags: self.tags,
             options,
         }
     }

@@ -38,7 +38,7 @@ impl Target {
     }
 }
 
-/// Returns the refspecs of the person, with what `--force`, `--delete`, `--tags` and `tag` mean. They are
+/// Returns the refspecs of the person, with what `--force`, `--delete` and `tag` mean. They are
 /// forced one by one, so that nothing else is.
 fn explicit(wish: &Wish) -> Vec<String> {
     let mut refspecs = Vec::new();
@@ -57,10 +57,6 @@ fn explicit(wish: &Wish) -> Vec<String> {
             name if wish.force && !name.starts_with(['+', '^']) => format!("+{name}"),
             name => name,
         });
-    }
-    if wish.tags {
-        let force = if wish.force { "+" } else { "" };
-        refspecs.push(format!("{force}refs/tags/*:refs/tags/*"));
     }
     refspecs
 }
@@ -124,7 +120,5 @@ mod tests {
         assert_eq!(wish(&["main", "tag", "v1"], false, true), [":main", ":refs/tags/v1"]);
         // A branch may have that name.
         assert_eq!(wish(&["tag"], false, false), ["tag"]);
-        let tags = Wish { tags: true, force: true, ..Wish::default() };
-        assert_eq!(explicit(&tags), ["+refs/tags/*:refs/tags/*"]);
     }
 }

@@ -1,7 +1,7 @@
 //! A real `sshd`.
 
 use super::{Asked, NAME, assert_quiet, assert_shared, begin, push, push_with, the_one_line, with_each_git};
-use crate::support::ssh_server::SshServer;
+use crate::support::ssh_server::{SshServer, url};
 use crate::support::{BIN, run};
 
 #[test]
@@ -9,7 +9,7 @@ fn state_goes_along_in_one_more_connection() {
     with_each_git(|world| {
         let Some(server) = SshServer::start(world) else { return };
         let (a, work) = begin(world);
-        a.git(&["remote", "set-url", "origin", &server.url(&world.place("srv.git"))]);
+        a.git(&["remote", "set-url", "origin", &url(&world.place("srv.git"))]);
         assert_quiet(&push(&work));
         assert_eq!(server.connections(), 2, "the user's push and ours");
         assert_shared(&a, &work);
@@ -28,7 +28,7 @@ fn a_passphrase_is_asked_for_once() {
     with_each_git(|world| {
         let Some(server) = SshServer::start(world) else { return };
         let (a, work) = begin(world);
-        a.git(&["remote", "set-url", "origin", &server.url(&world.place("srv.git"))]);
+        a.git(&["remote", "set-url", "origin", &url(&world.place("srv.git"))]);
         let key = world.path().join("ssh/user");
         let change = ["-q", "-p", "-P", "", "-N", "open sesame", "-f", key.to_str().unwrap()];
         assert_eq!(run(a.command("ssh-keygen").args(change)).code, Some(0));

@@ -16,7 +16,7 @@ const FOR_EVER: &str = "86400";
 #[track_caller]
 fn assert_is_left(stream: &mut TcpStream) {
     // So that a failure is told.
-    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
     let mut rest = Vec::new();
     match stream.read_to_end(&mut rest) {
         Ok(_) => (),

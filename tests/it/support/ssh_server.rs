@@ -1,6 +1,7 @@
 //! A real `sshd` on the loopback, with keys that nobody else knows.
 
 use std::ffi::OsStr;
+use std::fmt::Write as _;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -9,6 +10,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{Place, World};
+
+/// Where it has a repository of the world.
+pub(crate) fn url(place: &Place<'_>) -> String {
+    format!("ssh://here{}", place.path.canonicalize().unwrap().display())
+}
 
 /// A server that lives as long as the test.
 pub(crate) struct SshServer {
@@ -60,10 +66,6 @@ impl SshServer {
         format!("ssh -F '{}'", self.dir.join("config").display())
     }
 
-    pub(crate) fn url(&self, place: &Place<'_>) -> String {
-        format!("ssh://here{}", place.path.canonicalize().unwrap().display())
-    }
-
     /// How often somebody connected since the last time.
     pub(crate) fn connections(&self) -> usize {
         self.connections.swap(0, Ordering::SeqCst)
@@ -84,11 +86,10 @@ fn server_config(world: &World, dir: &Path) -> String {
     // The git of the world, without what the machine configures.
     let command = world.command("git");
     let wanted = ["PATH", "HOME", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_NOSYSTEM"].map(OsStr::new);
-    let set: String = command
-        .get_envs()
-        .filter(|(name, _)| wanted.contains(name))
-        .map(|(name, value)| format!(" \"{}={}\"", name.display(), value.unwrap().display()))
-        .collect();
+    let mut set = String::new();
+    for (name, value) in command.get_envs().filter(|(name, _)| wanted.contains(name)) {
+        write!(set, " \"{}={}\"", name.display(), value.unwrap().display()).unwrap();
+    }
     format!(
         "HostKey {dir}/host\nAuthorizedKeysFile {dir}/authorized_keys\nStrictModes no\nUsePAM no\n\
          PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin yes\nPidFile none\n\
