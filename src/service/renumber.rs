@@ -104,7 +104,8 @@ fn check_free(
     let given = renumbered.iter().filter(|(_, of)| root.is_some() || of != key).map(|(given, _)| given);
     let taken = Inventory::taken_names(&ctx.repo)?;
     let unknown = streams.unknown_names();
-    let others = taken.iter().chain(&unknown).chain(streams.inventory.streams.keys());
+    let archived = streams.inventory.archived_as(&ctx.repo, &name.number().to_string());
+    let others = taken.iter().chain(&unknown).chain(&archived).chain(streams.inventory.streams.keys());
     let mut others = others.filter(|other| root.is_some() || *other != key).chain(given);
     let Some(other) = others.find(|other| other.number() == name.number()) else { return Ok(()) };
     let next = plan::next_number(ctx, streams)?;
