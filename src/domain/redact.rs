@@ -28,6 +28,9 @@ const WINDOW: usize = 64 << 10;
 /// How much at the end of a piece waits for what follows; no token with a form is longer.
 const TAIL: usize = 8 << 10;
 
+/// How often a piece is looked at while something is found in it.
+const MAX_PASSES: usize = 8;
+
 const MARK: &[u8] = b"[redacted:";
 
 /// Where a secret lies, and what it is.
@@ -165,6 +168,18 @@ impl Redactor {
 }
 
 fn clean_piece<'a>(text: &'a [u8], known: &Known, in_blob: bool) -> Cow<'a, [u8]> {
+    let mut text = Cow::Borrowed(text);
+    // A mark ends what was one token with a secret, so that another may show.
+    for _ in 0..MAX_PASSES {
+        match clean_once(&text, known, in_blob) {
+            Cow::Borrowed(_) => break,
+            Cow::Owned(cleaned) => text = Cow::Owned(cleaned),
+        }
+    }
+    text
+}
+
+fn clean_once<'a>(text: &'a [u8], known: &Known, in_blob: bool) -> Cow<'a, [u8]> {
     let text = replace(Cow::Borrowed(text), |text| known.find(text));
     let text = replace(text, patterns::find);
     let text = replace(text, assigned::find);

@@ -159,17 +159,18 @@ impl Lines {
         self.open.push_str(said);
         while let Some(end) = self.open.find(['\n', '\r']) {
             let line: String = self.open.drain(..=end).collect();
-            match line.strip_suffix('\n') {
-                Some(line) if line.is_empty() => (),
-                Some(line) => show(Shown::Said(line)),
-                None => show(Shown::Doing(line.trim_end_matches('\r'))),
+            // Git fills lines of the server with spaces.
+            match (line.ends_with('\n'), line.trim_end()) {
+                (_, "") => (),
+                (true, line) => show(Shown::Said(line)),
+                (false, line) => show(Shown::Doing(line)),
             }
         }
     }
 
     fn end(self, show: &mut dyn FnMut(Shown<'_>)) {
-        if !self.open.is_empty() {
-            show(Shown::Said(&self.open));
+        if !self.open.trim().is_empty() {
+            show(Shown::Said(self.open.trim_end()));
         }
     }
 }
@@ -266,5 +267,27 @@ impl Shared {
             Outcome::Ok => State::Apart(synced.pushed_events),
             result => self.held_back(synced.message.as_deref().unwrap_or(result.as_str())),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_become_lines_and_progress() {
+        let mut seen = Vec::new();
+        let mut show = |shown: Shown<'_>| match shown {
+            Shown::Said(line) => seen.push(format!("said {line}")),
+            Shown::Doing(line) => seen.push(format!("doing {line}")),
+        };
+        let mut lines = Lines::default();
+        for piece in ["remote: a wo", "rd        \n\nWriting: 5", "0%\rWriting: 100%, done.\nno e", "nd"] {
+            lines.take(piece, &mut show);
+        }
+        lines.end(&mut show);
+        let wanted =
+            ["said remote: a word", "doing Writing: 50%", "said Writing: 100%, done.", "said no end"];
+        assert_eq!(seen, wanted);
     }
 }

@@ -128,6 +128,9 @@ pub fn sync(
     for synced in &all {
         remember(ctx, synced);
     }
+    if let Err(err) = super::kept::upkeep(ctx) {
+        tracing::debug!(err = super::error_chain(&err), "what was kept for long enough stays");
+    }
     Ok(Done { remotes: all, archived })
 }
 

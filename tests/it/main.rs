@@ -50,6 +50,7 @@ mod server;
 mod settings;
 mod sharing;
 mod signing;
+mod simulation;
 mod stumbles;
 mod support;
 mod terminal;

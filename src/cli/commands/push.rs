@@ -1,5 +1,6 @@
 //! `git godzilla push`.
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
@@ -71,6 +72,7 @@ impl Args {
             of => format!("--force-with-lease={of}"),
         }));
         options.extend(self.force_if_includes.then(|| "--force-if-includes".to_owned()));
+        options.extend(std::io::stderr().is_terminal().then(|| "--progress".to_owned()));
         options.extend(self.follow_tags.then(|| "--follow-tags".to_owned()));
         options.extend(self.no_verify.then(|| "--no-verify".to_owned()));
         options.extend(self.push_options.iter().map(|option| format!("--push-option={option}")));

@@ -110,7 +110,14 @@ impl Repo {
             let seconds = silence.as_secs().max(1);
             git.args(["-c", "http.lowSpeedLimit=1", "-c"]).arg(format!("http.lowSpeedTime={seconds}"));
         }
-        git.args(["push", "--porcelain"]);
+        // Signing runs what may be configured here, and so does a push in a submodule.
+        git.args(["push", "--porcelain", "--no-signed"]);
+        let recurses = |key: &str| {
+            self.config(key).is_some_and(|value| !matches!(value.as_str(), "no" | "false" | "off" | "0"))
+        };
+        if recurses("push.recurseSubmodules") || recurses("submodule.recurse") {
+            git.arg("--recurse-submodules=check");
+        }
         git.args(what.atomic.then_some("--atomic"));
         git.args(what.remote.and_then(|remote| self.server_option(remote, RECEIVE)));
         for update in what.state {

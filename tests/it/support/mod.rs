@@ -4,6 +4,7 @@
 pub(crate) mod bounded;
 pub(crate) mod http_server;
 pub(crate) mod model_server;
+pub(crate) mod simulation;
 pub(crate) mod ssh_server;
 pub(crate) mod terminal;
 

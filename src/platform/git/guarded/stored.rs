@@ -230,7 +230,7 @@ mod tests {
         let (_dir, repo) = repository();
         let record =
             "godzilla-guard 1|file|hooks/a|755 whole 3|x|\n|link|hooks/b|../b|file|config|644 mark 6|7 then|\
-            end|a9f763762d794221431c8aebaba01fb48bc8f794474693ac012c148874ee8a8f|"
+            end|afce4b7976b4dbceaf88a69e30ffe9c7e5056790788dcb118025a8d27aadb799|"
                 .replace('|', "\0");
         let read = Guarded::from_bytes(&repo, record.as_bytes(), None).unwrap();
         let of = |path: &str| &read.files[&repo.common_dir().join(path)];
