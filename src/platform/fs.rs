@@ -7,6 +7,8 @@ use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use sha2::{Digest as _, Sha256};
+
 pub use self::whole::WholeFile;
 
 use super::lock::Lock;
@@ -87,6 +89,37 @@ pub fn write_new_file(path: &Path, bytes: &[u8], executable: bool) -> io::Result
     #[cfg(not(unix))]
     let _ = executable;
     options.open(path)?.write_all(bytes)
+}
+
+/// Puts what `pass` makes of a file in its place, whole or not at all, if it is anything else. `pass` is given
+/// the bytes piece by piece, and nothing at the end. Returns whether the file changed.
+///
+/// # Errors
+///
+/// Any error of the file system; the file is as it was then.
+pub fn rewrite_file(path: &Path, pass: &mut dyn FnMut(&[u8], &mut Vec<u8>)) -> io::Result<bool> {
+    let mut file = File::open(path)?;
+    let dir = path.parent().unwrap_or(Path::new("."));
+    let mut draft = tempfile::Builder::new().prefix(DRAFT_PREFIX).tempfile_in(dir)?;
+    let (mut before, mut after) = (Sha256::new(), Sha256::new());
+    let mut piece = vec![0; 64 * 1024];
+    loop {
+        let n_read = file.read(&mut piece)?;
+        before.update(&piece[..n_read]);
+        let mut passed = Vec::new();
+        pass(&piece[..n_read], &mut passed);
+        after.update(&passed);
+        draft.write_all(&passed)?;
+        if n_read == 0 {
+            break;
+        }
+    }
+    let changed = before.finalize() != after.finalize();
+    if changed {
+        draft.as_file().sync_all()?;
+        draft.persist(path).map_err(|err| err.error)?;
+    }
+    Ok(changed)
 }
 
 /// Writes a script that everybody may run, whole or not at all.

@@ -103,6 +103,12 @@ pub fn uninstall(dir: &Path) -> Result<Vec<String>, Error> {
     Ok(changed)
 }
 
+/// Whether any of ours is in `dir`, or what an interrupted call left of one.
+pub fn is_there(dir: &Path) -> bool {
+    let is_left = |event| places(dir, event).1.symlink_metadata().is_ok();
+    status(dir).iter().any(|hook| hook.is_ours || is_left(hook.event))
+}
+
 /// Returns how each of our events stands in `dir`.
 pub fn status(dir: &Path) -> Vec<Standing> {
     let of = |event: &'static str| {

@@ -5,6 +5,8 @@
 
 pub mod purge;
 
+use std::collections::BTreeSet;
+
 use super::context::Context;
 use super::error::Error;
 use super::streams::Streams;
@@ -116,7 +118,9 @@ pub fn look(ctx: &Context, wanted: &Wanted) -> Result<Looked, Error> {
     plan::recover(ctx)?;
     let streams = Streams::read_all(ctx)?;
     let mut looked = Looked::default();
-    for name in streams.inventory.streams.keys() {
+    let archived = streams.inventory.all_archived(&ctx.repo);
+    let names: BTreeSet<&Name> = streams.inventory.streams.keys().chain(archived.keys()).collect();
+    for name in names {
         let content = streams.view(name)?.content;
         looked.look_at(Some(name), &content, wanted);
     }

@@ -235,3 +235,50 @@ fn reports_of_unknown_protocols_and_logs_of_runs_are_cleaned_too() {
     let log = std::fs::read_to_string(run.join("log")).unwrap();
     assert!(log.starts_with("one\n") && log.ends_with(" two\n") && !log.contains(SECRET), "{log}");
 }
+
+#[test]
+fn what_is_archived_is_redacted_and_purged_as_well() {
+    let world = World::new();
+    let (a, b) = leaked(&world);
+    let srv = world.place("srv.git");
+    a.godzilla_ok(&["cancel", "1"]);
+    a.godzilla_ok(&["archive", "1"]);
+    a.godzilla_ok(&["sync"]);
+    a.godzilla_ok(&["sync"]);
+    assert!(says(&srv, "refs/godzilla/archive"));
+    let done = a.json(&["redact", SECRET, "--purge", "--yes"]);
+    assert_eq!(
+        (done["events"].as_array().unwrap().len(), &done["remotes"][0]["clean"]),
+        (1, &true.into()),
+        "{done}"
+    );
+    assert!(!anything_says(&srv) && !anything_says(&a));
+    b.godzilla_ok(&["sync"]);
+    a.godzilla_ok(&["sync"]);
+    assert!(!anything_says(&srv), "who still had it does not bring it back");
+    for place in [&a, &b] {
+        assert!(!log(place).contains(SECRET) && log(place).contains("before"));
+    }
+    assert_eq!(log(&a), log(&b));
+}
+
+/// A protocol that was copied out of the stream that it shared lies in both.
+#[test]
+fn a_twin_that_was_copied_out_is_redacted_in_both_places() {
+    let world = World::new();
+    let (a, b) = (world.clone("a"), world.clone("b"));
+    a.plan("Add a login", &["The form"]);
+    b.plan("Add a login", &["The form"]);
+    b.godzilla_ok(&["comment", SECRET, "-p", "1"]);
+    for place in [&a, &b, &a] {
+        place.godzilla_ok(&["sync"]);
+    }
+    assert!(says(&a, STREAM) && says(&a, "refs/godzilla/protocols/0002-add-a-login"));
+    let done = a.json(&["redact", SECRET, "--purge", "--yes"]);
+    assert_eq!(done["events"].as_array().unwrap().len(), 2, "{done}");
+    b.godzilla_ok(&["sync"]);
+    a.godzilla_ok(&["sync"]);
+    assert!(!anything_says(&world.place("srv.git")) && !anything_says(&a));
+    assert!(!b.godzilla_ok(&["log", "2", "--all", "--json"]).contains(SECRET));
+    assert_eq!(a.event_ids("0002-add-a-login"), b.event_ids("0002-add-a-login"));
+}

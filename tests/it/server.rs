@@ -89,7 +89,9 @@ fn a_life_goes_through_it() {
         a.godzilla_ok(&["sync"]);
         a.godzilla_ok(&["sync"]);
         assert_eq!(srv.git(&["for-each-ref", "refs/godzilla/inbox"]), "", "a box whose events are held goes");
-        for event in srv.json(&["hooks", "status"])["hooks"].as_array().unwrap() {
+        let status = srv.json(&["hooks", "status"]);
+        crate::schemas::assert_valid("hooks.v1", &status);
+        for event in status["hooks"].as_array().unwrap() {
             assert_eq!((&event["mode"], &event["called"]), (&"shim".into(), &true.into()), "{event}");
         }
     }
@@ -121,6 +123,10 @@ fn hooks_that_were_there_run_first_and_come_back() {
     assert_eq!(srv.read("hooks/post-receive"), "#!/bin/sh\ncat >/dev/null\nexit 3\n");
     assert!(!srv.path.join("hooks/pre-receive.godzilla-prev").exists());
     assert_eq!(a.godzilla(&["hooks", "install", "--server"]).code, Some(4), "a clone is no server");
+    // Hooks that other repositories may share are not ours to write.
+    srv.git(&["config", "core.hooksPath", "/srv/hooks"]);
+    let shown = srv.godzilla(&["hooks", "install", "--server"]);
+    assert!(shown.code == Some(4) && shown.stderr.contains("git-godzilla hook"), "{shown}");
 }
 
 #[test]

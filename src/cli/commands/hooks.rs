@@ -67,7 +67,7 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
     let mut probe = false;
     let changed = match args.command {
         Command::Install { server: true, .. } => return server::install(ui, &ctx),
-        Command::Uninstall if ctx.repo.is_bare() => return server::uninstall(ui, &ctx),
+        Command::Uninstall if server::is_served(&ctx)? => return server::uninstall(ui, &ctx),
         Command::Status { .. } if server::is_served(&ctx)? => return server::status(ui, &ctx),
         Command::Install { server: false, into } => {
             let manager = into.map(|into| match into {

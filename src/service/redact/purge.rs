@@ -48,10 +48,12 @@ pub fn redacted(ctx: &Context, inventory: &Inventory) -> BTreeSet<Digest> {
     for tips in all {
         let tracked = tips.tracking.iter().map(|(_, tip)| *tip);
         let trees = tips.local.into_iter().chain(tracked).filter_map(|tip| repo.tree_of(tip).ok());
-        let archived = tips.archived.iter().map(|(_, tree)| *tree);
-        for tree in trees.chain(archived).collect::<BTreeSet<Oid>>() {
+        for tree in trees.collect::<BTreeSet<Oid>>() {
             stubs.extend(tip::read(repo, tree).map(|content| content.stubs()).unwrap_or_default());
         }
+    }
+    for tree in inventory.all_archived(repo).into_values().flatten() {
+        stubs.extend(tip::read(repo, tree).map(|content| content.stubs()).unwrap_or_default());
     }
     stubs
 }
@@ -256,13 +258,11 @@ fn mask_runs(repo: &Repo, wanted: &Wanted) -> Result<(), Error> {
         }
         let Ok(files) = std::fs::read_dir(run.path()) else { continue };
         for path in files.flatten().map(|file| file.path()) {
-            let Some(bytes) = fs::read_if_there(&path).map_err(failed())? else { continue };
             let mut redactor = Redactor::new(wanted.known());
-            let mut clean = Vec::with_capacity(bytes.len());
-            redactor.push(&bytes, &mut clean);
-            redactor.finish(&mut clean);
-            if clean != bytes {
-                fs::replace_file(&path, &clean, true).map_err(failed())?;
+            let mut mask = |piece: &[u8], out: &mut Vec<u8>| {
+                if piece.is_empty() { redactor.finish(out) } else { redactor.push(piece, out) }
+            };
+            if path.is_file() && fs::rewrite_file(&path, &mut mask).map_err(failed())? {
                 fail::point("purge.log");
             }
         }

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use super::{Checked, Gate, Kind, form};
 use crate::domain::id::{Name, Oid};
-use crate::platform::git::TreeEntry;
 use crate::store::content::Content;
 use crate::store::inventory::read_box;
 use crate::store::{refs, tip};
@@ -87,24 +86,24 @@ impl Gate<'_> {
     fn entries(&self, archive: Oid) -> Result<BTreeMap<Name, Oid>, String> {
         let mut found = BTreeMap::new();
         for folder in self.objects.tree(archive).map_err(|err| err.to_string())? {
-            if !folder.is_tree() {
+            // What newer tools keep beside the entries is theirs to answer for.
+            let is_shard = folder.is_tree() && folder.name.iter().all(u8::is_ascii_digit);
+            if !is_shard {
                 continue;
             }
             for entry in self.objects.tree(folder.oid).map_err(|err| err.to_string())? {
-                let name = as_entry(&folder, &entry).ok_or_else(|| {
-                    let name = String::from_utf8_lossy(&entry.name).into_owned();
-                    format!("`{}` is no entry of an archive", crate::domain::text::one_line(&name))
-                })?;
+                let Some(name) = std::str::from_utf8(&entry.name).ok().and_then(|it| it.parse::<Name>().ok())
+                else {
+                    continue;
+                };
+                if !entry.is_tree() || folder.name != shard(&name).as_bytes() {
+                    return Err(format!("`{name}` is no entry of an archive where it lies"));
+                }
                 found.insert(name, entry.oid);
             }
         }
         Ok(found)
     }
-}
-
-fn as_entry(folder: &TreeEntry, entry: &TreeEntry) -> Option<Name> {
-    let name: Name = std::str::from_utf8(&entry.name).ok()?.parse().ok()?;
-    (entry.is_tree() && folder.name == shard(&name).as_bytes()).then_some(name)
 }
 
 /// The folder of an archive that an entry lies in.

@@ -18,7 +18,7 @@ fn dir(ctx: &Context) -> Result<PathBuf, CliError> {
 
 /// Whether this is a repository that has hooks of a server.
 pub(super) fn is_served(ctx: &Context) -> Result<bool, CliError> {
-    Ok(ctx.repo.is_bare() && server_hooks::status(&dir(ctx)?).iter().any(|hook| hook.is_ours))
+    Ok(ctx.repo.is_bare() && server_hooks::is_there(&dir(ctx)?))
 }
 
 pub(super) fn install(ui: &mut Ui, ctx: &Context) -> Result<ExitCode, CliError> {
@@ -26,6 +26,12 @@ pub(super) fn install(ui: &mut Ui, ctx: &Context) -> Result<ExitCode, CliError> 
         let message = "this is no bare repository, and hooks of a server are for one that others push to";
         return Err(CliError::new(Exit::Refused, "hooks.not_bare", message)
             .hint("in a clone that people work in: git godzilla hooks install"));
+    }
+    if ctx.repo.config("core.hooksPath").is_some() {
+        let message = "core.hooksPath leads to hooks that may be those of other repositories as well";
+        return Err(CliError::new(Exit::Refused, "hooks.path", message).hint(
+            "add to pre-receive and post-receive there: git-godzilla hook \"$(basename \"$0\")\" -- \"$@\"",
+        ));
     }
     let binary = env::current_exe().unwrap_or_else(|| PathBuf::from(hook_files::US));
     let changed = server_hooks::install(&dir(ctx)?, &binary).map_err(failed)?;
@@ -35,8 +41,7 @@ pub(super) fn install(ui: &mut Ui, ctx: &Context) -> Result<ExitCode, CliError> 
 pub(super) fn uninstall(ui: &mut Ui, ctx: &Context) -> Result<ExitCode, CliError> {
     let mut changed = server_hooks::uninstall(&dir(ctx)?).map_err(failed)?;
     // Those of a clone may be here as well.
-    let journal = crate::service::hooks::journal(&ctx.repo);
-    let more = hook_files::uninstall(&dir(ctx)?, &journal).map_err(crate::service::error::Error::from)?;
+    let more = crate::service::hooks::uninstall(&ctx.repo)?;
     changed.extend(more.changed.iter().map(ToString::to_string));
     answer(ui, ctx, &changed)
 }
@@ -93,7 +98,7 @@ fn as_json(ui: &mut Ui, ctx: &Context) -> Result<ExitCode, CliError> {
             (false, true) => vec![hook.event],
             (false, false) => Vec::new(),
         };
-        hooks.push(json!({ "event": hook.event, "mode": mode, "called": called, "chain": chain }));
+        hooks.push(json!({ "event": hook.event, "mode": mode, "called": called, "chain": chain, "not_called_in": [] }));
     }
     ui.json(&json!({ "schema": "git-godzilla/hooks@1", "hooks": hooks }))?;
     Ok(ExitCode::SUCCESS)
