@@ -388,6 +388,40 @@ pub(super) static SCENARIOS: &[Scenario] = &[
         )
     },
     Scenario {
+        also: Some(hook_files),
+        ..scenario("hooks install, put aside by a manager", put_aside, |world, env| {
+            with(world, "a", &["hooks", "install"], env)
+        })
+    },
+    Scenario {
+        also: Some(configured_hooks),
+        only: Some(&["hooks.config_written", "config.edit", "config.edited"]),
+        ..scenario("hooks install, in the configuration", in_configuration, |world, env| {
+            let mut command = world.place("a").command(BIN);
+            let path = command.get_envs().find(|(key, _)| *key == "PATH").unwrap().1.unwrap().to_owned();
+            let dirs = [world.path().join("bin")].into_iter().chain(std::env::split_paths(&path));
+            command.env("PATH", std::env::join_paths(dirs).unwrap());
+            run(command.args(["hooks", "install"]).envs(env.iter().cloned()))
+        })
+    },
+    Scenario {
+        also: Some(husky_files),
+        ..scenario("hooks install --into husky", with_husky, |world, env| {
+            with(world, "a", &["hooks", "install", "--into", "husky"], env)
+        })
+    },
+    Scenario {
+        also: Some(husky_files),
+        ..scenario(
+            "hooks uninstall, out of husky",
+            |world| {
+                with_husky(world);
+                with(world, "a", &["hooks", "install", "--into", "husky"], &[]);
+            },
+            |world, env| with(world, "a", &["hooks", "uninstall"], env),
+        )
+    },
+    Scenario {
         also: Some(|a| a.godzilla(&["trust"]).stdout),
         ..scenario("trust", gated, |world, env| with(world, "a", &["trust", "--yes"], env))
     },
@@ -724,4 +758,44 @@ fn hook_files(a: &Place<'_>) -> String {
         .collect();
     files.sort();
     files.join("\n")
+}
+
+/// Lefthook has put ours aside and made its hook anew.
+fn put_aside(world: &World) {
+    let a = world.bare_clone_of("a");
+    a.godzilla_ok(&["init", "--yes", "--no-hooks"]);
+    hook(&a, "pre-push", "#!/bin/sh\ncall_lefthook run \"pre-push\"\n");
+    a.godzilla_ok(&["hooks", "install"]);
+    let path = a.path.join(".git/hooks/pre-push");
+    fs::rename(&path, path.with_extension("old")).unwrap();
+    hook(&a, "pre-push", "#!/bin/sh\n\ncall_lefthook run \"pre-push\"\n");
+}
+
+/// The git on `PATH` says that it knows hooks in the configuration.
+fn in_configuration(world: &World) {
+    let a = world.bare_clone_of("a");
+    a.godzilla_ok(&["init", "--yes", "--no-hooks"]);
+    a.git(&["config", "core.hooksPath", "/dev/null"]);
+    let real = a.git(&["--exec-path"]);
+    let text = "#!/bin/sh\n[ \"$1\" != --version ] || exec echo git version 2.55.0\nexec REAL/git \"$@\"\n";
+    world.place("bin").write_executable("git", &text.replace("REAL", real.trim()));
+}
+
+fn configured_hooks(a: &Place<'_>) -> String {
+    a.read(".git/config") + &fs::read_to_string(a.path.join(".git/godzilla/hooks.config")).unwrap_or_default()
+}
+
+fn with_husky(world: &World) {
+    let a = world.bare_clone_of("a");
+    a.godzilla_ok(&["init", "--yes", "--no-hooks"]);
+    a.git(&["config", "core.hooksPath", ".husky/_"]);
+    a.write(".husky/_/h", "");
+    a.write(".husky/pre-push", "true");
+}
+
+fn husky_files(a: &Place<'_>) -> String {
+    let entries = fs::read_dir(a.path.join(".husky")).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> = entries.filter(|path| path.is_file()).collect();
+    files.sort();
+    files.iter().map(|path| format!("{}: {}", path.display(), fs::read_to_string(path).unwrap())).collect()
 }

@@ -143,6 +143,9 @@ fn hooks_in_a_folder_of_others_are_proved_too() {
             format!("s=$(dirname \"$(dirname \"$0\")\")/{event}\n[ ! -f \"$s\" ] || sh -e \"$s\" \"$@\"");
         put(&a.path.join(".husky/_").join(event), &goes_on);
     }
+    for worktree in std::fs::read_dir(a.path.join("worktrees")).unwrap() {
+        std::fs::create_dir_all(worktree.unwrap().path().join(".husky/_")).unwrap();
+    }
     assert_eq!(called(&a, &["--probe"], "commit-msg"), false);
     let shown = a.godzilla(&["doctor", "--probe"]).stdout;
     assert!(shown.contains("none of it came to us in a trial"), "{shown}");
