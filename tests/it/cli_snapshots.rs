@@ -556,6 +556,7 @@ fn config_with_origins() {
     qa.when                        manual      default
     queue.autostart                false       default
     queue.max_attempts             3           default
+    server.allow_purge             (not set)   default
     sync.auto                      true        default
     sync.push_timeout_seconds      2           git config (local)
     sync.runs                      false       default
@@ -654,9 +655,12 @@ fn help_of_all_and_of_one() {
       restore      Bring back a worktree that was removed, or what lay in one before it was changed
       hooks        Install, remove or inspect the hooks that advance steps on commit and push
       notes        Notes on the commits of protocols, for `git log --notes=godzilla`
+      export       Write everything that is known of all protocols as JSON lines
+      import       Take in what another tool or another clone has written
       engines      Show who can plan, do and check steps
       config       Show the settings that are in effect
       doctor       Find what is wrong in this clone, and mend what is safe to mend
+      uninstall    Take git-godzilla out of this clone: hooks, settings, refs and files
       demo         Play the whole life of a protocol in a scratch area
       completions  Complete commands, options and names in your shell, as `git godzilla <TAB>`
       man          Show the manual, or put it where `git godzilla --help` finds it
