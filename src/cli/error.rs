@@ -242,7 +242,7 @@ fn of_transport(err: &TransportError, message: String) -> CliError {
     let code = match err {
         TransportError::Unreachable { .. } => "remote.unreachable",
         TransportError::Auth { .. } => "remote.auth",
-        TransportError::Refused { .. } => "remote.refused",
+        TransportError::Refused { .. } | TransportError::NotAtomic { .. } => "remote.refused",
         TransportError::NotForward { .. } => {
             return CliError::new(Exit::Bug, "bug.not_forward", message).hint("please report this");
         }

@@ -19,8 +19,8 @@ use clap::{CommandFactory as _, ValueEnum as _};
 
 use self::commands::{
     act, archive, budget, ci_report, completions, config, demo, doctor, engines, explain, export, hooks,
-    import, init, list, log, man, notes, overlaps, plan, prompt, qa, ready, redact, renumber, restore, run,
-    runs, show, spec, status, sync, trust, undo, uninstall, verify, worktrees,
+    import, init, list, log, man, notes, overlaps, plan, prompt, push, qa, ready, redact, renumber, restore,
+    run, runs, show, spec, status, sync, trust, undo, uninstall, verify, worktrees,
 };
 use self::error::CliError;
 use self::ui::{Color, Ui};
@@ -110,6 +110,7 @@ enum Command {
     Trust(trust::Args),
     CiReport(ci_report::Args),
     Sync(sync::Args),
+    Push(push::Args),
     Worktrees(worktrees::Args),
     Restore(restore::Args),
     Hooks(hooks::Args),
@@ -382,6 +383,7 @@ fn dispatch(ui: &mut Ui, command: Command) -> Result<ExitCode, CliError> {
         Command::Trust(args) => trust::run(ui, &args),
         Command::CiReport(args) => ci_report::run(ui, args),
         Command::Sync(args) => sync::run(ui, &args),
+        Command::Push(args) => push::run(ui, &args),
         Command::Worktrees(args) => worktrees::run(ui, &args),
         Command::Restore(args) => restore::run(ui, &args),
         Command::Hooks(args) => hooks::run(ui, &args),

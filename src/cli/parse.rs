@@ -8,8 +8,8 @@ use clap::{Args as _, Command as Definition, CommandFactory as _, FromArgMatches
 
 use super::commands::{
     act, archive, budget, ci_report, completions, config, demo, doctor, engines, explain, export, hooks,
-    import, init, list, log, man, notes, overlaps, plan, prompt, qa, ready, redact, renumber, restore, run,
-    runs, show, spec, status, sync, trust, undo, uninstall, verify, worktrees,
+    import, init, list, log, man, notes, overlaps, plan, prompt, push, qa, ready, redact, renumber, restore,
+    run, runs, show, spec, status, sync, trust, undo, uninstall, verify, worktrees,
 };
 use super::{Cli, Global};
 
@@ -80,6 +80,7 @@ fn set_up(name: &str) -> Option<(&'static str, SetUp)> {
         ("trust", trust::Args::augment_args),
         ("ci-report", ci_report::Args::augment_args),
         ("sync", sync::Args::augment_args),
+        ("push", push::Args::augment_args),
         ("worktrees", worktrees::Args::augment_args),
         ("restore", restore::Args::augment_args),
         ("hooks", hooks::Args::augment_args),

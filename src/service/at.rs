@@ -80,7 +80,7 @@ pub fn list(ctx: &Context, when: When) -> Result<Past, Error> {
     match when {
         When::Stream(commit) => past.rows = rows(&read(&ctx.repo, commit)?, None),
         When::Moment(at_ms) => {
-            let streams = Streams::read(ctx)?;
+            let streams = Streams::read_all(ctx)?;
             for name in streams.inventory.streams.keys() {
                 match streams.view(name) {
                     Ok(view) => past.rows.extend(rows(&view.content.until(at_ms), Some(name))),

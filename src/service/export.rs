@@ -29,7 +29,7 @@ pub struct Exported {
 /// [`Error`] if refs cannot be listed, or `out` cannot be written to. A stream that cannot be read is left out
 /// and told.
 pub fn write(ctx: &Context, out: &mut dyn Write) -> Result<Exported, Error> {
-    let streams = Streams::read(ctx)?;
+    let streams = Streams::read_all(ctx)?;
     let mut exporter = Exporter { ctx, out, done: Exported::default() };
     exporter.line(&exported::header_line(ctx.repo.object_format()))?;
     for name in streams.inventory.streams.keys() {

@@ -275,7 +275,7 @@ impl Take<'_> {
     fn unite(&self, name: &Name, content: Content) -> Result<usize, Error> {
         let Streams { ctx, inventory, .. } = self.streams;
         let repo = &ctx.repo;
-        let known = inventory.streams.get(name).cloned().unwrap_or_default();
+        let known = inventory.tips(repo, name);
         let before = stream::view(repo, name, &known, self.streams.routed(Some(name)))?.content;
         if before.contains(&content) {
             return Ok(0);

@@ -1,6 +1,7 @@
 //! The use cases: load, decide, act, record. Nothing here prints or parses arguments.
 
 pub mod act;
+pub mod answers;
 pub mod archive;
 pub mod ask;
 pub mod at;
@@ -41,6 +42,7 @@ pub mod plan;
 pub mod planner;
 pub mod policy;
 pub mod prompts;
+pub mod push;
 pub mod qa;
 pub mod redact;
 pub mod renumber;

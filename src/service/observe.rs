@@ -339,16 +339,20 @@ fn known_behind(protocol: &Protocol, tips: &[Oid]) -> HashSet<Oid> {
 /// Records the commits that the branch lost, and those that are back, as one word about its tip.
 ///
 /// That a commit is back can be told only by the clone that said it was gone: the branch of another
-/// one may simply be older than that word, and the two would contradict each other for ever.
+/// one may simply be older than that word, and the two would contradict each other for ever. So would
+/// two that have each other's commits and never had them on the branch, if they repeated themselves.
 fn record_lost(repo: &Repo, ledger: &mut Ledger<'_>, tips: &BranchTips) -> Result<(), Error> {
     let Some(protocol) = ledger.protocol() else { return Ok(()) };
     let lost = lost_commits(repo, protocol, tips, &[]);
     let Some(tip) = tips.all().first().copied() else { return Ok(()) };
-    let last = ledger.events().iter().rev().find_map(|event| match &event.body {
-        Body::BranchTip { gone, .. } => Some((gone.clone(), event.actor.host == repo.clone_label())),
-        _ => None,
-    });
-    let (known, is_own) = last.unwrap_or_default();
+    let label = repo.clone_label();
+    let words = || {
+        ledger.events().iter().rev().filter_map(|event| match &event.body {
+            Body::BranchTip { tip, gone } => Some((*tip, gone, event.actor.host == label)),
+            _ => None,
+        })
+    };
+    let (known, is_own) = words().next().map(|(_, gone, is_own)| (gone.clone(), is_own)).unwrap_or_default();
     let (back, still): (Vec<Oid>, Vec<Oid>) =
         known.into_iter().partition(|oid| tips.all().iter().any(|tip| repo.is_ancestor(*oid, *tip)));
     let is_dead = |oid: &Oid| protocol.commits.get(oid).is_some_and(|commit| !commit.live);
@@ -357,6 +361,10 @@ fn record_lost(repo: &Repo, ledger: &mut Ledger<'_>, tips: &BranchTips) -> Resul
     }
     // What was gone and is still gone must be said again: the last word about the branch counts.
     let gone: BTreeSet<Oid> = lost.into_iter().chain(still).collect();
+    let own_last = words().find(|(_, _, is_own)| *is_own);
+    if own_last.is_some_and(|(said, was_gone, _)| said == tip && gone.iter().eq(was_gone)) {
+        return Ok(());
+    }
     if gone.len() > observe::MAX_GONE {
         tracing::warn!(protocol = %ledger.name(), n_commits = gone.len(), "too many lost commits for one event");
         return Ok(());

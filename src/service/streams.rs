@@ -39,6 +39,18 @@ impl<'a> Streams<'a> {
         Ok(Self::with(ctx, Inventory::read(&ctx.repo)?, branches))
     }
 
+    /// As [`Self::read`], with what only archives hold beside what has a stream.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::read`].
+    pub fn read_all(ctx: &'a Context) -> Result<Self, Error> {
+        let mut all = Self::read(ctx)?;
+        let archived: Vec<Name> = all.inventory.all_archived(&ctx.repo).into_keys().collect();
+        all.inventory.add_archived(&ctx.repo, &archived);
+        Ok(all)
+    }
+
     /// Reads what is needed for the protocol that `arg` names in full, or for that of the current
     /// branch; everything, if it takes everything to tell which one is meant.
     ///

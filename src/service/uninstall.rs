@@ -17,13 +17,14 @@ use crate::domain::event::Body;
 use crate::domain::id::Oid;
 use crate::platform::git::Repo;
 use crate::platform::{clock, fail, fs, server_hooks};
-use crate::store::{refs, stream};
+use crate::store::inventory::Tips;
+use crate::store::{kept, refs, stream};
 
 /// How long what was put aside is kept, in milliseconds: 30 days.
 const KEPT_MS: u64 = 30 * 24 * 60 * 60 * 1000;
 
-/// The folders of refs that hold work which was put aside.
-const PUT_ASIDE: &[&str] = &["snapshots/", "trash/", "tampered/"];
+/// What an engine moved, as it was.
+const TAMPERED: &str = "refs/godzilla-local/tampered/";
 
 /// How to go about what would be lost.
 #[derive(Clone, Debug, Default)]
@@ -68,11 +69,13 @@ pub fn holds(ctx: &Context) -> Result<Holds, Error> {
     if note(repo).exists() {
         return Ok(Holds::default());
     }
-    let streams = Streams::read(ctx)?;
+    let streams = Streams::read_all(ctx)?;
+    let home = streams.inventory.home();
+    let is_there = |tips: &&Tips| tips.is_archived_alike(home);
     let mut unshared_events = 0;
-    for (name, tips) in &streams.inventory.streams {
+    for (name, tips) in streams.inventory.streams.iter().filter(|(_, tips)| !is_there(tips)) {
         let content = streams.view(name)?.content;
-        unshared_events += match streams.inventory.home() {
+        unshared_events += match home {
             Some(_) => list::unshared_events(&streams, tips, &content),
             None => content.lines().len(),
         };
@@ -81,17 +84,18 @@ pub fn holds(ctx: &Context) -> Result<Holds, Error> {
     let project = &streams.inventory.project;
     let mut content = stream::project_view(repo, project)?.content;
     content.retain(|event| !matches!(event.body, Body::ProjectCreated { .. }));
-    unshared_events += match streams.inventory.home() {
+    unshared_events += match home {
         Some(_) => list::unshared_events(&streams, project, &content),
         None => content.lines().len(),
     };
-    let mut snapshots = Vec::new();
-    for folder in PUT_ASIDE {
-        for (name, oid) in repo.refs(&format!("{}{folder}", refs::LOCAL))? {
-            let since_ms = repo.commit(oid).map_or(u64::MAX, |commit| commit.time_ms);
-            if clock::now_ms().saturating_sub(since_ms) < KEPT_MS {
-                snapshots.push(name);
-            }
+    let now_ms = clock::now_ms();
+    let kept = kept::list(repo)?.into_iter().filter(|kept| kept.until_ms() > now_ms);
+    let mut snapshots: Vec<String> = kept.map(|kept| kept.name).collect();
+    // Where refs were that an engine moved.
+    for (name, oid) in repo.refs(TAMPERED)? {
+        let since_ms = repo.commit(oid).map_or(u64::MAX, |commit| commit.time_ms);
+        if now_ms.saturating_sub(since_ms) < KEPT_MS {
+            snapshots.push(name);
         }
     }
     Ok(Holds { unshared_events, snapshots })
@@ -259,7 +263,11 @@ impl Leaving<'_> {
             all.extend(self.repo.refs(folder)?);
         }
         all.extend(self.repo.find_ref(refs::NOTES)?.map(|oid| (refs::NOTES.to_owned(), oid)));
-        self.repo.remove_refs(&all)?;
+        let gone = self.repo.delete_refs(&all)?;
+        if gone.len() < all.len() {
+            let message = format!("{} refs moved meanwhile, or are held by somebody", all.len() - gone.len());
+            return Err(Error::state("refs.busy", message, "run it again"));
+        }
         for folder in FOLDERS.iter().chain(&["refs/notes/"]) {
             self.repo.tidy_refs(folder);
         }

@@ -4,6 +4,7 @@
 //! them; commits are only carriers. Two tips are equal when their contents are, and nothing is
 //! written that is not strictly larger.
 
+pub mod answer;
 pub mod archive;
 pub mod cache;
 pub mod canon;

@@ -395,6 +395,12 @@ fn what_talks_to_a_remote_runs_nothing_that_a_repository_names() {
         assert_nothing_ran(&world, &format!("sync by {}", way.name));
         pre_push(&a, &way.url);
         assert_nothing_ran(&world, &format!("pre-push by {}", way.name));
+        // Hooks are run as `git push` runs them; nothing else is.
+        a.godzilla(&["push", "--no-verify", "origin", "HEAD:refs/heads/z"]);
+        if way.name == "hooks" {
+            marks(&world, PAYLOAD);
+        }
+        assert_nothing_ran(&world, &format!("push by {}", way.name));
         // The user's own commands are the user's business, and show that the payload is live.
         run(a.command("git").args(["fetch", "origin"]).env("GIT_TERMINAL_PROMPT", "0"));
         run(a.command("git").args(["push", "origin", "HEAD:refs/heads/y"]).env("GODZILLA", "0"));

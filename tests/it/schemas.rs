@@ -63,6 +63,9 @@ fn a_protocol_with_everything() {
         "ci-report.v1",
         &["ci-report", "running", "--job", "late", "--sha", &commit, "--url", "https://ci.invalid/1"],
     );
+    check(&work, "push.v1", &["push", "--dry-run", "origin", "HEAD", "main:refs/heads/copy"]);
+    check(&work, "push.v1", &["push", "origin", "HEAD", "main:refs/heads/copy"]);
+    check(&work, "push.v1", &["push", "--delete", "origin", "copy"]);
     check(&a, "sync.v1", &["sync"]);
     check(&a, "sync.v1", &["sync", "origin"]);
     work.git(&["commit", "--quiet", "--amend", "-m", "feat(login): a form"]);

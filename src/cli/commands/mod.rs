@@ -24,6 +24,7 @@ mod ops;
 pub(super) mod overlaps;
 pub(super) mod plan;
 pub(super) mod prompt;
+pub(super) mod push;
 pub(super) mod qa;
 pub(super) mod ready;
 pub(super) mod redact;

@@ -61,7 +61,7 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
                     "name": remote.name,
                     "shared": remote.shared,
                     "unshared_events": remote.unshared_events,
-                    "last_error": Value::Null,
+                    "last_error": remote.last_error,
                 })
             })
             .collect();
@@ -100,10 +100,12 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
         }
     }
     for remote in remotes.iter().filter(|remote| remote.unshared_events > 0) {
+        let why = remote.last_error.as_ref();
         ui.line(format!(
-            "{} not on {}: {}",
+            "{} not on {}{}: {}",
             counted(remote.unshared_events, "event"),
             remote.name,
+            why.map(|why| format!(" ({why})")).unwrap_or_default(),
             styled(CYAN, "git godzilla sync")
         ))?;
     }

@@ -12,7 +12,11 @@ impl Repo {
     /// a time is the end of that day.
     pub fn moment_of(&self, date: &str) -> Option<u64> {
         let date = date.trim();
-        if date.is_empty() || ["never", "all", "false"].contains(&date.to_ascii_lowercase().as_str()) {
+        // Git makes something of any text with a number in it.
+        if date.is_empty()
+            || date.contains(char::is_control)
+            || ["never", "all", "false"].contains(&date.to_ascii_lowercase().as_str())
+        {
             return None;
         }
         let is_day = date.len() == 10 && date.split('-').all(|part| part.bytes().all(|b| b.is_ascii_digit()));

@@ -28,6 +28,8 @@ mod refs;
 mod run;
 mod signing;
 mod transport;
+mod unasked;
+mod user_push;
 mod walk;
 mod work_tree;
 mod worktrees;
@@ -53,7 +55,8 @@ pub use quarantine::Quarantined;
 pub use refs::Head;
 pub use run::{forget_repository, git_version, gits_on_path};
 pub use signing::{Error as SigningError, Signer, Verified, Verifier};
-pub use transport::{PushResult, RefPush, Transport, TransportError};
+pub use transport::{Cause, PushResult, RefPush, Refusal, Transport, TransportError};
+pub use user_push::{Moved, UserPush, UserPushed};
 pub use work_tree::{Look, Since};
 pub use worktrees::Worktree;
 

@@ -12,8 +12,12 @@ pub(super) fn run(binary: &Path, journal_path: &Path) -> Result<Report, Error> {
     let mut report = Report::default();
     let Some(looked_at) = modified(journal_path) else { return Ok(report) };
     let journal = Journal::load(journal_path)?;
-    let is_newer = |dir: &Path| modified(dir).is_some_and(|changed| changed >= looked_at);
-    let changed: Vec<_> = journal.sections.iter().filter(|section| is_newer(&section.dir)).collect();
+    // Files are replaced, or written to where they are.
+    let is_newer = |path: &Path| modified(path).is_some_and(|changed| changed >= looked_at);
+    let has_news = |section: &&Section| {
+        is_newer(&section.dir) || EVENTS.iter().any(|event| is_newer(&place(&section.dir, event, "")))
+    };
+    let changed: Vec<_> = journal.sections.iter().filter(has_news).collect();
     if changed.is_empty() {
         return Ok(report);
     }

@@ -90,9 +90,8 @@ pub fn remove_from_husky(husky: &Path) -> Result<Report, Error> {
 /// Returns what the personal file of lefthook has to hold for us. For an event that it does not look
 /// after, it would make a hook that stays for ever.
 fn lefthook_jobs(events: &[&str]) -> String {
-    let mut text = LEFTHOOK_FIRST.to_owned();
-    for &event in events {
-        let args = match event {
+    let job = |event: &&str| {
+        let args = match *event {
             "post-commit" => "",
             // One to three; what is not given would stay as `{2}`.
             "prepare-commit-msg" => " {0}",
@@ -100,13 +99,15 @@ fn lefthook_jobs(events: &[&str]) -> String {
             "pre-push" => " \"{1}\" \"{2}\"",
             _ => " \"{1}\"",
         };
-        let stdin = if matches!(event, "pre-push" | "post-rewrite") { "      use_stdin: true\n" } else { "" };
-        text.push_str(&format!(
-            "{event}:\n  commands:\n    git-godzilla:\n      run: command -v git-godzilla >/dev/null 2>&1 || \
-             exit 0; git-godzilla hook {event} --via lefthook --{args}\n{stdin}"
-        ));
-    }
-    text + LEFTHOOK_LAST
+        let reads = matches!(*event, "pre-push" | "post-rewrite");
+        let stdin = if reads { "      use_stdin: true\n" } else { "" };
+        format!(
+            "{event}:\n  commands:\n    git-godzilla:\n      run: command -v git-godzilla >/dev/null 2>&1 || exit 0; \
+             git-godzilla hook {event} --via lefthook --{args}\n{stdin}"
+        )
+    };
+    let jobs: String = events.iter().map(job).collect();
+    [LEFTHOOK_FIRST, &jobs, LEFTHOOK_LAST].concat()
 }
 
 /// Returns the events whose hook in `dir` is lefthook's.

@@ -111,6 +111,34 @@ pub(super) static SCENARIOS: &[Scenario] = &[
         },
         |world, env| git(world, &["push", "--quiet", "--set-upstream", "origin", NAME], env),
     ),
+    scenario(
+        "push, with the branch",
+        |world| {
+            ready_to_commit(world);
+            git(world, COMMIT, &[]);
+        },
+        |world, env| with(world, "a", &["push", "origin", NAME], env),
+    ),
+    Scenario {
+        also: Some(|a| {
+            let told = a.json(&["status", "--all"])["remotes"][0]["last_error"].clone();
+            let there = a.world.place("srv.git").git(&["for-each-ref", "--format=%(refname)", "refs/heads"]);
+            format!("{told}{there}")
+        }),
+        ..scenario(
+            "push, refused",
+            |world| {
+                ready_to_commit(world);
+                git(world, COMMIT, &[]);
+                hook(
+                    &world.place("srv.git"),
+                    "update",
+                    "#!/bin/sh\ncase $1 in refs/godzilla/*) exit 1;; esac\n",
+                );
+            },
+            |world, env| with(world, "a", &["push", "origin", NAME], env),
+        )
+    },
     scenario("sync", diverged, |world, env| with(world, "a", &["sync"], env)),
     Scenario {
         also: Some(archived),
@@ -527,6 +555,9 @@ pub(super) static SCENARIOS: &[Scenario] = &[
                 a.plan("Add a login", &["The form"]);
                 a.git(&["config", "godzilla.phases.exec", "codex"]);
                 a.git(&["config", "godzilla.engines.codex.model", "m"]);
+                // A branch without a stream is one that something was lost of, elsewhere.
+                a.git(&["worktree", "remove", "--force", &format!("worktrees/{NAME}")]);
+                a.git(&["branch", "--quiet", "-D", NAME]);
             },
             |world, env| with(world, "a", &["uninstall", "--yes", "--discard"], env),
         )

@@ -154,7 +154,7 @@ pub(super) static ROWS: &[Row] = &[
             run(&["--all"], OF_ANY),
             run(&["-p", "3"], NAMED),
             run(&["--all", "--at", "now"], OF_ANY),
-            run(&["--at", "HEAD"], [E(4), A(0), A(0), E(4)]),
+            run(&["--at", "2001-01-01"], [E(4), A(0), A(0), E(4)]),
         ],
     ),
     reads("budget", &["budget.v1"], &[run(&[], OF_ANY), run(&["3"], NAMED), run(&["77"], UNKNOWN)]),
@@ -325,6 +325,17 @@ pub(super) static ROWS: &[Row] = &[
         ],
     ),
     writes("sync", &["sync.v1"], &[run(&[], [A(0), A(0), E(4), E(4)]), run(&["elsewhere"], DO_UNKNOWN)]),
+    writes(
+        "push",
+        &["push.v1"],
+        &[
+            run(&["origin", "HEAD"], [A(0), A(0), E(4), E(4)]),
+            run(&["--dry-run", "origin", "HEAD:refs/heads/other"], [A(0), A(0), E(4), E(4)]),
+            run(&["nowhere", "HEAD"], [E(7), E(7), E(4), E(4)]),
+            run(&["origin", "no-such-branch"], [E(7), E(7), E(4), E(4)]),
+            run(&["--delete"], MISTYPED),
+        ],
+    ),
     reads(
         "worktrees list",
         &["worktrees.v1"],

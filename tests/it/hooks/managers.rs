@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::Life;
+use super::{Life, git_that};
 use crate::support::{BIN, Place, Shown, World, run};
 
 /// The events that every manager is given a hook for, if it can have one.
@@ -33,7 +33,7 @@ struct Lab {
 
 impl Lab {
     fn new(tool: &'static str) -> Option<Self> {
-        let folder = folder()?;
+        let (folder, git) = (folder()?, git_that(false)?);
         let bin = tempfile::tempdir().unwrap();
         let world = World::with(Some(bin.path().to_owned()), false);
         let lab = Self { world, tool, folder, bin };
@@ -42,6 +42,9 @@ impl Lab {
             &format!("[ \"$1\" != hook ] || echo \"ours $2\" >>{}\n", lab.record()),
             BIN,
         );
+        lab.program("git", "", git.join("git").to_str().unwrap());
+        // What it finds of itself on `PATH` it writes into its hooks.
+        lab.program("lefthook", "", lab.lefthook().to_str().unwrap());
         let lfs = lab.folder.join("lfs/usr/bin/git-lfs");
         lab.program("git-lfs", &format!("echo \"git-lfs $1\" >>{}\n", lab.record()), lfs.to_str().unwrap());
         Some(lab)
@@ -173,6 +176,7 @@ fn replace_in_hooks(home: &Place<'_>, from: &str, to: &str) {
 }
 
 /// Every file that hooks or their managers may touch: of git's folder, and of the worktrees.
+/// What a manager writes to git's configuration as it works is no business of ours.
 fn files(life: &Life<'_>) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut files = BTreeMap::new();
     let mut folders = vec![life.home.path.join(".git/hooks"), life.home.path.clone(), life.work.path.clone()];
@@ -186,7 +190,10 @@ fn files(life: &Life<'_>) -> BTreeMap<PathBuf, Vec<u8>> {
         }
     }
     let config = life.home.path.join(".git/config");
-    files.insert(config.clone(), fs::read(config).unwrap());
+    let text = fs::read_to_string(&config).unwrap();
+    let kept: Vec<&str> =
+        text.lines().filter(|line| !line.contains("lfs") && !line.contains("lefthook")).collect();
+    files.insert(config, kept.join("\n").into_bytes());
     files
 }
 
@@ -195,7 +202,8 @@ fn assert_same(before: &BTreeMap<PathBuf, Vec<u8>>, life: &Life<'_>) {
     let now = files(life);
     assert_eq!(now.keys().collect::<Vec<_>>(), before.keys().collect::<Vec<_>>());
     for (path, bytes) in before {
-        assert!(now[path] == *bytes, "{} has changed", path.display());
+        let texts = [&now[path], bytes].map(|bytes| String::from_utf8_lossy(bytes));
+        assert!(now[path] == *bytes, "{} has changed:\n{}\nand was\n{}", path.display(), texts[0], texts[1]);
     }
 }
 
@@ -256,11 +264,9 @@ fn ours_first(tool: &'static str, install: &[&str]) {
             left.filter(|path| path.extension().is_none_or(|it| it != "sample")).collect();
         assert_eq!(left, [] as [&Path; 0]);
     }
-    life.home.git(&["config", "--list"]);
     let config = life.home.path.join(".git/config");
-    if tool != "git-lfs" && tool != "lefthook" {
-        assert!(fs::read(&config).unwrap() == before[&config]);
-    }
+    // git-lfs leaves a section of its own.
+    assert!(files(&life)[&config].starts_with(&before[&config]));
 }
 
 #[test]
@@ -310,8 +316,6 @@ fn lefthook_that_comes_back_by_itself_is_chained_by_the_next_command() {
     let life = lab.begin();
     lab.does(&life.home, &["install"]);
     life.home.godzilla_ok(&["hooks", "install"]);
-    let lefthook = lab.lefthook();
-    lab.program("lefthook", "", lefthook.to_str().unwrap());
     for n in 0..2 {
         let text = format!("{}# {n}\n", life.work.read("lefthook.yml"));
         life.work.write("lefthook.yml", &text);
@@ -364,7 +368,7 @@ fn husky_calls_us_from_its_scripts_on_demand() {
     // What `npm install` does, in each worktree.
     husky(&life.home);
     let doctor = life.home.godzilla(&["doctor"]).stdout;
-    assert!(doctor.contains("git runs no hooks in") && doctor.contains("hooks.no_folder"), "{doctor}");
+    assert!(doctor.contains("git runs no hooks in"), "{doctor}");
     husky(&life.work);
     assert_eq!(lab.round(&life), lab.theirs(), "git does not look where ours are");
 
@@ -381,14 +385,14 @@ fn husky_calls_us_from_its_scripts_on_demand() {
 
     life.work.git(&["rm", "--quiet", "-r", "--cached", ".husky"]);
     life.work.godzilla_ok(&["hooks", "uninstall"]);
+    let after = files(&life);
+    for path in before.keys().filter(|path| path.parent().is_some_and(|dir| dir.ends_with(".husky"))) {
+        assert_eq!(after.get(path), before.get(path), "{}", path.display());
+    }
     assert_eq!(lab.round(&life), lab.theirs());
     for place in [&life.home, &life.work] {
         fs::remove_dir_all(place.path.join(".husky/_")).unwrap();
     }
-    let mut without_ours = before;
-    without_ours.retain(|path, _| without.contains_key(path));
     life.home.git(&["config", "--unset", "core.hooksPath"]);
-    without_ours
-        .insert(life.home.path.join(".git/config"), without[&life.home.path.join(".git/config")].clone());
     assert_same(&without, &life);
 }

@@ -1,9 +1,9 @@
 //! Hooks in git's configuration, and places where hook files are somebody else's.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::{Life, git_folders};
+use super::{Life, git_folders, git_that};
 use crate::support::{BIN, Place, World, run};
 
 /// A folder with a `git` that says it is new, and does what the one of this machine does.
@@ -19,21 +19,6 @@ fn a_git_that_says_it_is_new() -> tempfile::TempDir {
     );
     place.write_executable("git", &text);
     folder
-}
-
-/// The folder of a git that knows hooks in the configuration, if this machine has one.
-fn new_git() -> Option<PathBuf> {
-    let is_new = |dir: &PathBuf| {
-        let world = World::with(Some(dir.clone()), false);
-        let said = world.place("").git(&["--version"]);
-        let mut parts = said.split([' ', '.']).filter_map(|part| part.trim().parse::<u32>().ok());
-        (parts.next(), parts.next()) >= (Some(2), Some(54))
-    };
-    let found = git_folders().into_iter().find(is_new);
-    if found.is_none() {
-        println!("skipped: no git 2.54 or newer is on PATH");
-    }
-    found
 }
 
 fn modes(place: &Place<'_>) -> Vec<(String, bool)> {
@@ -69,7 +54,8 @@ fn a_git_that_knows_them_gets_hooks_in_its_configuration() {
         assert_eq!((shown.code, shown.stderr), (Some(0), format!("git-godzilla: {event} answers token\n")));
         let gone = script.replace(BIN, "/nowhere/git-godzilla");
         assert_ne!(gone, script);
-        let shown = run(a.command("sh").args(["-c", &gone, "sh", "a", "b", "1"]).env("PATH", "/nowhere"));
+        let shown =
+            run(a.command("/bin/sh").args(["-c", &gone, "sh", "a", "b", "1"]).env("PATH", "/nowhere"));
         assert_eq!((shown.code, shown.stdout, shown.stderr), (Some(0), String::new(), String::new()));
     }
     assert!(modes(&a).iter().all(|(mode, _)| mode == "config"));
@@ -81,7 +67,7 @@ fn a_git_that_knows_them_gets_hooks_in_its_configuration() {
 
 #[test]
 fn git_calls_us_by_its_configuration_once_beside_the_files() {
-    let Some(git) = new_git() else { return };
+    let Some(git) = git_that(true) else { return };
     let world = World::with(Some(git), false);
     let a = world.clone("a");
     let life = Life::plan(&a, "Add a login page");
@@ -133,7 +119,7 @@ fn git_calls_us_by_its_configuration_once_beside_the_files() {
 
 #[test]
 fn our_own_git_runs_no_hooks_of_the_configuration() {
-    let Some(git) = new_git() else { return };
+    let Some(git) = git_that(true) else { return };
     let world = World::with(Some(git), false);
     let a = world.clone("a");
     let ran = world.path().join("ran");
@@ -150,7 +136,8 @@ fn our_own_git_runs_no_hooks_of_the_configuration() {
 /// Wherever hooks are somebody else's, nothing is written, and what to write there is said.
 #[test]
 fn hooks_paths_of_every_scope() {
-    let world = World::new();
+    let Some(git) = git_that(false) else { return };
+    let world = World::with(Some(git), false);
     let a = world.bare_clone_of("a");
     a.write("tracked/README", "");
     let outside = world.path().join("outside");
@@ -213,7 +200,8 @@ fn hooks_paths_of_every_scope() {
 fn every_kind_of_repository() {
     use std::os::unix::ffi::OsStrExt as _;
 
-    let world = World::new();
+    let Some(git) = git_that(false) else { return };
+    let world = World::with(Some(git), false);
     let origin = world.bare_clone_of("origin");
     origin.commit("b", "second");
     origin.git(&["push", "--quiet", "origin", "HEAD"]);
@@ -270,7 +258,7 @@ fn every_kind_of_repository() {
     assert!(modes(&bare).iter().all(|(_, called)| *called), "{:?}", modes(&bare));
     bare.godzilla_ok(&["hooks", "uninstall"]);
 
-    let world = World::with(None, true);
+    let world = World::with(world.git_folder(), true);
     let sha256 = world.clone("a");
     assert!(modes(&sha256).iter().all(|(_, called)| *called));
 }
@@ -278,7 +266,8 @@ fn every_kind_of_repository() {
 /// A folder that only some worktrees have is no folder of the others.
 #[test]
 fn every_worktree_is_asked() {
-    let world = World::new();
+    let Some(git) = git_that(false) else { return };
+    let world = World::with(Some(git), false);
     let a = world.clone("a");
     let life = Life::plan(&a, "Add a login page");
     assert!(modes(&a).iter().all(|(_, called)| *called));

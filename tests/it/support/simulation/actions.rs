@@ -1,0 +1,343 @@
+//! What somebody may do, one row each.
+
+use git_godzilla::domain::ci::JobResult;
+use git_godzilla::domain::id::{Name, Oid};
+use git_godzilla::domain::message::STEP_KEY;
+use git_godzilla::domain::outline::{Outline, OutlineStep};
+use git_godzilla::domain::spec::QaPolicy;
+use git_godzilla::domain::state::Protocol;
+use git_godzilla::platform::git::{Transport, TreeEntry};
+use git_godzilla::service::act::{self, Verb};
+use git_godzilla::service::ci_report::{self, Delivered};
+use git_godzilla::service::context::Context;
+use git_godzilla::service::on_commit::{self, HookBranch};
+use git_godzilla::service::on_push::{self, PushedRef};
+use git_godzilla::service::streams::Streams;
+use git_godzilla::service::undo::{Way, undo};
+use git_godzilla::service::{list, plan, sync};
+use git_godzilla::store::inventory::Inventory;
+use git_godzilla::store::refs;
+
+use super::World;
+use super::hostile;
+
+/// Nobody plans more than this.
+const MAX_PROTOCOLS: usize = 6;
+
+/// The longest time for which somebody is offline, in steps.
+const MAX_OFFLINE: usize = 400;
+
+/// The longest time for which others are always faster on a server, in steps.
+const MAX_BUSY: usize = 30;
+
+/// Something that a clone, a CI job or a hostile hand does.
+pub(crate) struct Action {
+    pub(crate) name: &'static str,
+    /// How likely it is.
+    pub(super) weight: usize,
+    pub(crate) hostile: bool,
+    /// Returns whether there was anything to do.
+    pub(super) run: fn(&World, usize) -> bool,
+}
+
+const fn row(name: &'static str, weight: usize, run: fn(&World, usize) -> bool) -> Action {
+    Action { name, weight, hostile: false, run }
+}
+
+const fn hostile(name: &'static str, weight: usize, run: fn(&World, usize) -> bool) -> Action {
+    Action { name, weight, hostile: true, run }
+}
+
+pub(crate) const ACTIONS: &[Action] = &[
+    row("plan", 30, plan),
+    row("act", 220, act),
+    row("commit", 120, commit),
+    row("commit without hooks", 30, commit_without_hooks),
+    row("amend", 20, amend),
+    row("undo", 40, |world, clone| take_back(world, clone, Way::Undo)),
+    row("redo", 25, |world, clone| take_back(world, clone, Way::Redo)),
+    row("undo and redo", 15, undo_and_redo),
+    row("list", 40, list),
+    row("fetch", 70, fetch),
+    row("sync", 160, sync),
+    row("push", 60, push),
+    row("merge", 12, merge),
+    row("report", 90, report),
+    row("go offline", 8, go_offline),
+    row("be busy", 8, be_busy),
+    row("backup", 15, hostile::backup),
+    hostile("force back", 4, hostile::force_back),
+    hostile("force to a subset", 4, hostile::force_to_a_subset),
+    hostile("delete", 4, hostile::delete),
+    hostile("restore", 4, hostile::restore),
+    hostile("mirror", 3, hostile::mirror),
+    hostile("overwrite the local refs", 2, hostile::overwrite_local),
+    hostile("lose the refs", 2, hostile::lose_refs),
+    hostile("lose the machine", 2, hostile::lose_machine),
+    hostile("leap", 4, hostile::leap),
+    hostile("forge an id", 4, hostile::forge_id),
+    hostile("garbage", 4, hostile::garbage),
+    hostile("foreign events", 4, hostile::foreign),
+    hostile("newer tool", 6, hostile::newer),
+];
+
+fn known_names(ctx: &Context) -> Vec<Name> {
+    Inventory::read(&ctx.repo).map(|inventory| inventory.streams.into_keys().collect()).unwrap_or_default()
+}
+
+/// Draws a protocol that the clone knows.
+fn some_name(world: &World, ctx: &Context) -> Option<Name> {
+    let names = known_names(ctx);
+    world.pick(&names).cloned()
+}
+
+fn protocol_of(ctx: &Context, name: &Name) -> Option<Protocol> {
+    let streams = Streams::for_target(ctx, Some(name.as_str())).ok()?;
+    let content = streams.view(name).ok()?.content;
+    git_godzilla::service::streams::folded(&content, None).protocol
+}
+
+fn plan(world: &World, clone: usize) -> bool {
+    let slug = ["a", "b"][world.below(2)];
+    let step = |title: &str| OutlineStep { title: title.to_owned(), ..OutlineStep::default() };
+    let request = plan::Request {
+        title: "Do it".to_owned(),
+        slug: Some(slug.to_owned()),
+        outline: Outline { steps: vec![step("One"), step("Two")], ..Outline::default() },
+        base: Some("main".to_owned()),
+        qa: Some(QaPolicy::Skip),
+        ..plan::Request::default()
+    };
+    let planned = world.process(clone, |ctx| {
+        (known_names(ctx).len() < MAX_PROTOCOLS).then(|| plan::plan(ctx, &request).ok()).flatten()
+    });
+    planned.flatten().is_some()
+}
+
+fn act(world: &World, clone: usize) -> bool {
+    let reason = || Some(format!("reason {}", world.below(1000)));
+    let verb = match world.below(20) {
+        0..=3 => Verb::Start,
+        4..=5 => Verb::Next,
+        6..=9 => Verb::Done { no_commit: world.below(2) == 0 },
+        10 => Verb::Block { reason: reason() },
+        11 => Verb::Unblock,
+        12 => Verb::Skip { reason: "not needed".to_owned() },
+        13 => Verb::Approve { reason: reason(), mode: "terminal", sign: false },
+        14 => Verb::Retry,
+        15 => Verb::Pause { reason: reason() },
+        16 => Verb::Resume,
+        17 if world.below(6) == 0 => Verb::Cancel { reason: reason() },
+        18 if world.below(3) == 0 => Verb::CompleteUnmerged { reason: "done elsewhere".to_owned() },
+        _ => Verb::Comment { text: format!("note {}", world.below(1_000_000)) },
+    };
+    let acted = world.process(clone, |ctx| {
+        let name = some_name(world, ctx)?;
+        act::act(ctx, Some(name.as_str()), None, &verb).ok()
+    });
+    acted.flatten().is_some_and(|acted| !acted.events.is_empty())
+}
+
+/// Commits on the branch of some protocol, perhaps for its current step. Returns the protocol, what
+/// the branch was at, and the commit.
+fn commit_code(world: &World, ctx: &Context, clone: usize, amends: bool) -> Option<(Name, Oid, Oid)> {
+    let name = some_name(world, ctx)?;
+    let protocol = protocol_of(ctx, &name)?;
+    let branch = format!("refs/heads/{name}");
+    let tracked = || {
+        let all = ctx.repo.refs("refs/remotes/").ok()?;
+        all.into_iter().find(|(tracked, _)| tracked.ends_with(&format!("/{name}"))).map(|(_, oid)| oid)
+    };
+    let tip = ctx.repo.find_ref(&branch).ok()?.or_else(tracked)?;
+    let info = ctx.repo.commit(tip).ok()?;
+    let is_plan = !String::from_utf8_lossy(&info.message).starts_with("work");
+    if amends && is_plan {
+        return None;
+    }
+    let blob = world.repo.write_blob(format!("{}\n", world.below(1_000_000)).as_bytes()).unwrap();
+    let path = format!("file-{}", world.below(1000));
+    let tree = world.repo.tree_with(Some(info.tree), &path, Some(TreeEntry::blob("", blob))).unwrap();
+    let step = protocol.current_step().filter(|_| world.below(4) > 0);
+    let trailer = step.map(|step| format!("\n\n{STEP_KEY}: {name}/{}", step.id)).unwrap_or_default();
+    let parents = if amends { info.parents } else { vec![tip] };
+    let commit = world.commit(tree, &parents, &format!("work{trailer}"));
+    world.clones.borrow()[clone].write_ref(&branch, Some(commit));
+    world.code.borrow_mut().push((name.clone(), commit));
+    Some((name, tip, commit))
+}
+
+fn commit(world: &World, clone: usize) -> bool {
+    let done = world.process(clone, |ctx| {
+        let (name, _, _) = commit_code(world, ctx, clone, false)?;
+        on_commit::committed(ctx, &HookBranch { name, rebasing: false }).ok()
+    });
+    done.flatten().is_some_and(|done| done.spooled || !done.events.is_empty())
+}
+
+fn commit_without_hooks(world: &World, clone: usize) -> bool {
+    world.process(clone, |ctx| commit_code(world, ctx, clone, false)).flatten().is_some()
+}
+
+fn amend(world: &World, clone: usize) -> bool {
+    let done = world.process(clone, |ctx| {
+        let (name, old, new) = commit_code(world, ctx, clone, true)?;
+        on_commit::rewritten(ctx, &HookBranch { name, rebasing: false }, &[(old, new)], "amend").ok()
+    });
+    done.flatten().is_some_and(|done| done.spooled || !done.events.is_empty())
+}
+
+fn take_back(world: &World, clone: usize, way: Way) -> bool {
+    world.process(clone, |ctx| undo(ctx, way, None, false).ok()).flatten().is_some()
+}
+
+/// What an undo of the last undo brings back is what was there before.
+fn undo_and_redo(world: &World, clone: usize) -> bool {
+    let done = world.process(clone, |ctx| {
+        list::list(ctx).ok()?;
+        let shown = |name: &Name| {
+            let protocol = protocol_of(ctx, name)?;
+            let steps = protocol.steps.iter().map(|step| (step.recorded, step.attempt));
+            Some((protocol.recorded, steps.collect::<Vec<_>>()))
+        };
+        let before: Vec<_> = known_names(ctx).into_iter().map(|name| (shown(&name), name)).collect();
+        let undone = undo(ctx, Way::Undo, None, false).ok()?;
+        let redone = undo(ctx, Way::Redo, Some(&undone.of.id.to_string()), false);
+        Some((before.into_iter().map(|(was, name)| (was, shown(&name), name)).collect::<Vec<_>>(), redone))
+    });
+    let Some((states, redone)) = done.flatten() else { return false };
+    // What another process did meanwhile may keep it from coming back.
+    if redone.is_err() || world.was_interrupted() {
+        return false;
+    }
+    for (was, is, name) in states {
+        if was != is {
+            world.violated("a redo brings back", format!("c{clone} {name}: {was:?} and {is:?}"));
+        }
+    }
+    true
+}
+
+/// The first thing that a person does after plain git; it takes over what was fetched.
+fn list(world: &World, clone: usize) -> bool {
+    let listed = world.process(clone, |ctx| list::list(ctx).is_ok()).unwrap_or_default();
+    if listed {
+        world.clones.borrow_mut()[clone].has_unadopted = false;
+    }
+    listed
+}
+
+/// Plain `git fetch`, which no hook of ours sees, between two commands of ours.
+fn fetch(world: &World, clone: usize) -> bool {
+    if !list(world, clone) || world.clones.borrow()[clone].has_unadopted {
+        return false;
+    }
+    let remote = some_remote(world, clone);
+    let mut refspecs = refs::fetch_refspecs(&remote);
+    refspecs.push(format!("+refs/heads/*:refs/remotes/{remote}/*"));
+    let prunes = world.below(10) < 3;
+    world.clones.borrow_mut()[clone].has_unadopted = true;
+    let how = Transport { may_ask: false, silence: std::time::Duration::MAX, total: None, durable: false };
+    let fetched = world.process(clone, |ctx| ctx.repo.fetch(&remote, &refspecs, prunes, how, |_| ()).is_ok());
+    list(world, clone) && fetched.unwrap_or_default()
+}
+
+fn some_remote(world: &World, clone: usize) -> String {
+    let remotes = world.clones.borrow()[clone].remotes.clone();
+    world.pick(&remotes).unwrap().0.clone()
+}
+
+fn sync(world: &World, clone: usize) -> bool {
+    let remote = (world.below(2) == 0).then(|| some_remote(world, clone));
+    let synced = world.process(clone, |ctx| sync::sync(ctx, remote.as_deref(), &mut |_| ()));
+    let Some(Ok(synced)) = synced else { return false };
+    if synced
+        .remotes
+        .iter()
+        .any(|remote| remote.message.as_ref().is_some_and(|said| said.contains("as drop boxes")))
+    {
+        world.count("sync fell back to a drop box");
+    }
+    synced.remotes.iter().all(|remote| remote.result == sync::Outcome::Ok)
+}
+
+/// Plain `git push` of a branch, with its hook.
+fn push(world: &World, clone: usize) -> bool {
+    let remote = some_remote(world, clone);
+    let server = world.clones.borrow()[clone].remotes.iter().find(|(name, _)| *name == remote).unwrap().1;
+    let pushed = world.process(clone, |ctx| {
+        let name = some_name(world, ctx)?;
+        let branch = format!("refs/heads/{name}");
+        let tip = ctx.repo.find_ref(&branch).ok()??;
+        let there = world.servers.borrow()[server].refs.get(&branch).copied();
+        let line = PushedRef {
+            local: branch.clone(),
+            local_oid: Some(tip),
+            remote: branch.clone(),
+            remote_oid: there,
+        };
+        on_push::send_state(ctx, &remote, &[line]).unwrap();
+        if there.is_some_and(|there| there == tip || !ctx.repo.is_ancestor(there, tip)) {
+            return None;
+        }
+        world.servers.borrow_mut()[server].refs.insert(branch, tip);
+        world.clones.borrow()[clone].write_ref(&format!("refs/remotes/{remote}/{name}"), Some(tip));
+        Some(())
+    });
+    pushed.flatten().is_some()
+}
+
+/// Somebody merges a branch on the forge.
+fn merge(world: &World, _: usize) -> bool {
+    let server = world.below(world.config.n_remotes);
+    let there = world.servers.borrow()[server].refs.clone();
+    let main = there["refs/heads/main"];
+    let is_open = |(name, oid): &(&String, &Oid)| {
+        name.starts_with("refs/heads/0") && !world.repo.is_ancestor(**oid, main)
+    };
+    let open: Vec<Oid> = there.iter().filter(is_open).map(|(_, oid)| *oid).collect();
+    let Some(branch) = world.pick(&open) else { return false };
+    let tree = world.repo.tree_of(*branch).unwrap();
+    let merged = world.commit(tree, &[main, *branch], "merge");
+    world.servers.borrow_mut()[server].refs.insert("refs/heads/main".to_owned(), merged);
+    true
+}
+
+/// A CI job reports, perhaps late, perhaps about something that nobody knows.
+fn report(world: &World, _: usize) -> bool {
+    let code = world.code.borrow().clone();
+    let Some((name, commit)) = world.pick(&code).cloned() else { return false };
+    let protocol = match world.below(20) {
+        0 => "0099-unknown".to_owned(),
+        _ => name.to_string(),
+    };
+    let results = [JobResult::Success, JobResult::Failure, JobResult::Running, JobResult::Cancelled];
+    let request = ci_report::Request {
+        result: world.pick(&results).copied(),
+        job: Some(["test", "lint"][world.below(2)].to_owned()),
+        sha: Some(commit.to_string()),
+        protocol: Some(protocol),
+        provider: Some("plain".to_owned()),
+        workflow: Some("ci".to_owned()),
+        branch: Some(name.to_string()),
+        run: Some(world.below(1000) as u64),
+        attempt: Some(world.below(3) as u64),
+        remote: Some(format!("s{}", world.below(world.config.n_remotes))),
+        ..ci_report::Request::default()
+    };
+    let runner = world.config.n_clones;
+    let reported = world.process(runner, |ctx| ci_report::report(&ctx.repo, &ctx.settings, request).unwrap());
+    reported.is_some_and(|reported| matches!(reported.delivered, Delivered::Pushed))
+}
+
+fn go_offline(world: &World, clone: usize) -> bool {
+    let until = world.now() + world.below(MAX_OFFLINE) as u64;
+    world.clones.borrow_mut()[clone].offline_until = until;
+    true
+}
+
+/// On this server others are faster for a while, whatever is pushed to a stream.
+fn be_busy(world: &World, _: usize) -> bool {
+    let until = world.now() + world.below(MAX_BUSY) as u64;
+    world.servers.borrow_mut()[world.below(world.config.n_remotes)].busy_until = until;
+    true
+}
