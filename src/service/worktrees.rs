@@ -1,7 +1,7 @@
 //! The worktrees of protocols: what lies in them, what may go, and why the others stay.
 //!
 //! Nothing goes that is not held: whatever is removed was kept under a ref first, on the disk, and can be
-//! restored for as long as [`kept::MAX_AGE`] says.
+//! restored for as long as [`MAX_AGE`](crate::store::kept::MAX_AGE) says.
 
 mod intent;
 mod remove;
