@@ -562,6 +562,91 @@ def sync(area, rounds):
     }, max(5, rounds // 2))
 
 
+def over(area, n, archived):
+    """A repository with n protocols that are over, and twenty that go on, and its remote."""
+    path = area.root / f"over-{n}-{'archived' if archived else 'live'}"
+    if not path.exists():
+        area.repo(path.name, remote=True)
+        area.run([TARGET / "examples/generate", path, n, "--over"], path)
+        area.run([TARGET / "examples/generate", path, 20, "--from", n + 1], path)
+        area.run([BIN, "init", "--yes", "--no-hooks"], path)
+        if archived:
+            area.run([BIN, "archive", "--all"], path)
+            area.run(["git", "reflog", "expire", "--expire=now", "--all"], path)
+        area.run(["git", "gc", "-q", "--prune=now"], path)
+        if archived:
+            area.run([BIN, "sync"], path)
+            area.run([BIN, "list", "--all"], path)
+            area.run(["git", "gc", "-q", "--prune=now"], f"{path}.git")
+    return path
+
+
+def advertised(area, clone):
+    """The bytes that the server says before a push, in a clone that knows nothing of state."""
+    trace = area.root / "packets"
+    trace.unlink(missing_ok=True)
+    (clone / "file").write_text(f"{time.time()}\n")
+    area.run(["git", "commit", "-qam", "a change"], clone)
+    subprocess.run(["git", "push", "-q", "origin", "HEAD:refs/heads/other"], cwd=clone, check=True,
+                   env=area.env | {"GIT_TRACE_PACKET": str(trace)})
+    said = 0
+    for line in trace.read_text(errors="replace").splitlines():
+        packet = line.partition("push< ")[2]
+        if packet.startswith("0000"):
+            break
+        said += len(packet) + 5 if packet else 0
+    return said
+
+
+def archived(area, rounds):
+    n = 10000
+    repo, live = over(area, n, True), over(area, n, False)
+    refs = ["git", "for-each-ref", "--format=%(refname) %(objectname)"]
+    print(f"\n### {n} protocols that are over, 20 that go on\n")
+    for name, place in (("archived", repo), ("not archived", live)):
+        ours = area.run([*refs, "refs/godzilla/"], place).stdout.count(b"\n")
+        packs = sum(pack.stat().st_size for pack in (place / ".git/objects/pack").iterdir())
+        packed_refs = (place / ".git/packed-refs").stat().st_size
+        print(f"{name}: {ours} refs, packs of {packs / 1e6:.1f} MB, packed-refs of {packed_refs / 1e3:.0f} kB")
+    said = {}
+    for name, remote in (("with state", f"{repo}.git"), ("without", f"{area.repo('nobody', remote=True)}.git")):
+        clone = area.root / f"stranger-{name.replace(' ', '-')}"
+        if not clone.exists():
+            area.run(["git", "clone", "-q", remote, clone], area.root)
+        said[name] = advertised(area, clone)
+    print(f"a push by somebody else: {said['with state']} bytes of advertisement, "
+          f"{said['without']} without state")
+    listing = ["git", "ls-tree", "-d", "refs/godzilla/archive"]
+    measure(f"{n} archived protocols, reading, warm", {
+        "git for-each-ref, 10,000 protocols not archived": (None, lambda: area.run(refs, live)),
+        "git for-each-ref": (None, lambda: area.run(refs, repo)),
+        "git ls-tree of the archive": (None, lambda: area.run(listing, repo)),
+        "git godzilla list --json": (None, lambda: area.run([BIN, "list", "--json"], repo)),
+        "git godzilla list --all --json": (None, lambda: area.run([BIN, "list", "--all", "--json"], repo)),
+        "git godzilla list --json, not archived": (None, lambda: area.run([BIN, "list", "--json"], live)),
+        "git godzilla show, archived": (None, lambda: area.run([BIN, "show", "5000"], repo)),
+        "git godzilla plan --dry-run": (None, lambda: area.run([BIN, "plan", "x", "--dry-run"], repo)),
+    }, max(5, rounds // 2))
+    plain = area.repo("archived-plain", remote=True)
+    new, alone = NewCommits(area, repo), NewCommits(area, plain)
+
+    def bare(commits):
+        def run():
+            area.run(["git", "fetch", "-q"], commits.repo)
+            commits.push()
+        return run
+
+    def touch():
+        area.run([BIN, "comment", "a note", "-p", str(n + 7)], repo)
+
+    measure(f"sync with {n} archived protocols", {
+        "git fetch + git push of one new commit, same repository": (new.make, bare(new)),
+        "git fetch + git push of one new commit, without state": (alone.make, bare(alone)),
+        "git godzilla sync, nothing to do": (None, lambda: area.run([BIN, "sync"], repo)),
+        "git godzilla sync, one protocol changed": (touch, lambda: area.run([BIN, "sync"], repo)),
+    }, max(5, rounds // 2))
+
+
 def merge(area, rounds):
     """A base with 10,000 commits since the branch point, each to one of 100 files, that holds no merge."""
     repo = area.repo("merge-10000")
@@ -618,7 +703,7 @@ def writers(area, rounds):
 
 
 ROWS = {"hooks": hooks, "append": append, "plan": plan, "list": list_rows, "doctor": doctor, "qa": qa, "engine": engine, "flood": flood, "others": others, "ci": ci,
-        "sync": sync, "fold": fold, "merge": merge, "writers": writers}
+        "sync": sync, "archived": archived, "fold": fold, "merge": merge, "writers": writers}
 
 
 def main():

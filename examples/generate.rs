@@ -1,11 +1,11 @@
 //! Makes a repository with many protocols, for the benchmarks.
 //!
 //! ```text
-//! cargo run --release --example generate -- DIR N_PROTOCOLS [EVENTS_EACH]
+//! cargo run --release --example generate -- DIR N_PROTOCOLS [EVENTS_EACH] [--over] [--from NUMBER]
 //! ```
 //!
 //! Each protocol has a branch with two commits and a stream with about twenty events, written by the
-//! same code that commands use.
+//! same code that commands use. With `--over` they are cancelled, and their branches are gone.
 
 #![expect(clippy::print_stdout, reason = "it is a program for a person")]
 
@@ -32,23 +32,26 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().collect();
     let [_, dir, n_protocols, rest @ ..] = args.as_slice() else {
-        return Err("usage: generate DIR N_PROTOCOLS [EVENTS_EACH]".into());
+        return Err("usage: generate DIR N_PROTOCOLS [EVENTS_EACH] [--over] [--from NUMBER]".into());
     };
     let n_protocols: u64 = n_protocols.parse()?;
-    let n_events: usize = rest.first().map_or(Ok(20), |n| n.parse())?;
+    let n_events = rest.first().filter(|arg| !arg.starts_with("--")).map_or(Ok(20), |n| n.parse())?;
+    let is_over = rest.iter().any(|arg| arg == "--over");
+    let from = rest.iter().skip_while(|arg| *arg != "--from").nth(1).map_or(Ok(1), |n| n.parse::<u64>())?;
     let repo = Repo::discover(Path::new(dir))?;
     let base = repo.head()?.commit().ok_or("the repository needs a first commit")?;
     let who = Identity { name: "Bench".into(), email: "bench@example.com".into() };
     let mut lock = Lock::acquire(&repo.state_dir().join("locks/bench"), std::time::Duration::from_secs(5))?;
-    for number in 1..=n_protocols {
+    for number in from..from + n_protocols {
         let name = Name::new(number, &format!("task-{number}"))?;
         let plan = commit(&repo, base, &who, &name, 0)?;
         let work = commit(&repo, plan, &who, &name, 1)?;
-        let content = content(&repo, &name, base, plan, work, n_events)?;
+        let content = content(&repo, &name, [base, plan, work], n_events, is_over)?;
         let protocol = git_godzilla::service::streams::folded(&content, None).protocol;
         let op = clock::new_id();
         let tip = stream::write_commit(&repo, &content, protocol.as_ref(), None, &who, "bench", op, &[])?;
-        for (of_ref, new) in [(format!("refs/heads/{name}"), work), (refs::protocol(&name), tip)] {
+        let branch = (!is_over).then(|| (format!("refs/heads/{name}"), work));
+        for (of_ref, new) in branch.into_iter().chain([(refs::protocol(&name), tip)]) {
             repo.move_ref(
                 Move { name: &of_ref, expected: None, new, who: &who, message: "bench" },
                 &mut lock,
@@ -72,7 +75,13 @@ fn commit(repo: &Repo, parent: Oid, who: &Identity, name: &Name, step: u64) -> R
     })?)
 }
 
-fn content(repo: &Repo, name: &Name, base: Oid, plan: Oid, work: Oid, n_events: usize) -> Result<Content> {
+fn content(
+    repo: &Repo,
+    name: &Name,
+    [base, plan, work]: [Oid; 3],
+    n_events: usize,
+    is_over: bool,
+) -> Result<Content> {
     let steps: Vec<SpecStep> = (0..4).map(step).collect::<Result<_>>()?;
     let spec = Spec {
         title: format!("Task {}", name.number()),
@@ -132,6 +141,9 @@ fn content(repo: &Repo, name: &Name, base: Oid, plan: Oid, work: Oid, n_events: 
     observe::commit(&mut ledger, seen(work, plan, "01-step")?, now, false, &|_| None);
     let first: StepId = "01-step".parse()?;
     decide::done(&mut ledger, &first, false, &|_| None)?;
+    if is_over {
+        decide::cancel(&mut ledger, None)?;
+    }
     let mut content = Content::default();
     content.specs.insert(digest, text);
     for event in ledger.new_events() {

@@ -21,12 +21,14 @@ mod simulation;
 use simulation::{Config, run, shrink, steps};
 
 fn main() {
-    let mut config = Config { n_clones: 24, n_remotes: 3, n_steps: 2000, hostile: true, gates: false, broken: None };
+    let mut config =
+        Config { n_clones: 24, n_remotes: 3, n_steps: 2000, hostile: true, gates: false, broken: None };
     let (mut start, mut n_seeds) = (0, 10);
     let mut only = Vec::new();
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
-        let mut number = || args.next().and_then(|text| text.parse::<usize>().ok()).unwrap_or_else(|| usage());
+        let mut number =
+            || args.next().and_then(|text| text.parse::<usize>().ok()).unwrap_or_else(|| usage());
         match arg.as_str() {
             "--seeds" => n_seeds = number() as u64,
             "--start" => start = number() as u64,
@@ -45,7 +47,12 @@ fn main() {
         let mut steps = steps(seed, &config);
         steps.retain(|step| only.is_empty() || only.contains(&step.at));
         let outcome = run(&config, &steps);
-        println!("seed {seed}: {:.1} s\n{:?}\n{}", began.elapsed().as_secs_f64(), outcome.counts, outcome.result);
+        println!(
+            "seed {seed}: {:.1} s\n{:?}\n{}",
+            began.elapsed().as_secs_f64(),
+            outcome.counts,
+            outcome.result
+        );
         if let Some(violation) = outcome.violation {
             println!("seed {seed} breaks a promise: {violation}");
             let (steps, violation) = shrink(&config, steps, violation);
@@ -55,10 +62,15 @@ fn main() {
         }
     }
     let (n_steps, seconds) = (config.n_steps as u64 * n_seeds, begin.elapsed().as_secs_f64());
-    println!("{n_seeds} seeds, {n_steps} steps, {seconds:.1} s, {:.0} steps a second", n_steps as f64 / seconds);
+    println!(
+        "{n_seeds} seeds, {n_steps} steps, {seconds:.1} s, {:.0} steps a second",
+        n_steps as f64 / seconds
+    );
 }
 
 fn usage() -> ! {
-    println!("usage: simulate [--seeds N] [--start SEED] [--steps M] [--clones N] [--remotes N] [--friendly] [--gates]");
+    println!(
+        "usage: simulate [--seeds N] [--start SEED] [--steps M] [--clones N] [--remotes N] [--friendly] [--gates] [--only STEP]"
+    );
     std::process::exit(2);
 }

@@ -104,6 +104,7 @@ impl From<Error> for CliError {
                     (None, "run") => "git godzilla runs --all".to_owned(),
                     (None, "prompt") => "git godzilla prompt list".to_owned(),
                     (None, "remote") => "git remote -v".to_owned(),
+                    (None, "file") => "name a file that `git godzilla export` wrote".to_owned(),
                     (None, _) => "git godzilla show".to_owned(),
                 };
                 Self {
@@ -241,7 +242,7 @@ fn of_transport(err: &TransportError, message: String) -> CliError {
     let code = match err {
         TransportError::Unreachable { .. } => "remote.unreachable",
         TransportError::Auth { .. } => "remote.auth",
-        TransportError::Refused { .. } => "remote.refused",
+        TransportError::Refused { .. } | TransportError::NotAtomic { .. } => "remote.refused",
         TransportError::NotForward { .. } => {
             return CliError::new(Exit::Bug, "bug.not_forward", message).hint("please report this");
         }

@@ -23,6 +23,11 @@ impl Worktrees {
         Self(paths.map(|(path, branch)| (branch, path.to_string_lossy().into_owned())).collect())
     }
 
+    /// Those of the past are known to nobody.
+    pub(super) fn none() -> Self {
+        Self(HashMap::new())
+    }
+
     pub(super) fn get(&self, branch: &str) -> Option<&String> {
         self.0.get(branch)
     }

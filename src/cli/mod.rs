@@ -18,9 +18,9 @@ use clap::ValueHint::DirPath;
 use clap::{CommandFactory as _, ValueEnum as _};
 
 use self::commands::{
-    act, archive, budget, ci_report, completions, config, demo, doctor, engines, explain, hooks, init, list,
-    log, man, notes, overlaps, plan, prompt, qa, ready, redact, renumber, restore, run, runs, show, spec,
-    status, sync, trust, undo, verify, worktrees,
+    act, archive, budget, ci_report, completions, config, demo, doctor, engines, explain, export, hooks,
+    import, init, list, log, man, notes, overlaps, plan, prompt, push, qa, ready, redact, renumber, restore,
+    run, runs, show, spec, status, sync, trust, undo, uninstall, verify, worktrees,
 };
 use self::error::CliError;
 use self::ui::{Color, Ui};
@@ -110,14 +110,18 @@ enum Command {
     Trust(trust::Args),
     CiReport(ci_report::Args),
     Sync(sync::Args),
+    Push(push::Args),
     Worktrees(worktrees::Args),
     Restore(restore::Args),
     Hooks(hooks::Args),
     Hook(hooks::HookArgs),
     Notes(notes::Args),
+    Export(export::Args),
+    Import(import::Args),
     Engines(engines::Args),
     Config(config::Args),
     Doctor(doctor::Args),
+    Uninstall(uninstall::Args),
     Demo(demo::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -312,6 +316,8 @@ fn is_for_people(command: &Command) -> bool {
             | Command::Qa(_)
             | Command::Trust(_)
             | Command::Restore(_)
+            | Command::Import(_)
+            | Command::Uninstall(_)
     )
 }
 
@@ -377,14 +383,18 @@ fn dispatch(ui: &mut Ui, command: Command) -> Result<ExitCode, CliError> {
         Command::Trust(args) => trust::run(ui, &args),
         Command::CiReport(args) => ci_report::run(ui, args),
         Command::Sync(args) => sync::run(ui, &args),
+        Command::Push(args) => push::run(ui, &args),
         Command::Worktrees(args) => worktrees::run(ui, &args),
         Command::Restore(args) => restore::run(ui, &args),
         Command::Hooks(args) => hooks::run(ui, &args),
         Command::Hook(args) => Ok(crate::hooks::run(&args.name, &args.args)),
         Command::Notes(args) => notes::run(ui, &args),
+        Command::Export(args) => export::run(ui, &args),
+        Command::Import(args) => import::run(ui, &args),
         Command::Engines(args) => engines::run(ui, &args),
         Command::Config(args) => config::run(ui, &args),
         Command::Doctor(args) => doctor::run(ui, &args),
+        Command::Uninstall(args) => uninstall::run(ui, &args),
         Command::Demo(args) => demo::run(ui, args),
         Command::Completions(args) => completions::run(ui, &args),
         Command::Man(args) => man::run(ui, &args),

@@ -7,9 +7,9 @@ use std::mem::ManuallyDrop;
 use clap::{Args as _, Command as Definition, CommandFactory as _, FromArgMatches as _};
 
 use super::commands::{
-    act, archive, budget, ci_report, completions, config, demo, doctor, engines, explain, hooks, init, list,
-    log, man, notes, overlaps, plan, prompt, qa, ready, redact, renumber, restore, run, runs, show, spec,
-    status, sync, trust, undo, verify, worktrees,
+    act, archive, budget, ci_report, completions, config, demo, doctor, engines, explain, export, hooks,
+    import, init, list, log, man, notes, overlaps, plan, prompt, push, qa, ready, redact, renumber, restore,
+    run, runs, show, spec, status, sync, trust, undo, uninstall, verify, worktrees,
 };
 use super::{Cli, Global};
 
@@ -80,14 +80,18 @@ fn set_up(name: &str) -> Option<(&'static str, SetUp)> {
         ("trust", trust::Args::augment_args),
         ("ci-report", ci_report::Args::augment_args),
         ("sync", sync::Args::augment_args),
+        ("push", push::Args::augment_args),
         ("worktrees", worktrees::Args::augment_args),
         ("restore", restore::Args::augment_args),
         ("hooks", hooks::Args::augment_args),
         ("hook", hooks::HookArgs::augment_args),
         ("notes", notes::Args::augment_args),
+        ("export", export::Args::augment_args),
+        ("import", import::Args::augment_args),
         ("engines", engines::Args::augment_args),
         ("config", config::Args::augment_args),
         ("doctor", doctor::Args::augment_args),
+        ("uninstall", uninstall::Args::augment_args),
         ("demo", demo::Args::augment_args),
         ("completions", completions::Args::augment_args),
         ("man", man::Args::augment_args),

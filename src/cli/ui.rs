@@ -190,6 +190,13 @@ impl Ui {
         self.told(written)
     }
 
+    /// Returns stdout for what is written piece by piece, and holds nothing that a terminal would obey. A closed
+    /// one takes everything in silence.
+    pub(super) fn pipe(&mut self) -> impl Write {
+        self.end_progress();
+        Pipe { out: BufWriter::with_capacity(64 * 1024, io::stdout().lock()), is_closed: false }
+    }
+
     /// Writes a JSON document in one line. What a terminal would obey is escaped, which changes nothing
     /// for a parser.
     ///
@@ -259,6 +266,42 @@ impl Ui {
             });
             drop(self.json(&document));
         }
+    }
+}
+
+/// Stdout, until nobody reads it any more.
+struct Pipe {
+    out: BufWriter<io::StdoutLock<'static>>,
+    is_closed: bool,
+}
+
+impl Pipe {
+    fn told<T: Default>(&mut self, written: io::Result<T>, all: T) -> io::Result<T> {
+        match written {
+            Err(err) if err.kind() == io::ErrorKind::BrokenPipe => {
+                self.is_closed = true;
+                Ok(all)
+            }
+            written => written,
+        }
+    }
+}
+
+impl Write for Pipe {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.is_closed {
+            return Ok(bytes.len());
+        }
+        let written = self.out.write(bytes);
+        self.told(written, bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.is_closed {
+            return Ok(());
+        }
+        let flushed = self.out.flush();
+        self.told(flushed, ())
     }
 }
 

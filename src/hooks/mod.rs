@@ -59,11 +59,10 @@ pub fn run(event: &str, args: &[OsString]) -> ExitCode {
     // Whatever happens in here, the user's command goes on.
     let result = std::panic::catch_unwind(|| dispatch(event, way, args));
     match result {
-        Ok(Ok(Answer::Go)) => ExitCode::SUCCESS,
         // What nobody could look at is not let in.
         Err(_) if event == "pre-receive" => ExitCode::FAILURE,
         // Who panicked has said so; the next command makes up for it.
-        Err(_) => ExitCode::SUCCESS,
+        Ok(Ok(Answer::Go)) | Err(_) => ExitCode::SUCCESS,
         Ok(Ok(Answer::Stop(reasons))) => {
             for reason in reasons {
                 say(&reason);

@@ -5,11 +5,15 @@ use std::io::Read as _;
 
 use super::{Answer, HookResult, say, stdin};
 use crate::platform::process;
+use crate::service::answers::Said;
 use crate::service::context::Context;
 use crate::service::on_push::{self, Sent};
 
 /// More than this is read for safety checks only.
 const MAX_STDIN: u64 = 64 * 1024 * 1024;
+
+/// What to type instead of a mirror.
+const WITHOUT_MIRROR: &str = "push branches by name, or leave them out: git push --all && git push --tags";
 
 pub(super) fn pre_push(ctx: &Context, args: &[OsString]) -> HookResult {
     let remote = args.first().and_then(|arg| arg.to_str()).unwrap_or_default().to_owned();
@@ -21,7 +25,16 @@ pub(super) fn pre_push(ctx: &Context, args: &[OsString]) -> HookResult {
     if !private.is_empty() {
         return Ok(Answer::Stop(vec![
             format!("this push would publish {}, which must stay in this clone", private.join(", ")),
-            "push branches by name, or leave them out: git push --all && git push --tags".to_owned(),
+            WITHOUT_MIRROR.to_owned(),
+        ]));
+    }
+    // Git does not tell its hook what a mirror deletes.
+    if on_push::shares_state(ctx, &remote)
+        && (on_push::is_mirror(ctx, &remote) || process::ancestor_is(is_mirror_push))
+    {
+        return Ok(Answer::Stop(vec![
+            format!("a mirror would delete what others share at {remote} and this clone does not have"),
+            WITHOUT_MIRROR.to_owned(),
         ]));
     }
     if ctx.settings.commit_strict {
@@ -35,9 +48,15 @@ pub(super) fn pre_push(ctx: &Context, args: &[OsString]) -> HookResult {
     }
     match on_push::send_state(ctx, &remote, &pushed)? {
         Sent::Nothing | Sent::Events(_) => (),
-        Sent::NotShared { n_events, reason } => {
+        Sent::NotShared { n_events, said, reason } => {
+            let events = if n_events == 1 { "1 event is" } else { &format!("{n_events} events are") };
+            let advice = match said {
+                Said::Refused => "pushes leave it alone for a day; ",
+                Said::Auth => "set up a credential helper, or ",
+                Said::Overtaken | Said::Unreachable | Said::Failed => "",
+            };
             say(&format!(
-                "{n_events} events are not shared with {remote} ({reason}); share them with `git godzilla sync`"
+                "{events} not shared with {remote} ({reason}); {advice}share them with `git godzilla sync`"
             ));
         }
     }
@@ -47,6 +66,16 @@ pub(super) fn pre_push(ctx: &Context, args: &[OsString]) -> HookResult {
 /// Whether this is the command line of a `git push` that must change nothing: git does not tell its
 /// hook, so the hook looks at who called it.
 fn is_dry_run_push(args: &[String]) -> bool {
+    is_push_with(args, "dry-run", Some('n'))
+}
+
+/// Whether this is the command line of a `git push` that takes away what is not here.
+fn is_mirror_push(args: &[String]) -> bool {
+    is_push_with(args, "mirror", None)
+}
+
+/// Whether this is the command line of a `git push` with an option, which may be shortened.
+fn is_push_with(args: &[String], option: &str, letter: Option<char>) -> bool {
     let Some(push) = args.iter().position(|arg| arg == "push") else { return false };
     if !process::is_git(&args[0]) {
         return false;
@@ -58,13 +87,13 @@ fn is_dry_run_push(args: &[String]) -> bool {
             continue;
         }
         let long = arg.strip_prefix("--").filter(|name| name.len() >= 2);
-        if long.is_some_and(|name| "dry-run".starts_with(name)) {
+        if long.is_some_and(|name| option.starts_with(name)) {
             return true;
         }
         // `-o` takes the rest of its cluster, or the next argument, as its value.
         if let Some(cluster) = arg.strip_prefix('-').filter(|_| long.is_none()) {
             let flags = cluster.split('o').next().unwrap_or_default();
-            if flags.contains('n') {
+            if letter.is_some_and(|letter| flags.contains(letter)) {
                 return true;
             }
             takes_value = cluster.ends_with('o');
@@ -99,6 +128,13 @@ mod tests {
         ] {
             assert!(!is(line), "{line}");
         }
+    }
+
+    #[test]
+    fn a_mirror_is_told_from_the_command_line() {
+        let is = |line: &str| is_mirror_push(&line.split(' ').map(str::to_owned).collect::<Vec<_>>());
+        assert!(is("git push --mirror origin") && is("git push --mir"));
+        assert!(!is("git push -m") && !is("git push origin mirror") && !is("git clone --mirror"));
     }
 
     #[test]

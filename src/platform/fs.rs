@@ -1,9 +1,13 @@
 //! Files that appear whole or not at all.
 
+mod whole;
+
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+pub use self::whole::WholeFile;
 
 use super::lock::Lock;
 use super::{clock, fail};
@@ -109,6 +113,30 @@ pub fn is_executable(path: &Path) -> bool {
     });
     #[cfg(not(unix))]
     path.is_file()
+}
+
+/// Removes a folder with all that is in it; links in it are not followed. It may be gone.
+///
+/// # Errors
+///
+/// Any error of the file system.
+pub fn remove_tree(path: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}
+
+/// Removes the folders below `dir` that hold nothing, and `dir` if nothing is left in it. What cannot be
+/// removed stays.
+pub fn remove_empty_dirs(dir: &Path) {
+    if !is_real_dir(dir) {
+        return;
+    }
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        remove_empty_dirs(&entry.path());
+    }
+    fs::remove_dir(dir).ok();
 }
 
 /// Makes a folder for this user only, with those above it; it may be there.

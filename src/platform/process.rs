@@ -21,6 +21,10 @@ pub enum Error {
     Start { program: String, source: io::Error },
     #[error("`{program}` said nothing for {} s", limit.as_secs())]
     Silent { program: String, limit: Duration },
+    #[error("`{program}` took longer than {} s", limit.as_secs())]
+    Late { program: String, limit: Duration },
+    #[error("`{program}` was stopped")]
+    Stopped { program: String },
     #[error("failed to talk to `{program}`")]
     Pipe { program: String, source: io::Error },
 }
@@ -53,7 +57,8 @@ enum Said {
 ///
 /// # Errors
 ///
-/// [`Error::Silent`] once a limit is reached; then the program is gone.
+/// [`Error::Silent`] or [`Error::Late`] once a limit is reached, [`Error::Stopped`] if somebody asked us to
+/// stop while an isolated program ran; then the program is gone, and if isolated all that it started.
 pub fn run(
     command: &mut Command,
     stdin: Option<&[u8]>,
@@ -79,36 +84,96 @@ pub fn run(
         Some(std::thread::spawn(move || drop(pipe.write_all(&bytes))))
     });
 
+    // A program in a group of its own hears no Ctrl-C, so we have to.
+    let _stopping = limits.isolated.then(super::supervise::listen_for_stop);
+    let mut watch = Watch::new(&program, limits);
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
-    let start = Instant::now();
     let mut open = 2;
     while open > 0 {
-        let left = limits.total.map(|total| total.saturating_sub(start.elapsed()));
-        let wait = [limits.silence, left].into_iter().flatten().min();
-        let message = match wait {
-            Some(wait) => said.recv_timeout(wait),
-            None => said.recv().map_err(|_| mpsc::RecvTimeoutError::Disconnected),
-        };
-        match message {
-            Ok(Said::Out(bytes)) => stdout.extend(bytes),
-            Ok(Said::Err(bytes)) => {
-                on_stderr(&String::from_utf8_lossy(&bytes));
-                stderr.extend(bytes);
-            }
-            Ok(Said::Closed) => open -= 1,
+        match said.recv_timeout(LOOK) {
             Err(mpsc::RecvTimeoutError::Disconnected) => break,
-            Err(mpsc::RecvTimeoutError::Timeout) => {
-                end(&mut child, limits.isolated);
-                return Err(Error::Silent { program, limit: wait.unwrap_or_default().max(start.elapsed()) });
+            Err(mpsc::RecvTimeoutError::Timeout) if watch.has_only_leftovers(&mut child) => break,
+            Err(mpsc::RecvTimeoutError::Timeout) => (),
+            Ok(message) => {
+                watch.heard = Instant::now();
+                match message {
+                    Said::Out(bytes) => stdout.extend(bytes),
+                    Said::Err(bytes) => {
+                        on_stderr(&String::from_utf8_lossy(&bytes));
+                        stderr.extend(bytes);
+                    }
+                    Said::Closed => open -= 1,
+                }
             }
         }
+        watch.check(&mut child)?;
     }
-    let status = child.wait().map_err(pipe)?;
-    for thread in [out, err, feeder].into_iter().flatten() {
+    let status = watch.wait(&mut child)?.map_err(pipe)?;
+    // Those that still listen to what was left behind are not waited for.
+    for thread in [out, err, feeder].into_iter().flatten().filter(|_| open == 0) {
         // The threads only move bytes; one that panicked moved fewer.
         drop(thread.join());
     }
     Ok(Output { status, stdout, stderr })
+}
+
+/// How often a program that says nothing is looked at.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// How long what a program left behind is listened to, once the program itself has ended.
+const LINGER: Duration = Duration::from_millis(300);
+
+/// Ends a program that takes too long, or that nobody waits for any more.
+struct Watch<'a> {
+    program: &'a str,
+    limits: Limits,
+    start: Instant,
+    heard: Instant,
+    was_interrupted: bool,
+}
+
+impl<'a> Watch<'a> {
+    fn new(program: &'a str, limits: Limits) -> Self {
+        let start = Instant::now();
+        Self { program, limits, start, heard: start, was_interrupted: is_interrupted() }
+    }
+
+    /// Whether the program has ended, and its pipes are held by what it left behind, such as the
+    /// master of a shared connection.
+    fn has_only_leftovers(&self, child: &mut Child) -> bool {
+        self.heard.elapsed() >= LINGER && child.try_wait().is_ok_and(|status| status.is_some())
+    }
+
+    fn check(&self, child: &mut Child) -> Result<(), Error> {
+        let Limits { silence, total, isolated } = self.limits;
+        let program = || self.program.to_owned();
+        let err = if isolated && !self.was_interrupted && is_interrupted() {
+            Error::Stopped { program: program() }
+        } else if silence.is_some_and(|limit| self.heard.elapsed() >= limit) {
+            Error::Silent { program: program(), limit: self.heard.elapsed() }
+        } else if total.is_some_and(|limit| self.start.elapsed() >= limit) {
+            Error::Late { program: program(), limit: self.start.elapsed() }
+        } else {
+            return Ok(());
+        };
+        end(child, isolated);
+        Err(err)
+    }
+
+    /// Waits for a program that has closed its pipes.
+    fn wait(&self, child: &mut Child) -> Result<io::Result<ExitStatus>, Error> {
+        if self.limits.total.is_none() {
+            return Ok(child.wait());
+        }
+        loop {
+            match child.try_wait() {
+                Ok(Some(status)) => return Ok(Ok(status)),
+                Ok(None) => self.check(child)?,
+                Err(err) => return Ok(Err(err)),
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
 }
 
 /// Whether somebody asked us to stop, as with Ctrl-C, while something was waited for.

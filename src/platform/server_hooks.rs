@@ -54,11 +54,12 @@ pub fn install(dir: &Path, binary: &Path) -> Result<Vec<String>, Error> {
             continue;
         }
         if there.as_deref().is_some_and(|bytes| !is_ours(bytes)) {
-            if kept.symlink_metadata().is_ok() {
+            // A second name first: there is no moment at which the hook does not run.
+            if kept.symlink_metadata().is_err() {
+                std::fs::hard_link(&path, &kept).map_err(failed)?;
+            } else if !fs::is_same_file(&path, &kept) {
                 return Err(Error::KeptTwice { path: kept });
             }
-            // A second name first: there is no moment at which the hook does not run.
-            std::fs::hard_link(&path, &kept).map_err(failed)?;
             fail::point("server_hooks.kept");
             changed.push(format!(
                 "{event}: installed; the hook that was there runs first, as `{}`",

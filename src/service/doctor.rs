@@ -1,6 +1,7 @@
 //! `doctor`: what is not as it should be in this clone, and what to do about it.
 
 mod archive;
+mod beside;
 mod hooks;
 mod left;
 mod setup;

@@ -39,7 +39,11 @@ enum Files {
     None,
     Hooks(PathBuf),
     Husky(PathBuf),
-    Lefthook(PathBuf),
+    /// What lefthook does not look after is in the folder of the hooks as ever.
+    Lefthook {
+        root: PathBuf,
+        hooks: PathBuf,
+    },
 }
 
 /// What a call changed, in lines for people.
@@ -102,7 +106,7 @@ impl Plan {
         let mut warnings = Vec::new();
         let files = match (place(repo)?, consent) {
             (Place::Husky(dir), Some(Manager::Husky)) => Files::Husky(dir),
-            (Place::Own(_), Some(Manager::Lefthook)) => Files::Lefthook(lefthook(repo)?),
+            (Place::Own(hooks), Some(Manager::Lefthook)) => Files::Lefthook { root: lefthook(repo)?, hooks },
             (_, Some(manager)) => return Err(not_there(manager)),
             _ if configured && older.is_none() => Files::None,
             (Place::Own(dir), None) => Files::Hooks(dir),
@@ -130,7 +134,9 @@ impl Plan {
     pub fn target(&self) -> String {
         let files = match &self.files {
             Files::None => None,
-            Files::Hooks(dir) | Files::Husky(dir) | Files::Lefthook(dir) => Some(dir.display().to_string()),
+            Files::Hooks(dir) | Files::Husky(dir) | Files::Lefthook { root: dir, .. } => {
+                Some(dir.display().to_string())
+            }
         };
         let configured = self.configured.then(|| "git's configuration".to_owned());
         configured.into_iter().chain(files).collect::<Vec<_>>().join(" and ")
@@ -151,11 +157,13 @@ impl Plan {
             Files::None => Report::default(),
             Files::Hooks(dir) => hook_files::install(dir, &binary, &journal(repo))?,
             Files::Husky(dir) => lines::add_to_husky(dir)?,
-            Files::Lefthook(root) => {
-                let report = lines::add_to_lefthook(root)?;
-                if !report.changed.is_empty() {
-                    outcome.warnings.push("let lefthook make its hooks for it: lefthook install".to_owned());
-                }
+            Files::Lefthook { root, hooks } => {
+                let mut report = into_lefthook(root, hooks, &journal(repo))?;
+                let theirs = lines::events_of_lefthook(hooks)?;
+                let rest: Vec<_> = EVENTS.into_iter().filter(|event| !theirs.contains(event)).collect();
+                report
+                    .changed
+                    .extend(hook_files::install_for(&rest, hooks, &binary, &journal(repo))?.changed);
                 report
             }
         };
@@ -195,12 +203,10 @@ pub fn uninstall(repo: &Repo) -> Result<Outcome, Error> {
     if let Place::Husky(dir) = &place {
         reports.push(lines::remove_from_husky(dir)?);
     }
-    if let Some(root) = repo.work_dir() {
+    for root in repo.worktree_folders() {
         // Also where husky's setting is gone.
-        if !matches!(place, Place::Husky(_)) {
-            reports.push(lines::remove_from_husky(&root.join(".husky"))?);
-        }
-        reports.push(lines::remove_from_lefthook(root)?);
+        reports.push(lines::remove_from_husky(&root.join(".husky"))?);
+        reports.push(lines::remove_from_lefthook(&root)?);
     }
     let changes = reports.into_iter().flat_map(|report| report.changed);
     outcome.changed.extend(changes.map(|change| change.to_string()));
@@ -214,6 +220,20 @@ pub fn uninstall(repo: &Repo) -> Result<Outcome, Error> {
 /// [`Error`] if something cannot be read or written.
 pub fn heal(repo: &Repo) -> Result<Report, Error> {
     Ok(hook_files::heal(&program()?, &journal(repo))?)
+}
+
+/// Has lefthook call us for what it looks after, in place of files of ours around its own.
+fn into_lefthook(root: &Path, hooks: &Path, journal: &Path) -> Result<Report, Error> {
+    let wraps = |known: &PathBuf| known == hooks || fs::is_same_file(known, hooks);
+    if lines::events_of_lefthook(hooks)?.is_empty() && hook_files::installed_dirs(journal)?.iter().any(wraps)
+    {
+        hook_files::uninstall(hooks, journal)?;
+    }
+    let events = lines::events_of_lefthook(hooks)?;
+    if events.is_empty() {
+        return Err(not_there(Manager::Lefthook));
+    }
+    Ok(lines::add_to_lefthook(root, &events)?)
 }
 
 /// Returns the file that remembers what hooks were there.

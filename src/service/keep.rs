@@ -114,7 +114,7 @@ pub fn names(repo: &Repo) -> Result<Vec<Name>, git::Error> {
 }
 
 /// Lets go what is kept of a protocol. Nothing else may need it: see
-/// [`upkeep_of_archived`](super::kept::upkeep_of_archived).
+/// [`upkeep`](super::kept::upkeep).
 ///
 /// # Errors
 ///

@@ -17,6 +17,7 @@ use crate::domain::state::Protocol;
 use crate::domain::status::StepStatus;
 use crate::platform::git::Repo;
 use crate::platform::memory;
+use crate::store::answer;
 use crate::store::cache::{self, Cache, DaySpent, Merged, Reason, Row};
 use crate::store::content::Content;
 use crate::store::inventory::{Inventory, Tips};
@@ -252,6 +253,8 @@ pub struct RemoteState {
     pub shared: bool,
     /// Events here that it was not seen to hold; 0 if it is not shared with.
     pub unshared_events: usize,
+    /// What it said when it last did not take our state.
+    pub last_error: Option<String>,
 }
 
 /// Returns the remotes and what they lack, as last fetched.
@@ -276,7 +279,9 @@ pub fn remotes(ctx: &Context) -> Result<Vec<RemoteState>, Error> {
         if shared {
             unshared += share::archived_events_beyond(&ctx.repo, &streams.inventory, &remote.name);
         }
-        remotes.push(RemoteState { name: remote.name, shared, unshared_events: unshared });
+        let last = answer::read(&ctx.repo, &remote).filter(|_| shared);
+        let last_error = last.map(|answer| format!("{}: {}", answer.said.as_str(), answer.reason));
+        remotes.push(RemoteState { name: remote.name, shared, unshared_events: unshared, last_error });
     }
     Ok(remotes)
 }

@@ -1,8 +1,10 @@
 //! The use cases: load, decide, act, record. Nothing here prints or parses arguments.
 
 pub mod act;
+pub mod answers;
 pub mod archive;
 pub mod ask;
+pub mod at;
 pub mod base;
 pub mod branch;
 pub mod budget;
@@ -16,9 +18,11 @@ pub mod engines;
 pub mod error;
 pub mod exclude;
 pub mod explain;
+pub mod export;
 pub mod gates;
 pub mod guard;
 pub mod hooks;
+pub mod import;
 pub mod init;
 pub mod issue;
 pub mod keep;
@@ -38,6 +42,7 @@ pub mod plan;
 pub mod planner;
 pub mod policy;
 pub mod prompts;
+pub mod push;
 pub mod qa;
 pub mod redact;
 pub mod renumber;
@@ -57,6 +62,7 @@ pub mod terms;
 pub mod trust;
 pub mod twins;
 pub mod undo;
+pub mod uninstall;
 pub mod upkeep;
 pub mod verify;
 pub mod workplace;

@@ -352,8 +352,7 @@ fn record_lost(repo: &Repo, ledger: &mut Ledger<'_>, tips: &BranchTips) -> Resul
             _ => None,
         })
     };
-    let (known, is_own) =
-        words().next().map(|(_, gone, is_own)| (gone.clone(), is_own)).unwrap_or_default();
+    let (known, is_own) = words().next().map(|(_, gone, is_own)| (gone.clone(), is_own)).unwrap_or_default();
     let (back, still): (Vec<Oid>, Vec<Oid>) =
         known.into_iter().partition(|oid| tips.all().iter().any(|tip| repo.is_ancestor(*oid, *tip)));
     let is_dead = |oid: &Oid| protocol.commits.get(oid).is_some_and(|commit| !commit.live);

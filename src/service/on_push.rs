@@ -1,7 +1,6 @@
 //! What a push by the user takes along: the state, in one nested push that may fail.
 
-use std::time::Duration;
-
+use super::answers::{self, Said};
 use super::context::Context;
 use super::error::Error;
 use super::share;
@@ -29,9 +28,10 @@ pub enum Sent {
     /// There was nothing to send, or it is not to be sent along.
     Nothing,
     Events(usize),
-    /// The user's push goes on; this many events stay here, for this reason.
+    /// The user's push goes on; this many events stay here.
     NotShared {
         n_events: usize,
+        said: Said,
         reason: String,
     },
 }
@@ -45,6 +45,16 @@ pub fn private_refs(pushed: &[PushedRef]) -> Vec<String> {
     names.sort();
     names.dedup();
     names
+}
+
+/// Whether state is shared with `remote`.
+pub fn shares_state(ctx: &Context, remote: &str) -> bool {
+    shared_remotes(&ctx.repo.remotes()).iter().any(|name| name == remote)
+}
+
+/// Whether every push to `remote` is a mirror.
+pub fn is_mirror(ctx: &Context, remote: &str) -> bool {
+    ctx.repo.config_bool(&format!("remote.{remote}.mirror")) == Some(true)
 }
 
 /// Returns why strict mode does not let the branches of these protocols go: gates that are not met.
@@ -78,53 +88,70 @@ fn gates_of(protocol: &Protocol) -> Vec<String> {
         .collect()
 }
 
-/// Sends the streams that `remote` lacks, as last fetched, in one push without a retry.
+/// Sends the streams that `remote` lacks, as last fetched, in one push without a retry, within the
+/// time that `sync.push_timeout_seconds` gives.
 ///
 /// `remote` is what git calls it: a name, or a URL, to which nothing is sent. Never an error: what
-/// could not be sent goes with the next push or `sync`.
+/// could not be sent goes with the next push or `sync`. A remote that does not want our refs is told
+/// once, and left alone until it is the next day or a `sync` works.
 ///
 /// # Errors
 ///
 /// [`Error`] if our own refs cannot be read.
 pub fn send_state(ctx: &Context, remote: &str, pushed: &[PushedRef]) -> Result<Sent, Error> {
     let carries_state = pushed.iter().any(|line| line.remote.starts_with(refs::SHARED));
-    let shares = shared_remotes(&ctx.repo.remotes()).iter().any(|name| name == remote);
-    if carries_state || !shares || !ctx.settings.sync_auto {
+    if carries_state || !shares_state(ctx, remote) || !ctx.settings.sync_auto {
+        return Ok(Sent::Nothing);
+    }
+    let before = answers::last(ctx, remote);
+    if answers::is_left_alone(before.as_ref()) {
         return Ok(Sent::Nothing);
     }
     let inventory = Inventory::read(&ctx.repo)?;
-    let tracked = ctx.repo.refs(&format!("refs/remotes/{remote}/")).is_ok_and(|refs| !refs.is_empty());
-    let has_state = inventory.holds_state(remote);
     // The first branch of an empty remote must be the user's.
-    if !tracked && !has_state && pushed.iter().all(|line| line.remote_oid.is_none()) {
+    if !share::is_in_use(ctx, &inventory, remote) && pushed.iter().all(|line| line.remote_oid.is_none()) {
         return Ok(Sent::Nothing);
     }
     let plan = share::plan(ctx, &inventory, remote, false, None)?;
     if plan.updates.is_empty() {
         return Ok(match plan.n_of_twins {
             0 => Sent::Nothing,
-            n_events => Sent::NotShared { n_events, reason: plan.set_aside.join(", ") },
+            _ => of_twins(&plan),
         });
     }
+    let sent = push(ctx, remote, &plan);
+    match &sent {
+        Sent::NotShared { said, reason, .. } => answers::remember(ctx, remote, *said, reason),
+        _ if before.is_some() => answers::forget(ctx, remote),
+        _ => (),
+    }
+    let was_told = before.is_some_and(|before| before.said == Said::Refused);
+    let is_old_news = was_told && matches!(sent, Sent::NotShared { said: Said::Refused, .. });
+    Ok(if is_old_news { Sent::Nothing } else { sent })
+}
+
+fn push(ctx: &Context, remote: &str, plan: &share::Plan) -> Sent {
     let limit = ctx.settings.push_timeout;
-    let how = Transport {
-        may_ask: false,
-        silence: limit,
-        total: Some(limit + Duration::from_millis(500)),
-        durable: true,
-    };
+    let how = Transport { may_ask: false, silence: limit, total: Some(limit), durable: true };
     let n_events: usize = plan.n_events.values().sum();
-    Ok(match ctx.repo.push(remote, &plan.updates, how, |_| ()) {
-        Ok(result) => match result.refused.first() {
-            None if plan.n_of_twins > 0 => {
-                Sent::NotShared { n_events: plan.n_of_twins, reason: plan.set_aside.join(", ") }
-            }
+    match ctx.repo.push(remote, &plan.updates, how, |_| ()) {
+        Ok(result) => match answers::of_push(&result) {
+            None if plan.n_of_twins > 0 => of_twins(plan),
             None => Sent::Events(n_events),
-            Some((_, reason)) => {
-                let left = n_events - plan.events_in(&result.accepted);
-                Sent::NotShared { n_events: left, reason: reason.clone() }
-            }
+            Some((said, reason)) => Sent::NotShared {
+                n_events: n_events - plan.events_in(&result.accepted),
+                said,
+                reason: reason.to_owned(),
+            },
         },
-        Err(err) => Sent::NotShared { n_events, reason: super::error_chain(&err) },
-    })
+        Err(err) => {
+            let (said, reason) = answers::of_error(&err);
+            Sent::NotShared { n_events, said, reason }
+        }
+    }
+}
+
+/// What waits, since it would make twins there.
+fn of_twins(plan: &share::Plan) -> Sent {
+    Sent::NotShared { n_events: plan.n_of_twins, said: Said::Overtaken, reason: plan.set_aside.join(", ") }
 }

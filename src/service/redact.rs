@@ -198,7 +198,9 @@ pub fn redact(ctx: &Context, looked: &Looked, wanted: &Wanted, reason: Option<&s
         let repo = &ctx.repo;
         let tips = || Inventory::of_project(repo);
         let add = &mut |content: &mut Content| {
-            of_project.iter().for_each(|found| content.add_raw(found.stub.as_bytes()));
+            for found in &of_project {
+                content.add_raw(found.stub.as_bytes());
+            }
         };
         stream::append_project(repo, &ctx.writer(), &tips, "take a text out", add)?;
         fail::point("redact.project");

@@ -67,7 +67,7 @@ pub fn renumber(ctx: &Context, old: &str, new: &str) -> Result<Renumbered, Error
     let mut answer = done(shown.name.clone(), name.clone(), &shown.protocol, true);
     if let Some(root) = root {
         let rows = list::list(ctx)?.rows;
-        let renamed = twins::give_name(ctx, &rows, (&key, root), Some(name))?;
+        let renamed = twins::give_name(ctx, &rows, (&key, root), Some(&name))?;
         answer.branch = renamed.to.to_string();
         answer.name = renamed.to;
         answer.told = renamed.told;

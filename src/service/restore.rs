@@ -124,6 +124,7 @@ fn into_place(ctx: &Context, kept: Kept, dry_run: bool) -> Result<Restored, Erro
     restored.worktree_added = !is_there;
     restored.dir = there.as_ref().filter(|_| is_there).map(|it| it.dir.clone());
     if dry_run {
+        restored.put = would_put(ctx, there.filter(|_| is_there).as_ref(), &about)?;
         return Ok(restored);
     }
     make_branch(ctx, &name, tip)?;
@@ -177,14 +178,36 @@ fn add(ctx: &Context, name: &Name, about: &About, stale: Option<Worktree>) -> Re
     })
 }
 
+/// Returns what would be written, into what lies there or into a new worktree.
+fn would_put(ctx: &Context, there: Option<&Worktree>, about: &About) -> Result<Put, Error> {
+    let base = ctx.repo.tree_of(about.head)?;
+    let committed = match there.and_then(|it| it.head) {
+        Some(head) => ctx.repo.tree_of(head)?,
+        None => base,
+    };
+    let present = match there.and_then(Worktree::open) {
+        Some(repo) => repo.capture(committed, Ignored::Small)?.tree,
+        None => committed,
+    };
+    Ok(ctx.repo.would_put(present, base, about.tree)?)
+}
+
 fn put(ctx: &Context, name: &Name, about: &About, restored: &mut Restored) -> Result<(), Error> {
     let protocol = Streams::for_target(ctx, Some(name.as_str()))?.look(name)?.folded.protocol;
     let protocol = protocol.ok_or_else(|| super::act::unknown(name))?;
     let place = Workplace::find(ctx, &protocol)?;
-    let before = ("before restore", ctx.op);
-    restored.snapshot = super::kept::snapshot(&place, name, before, Ignored::Small)?;
-    fail::point("restore.kept");
     let base = place.repo.tree_of(about.head)?;
+    let present = place.repo.capture(place.repo.tree_of(place.head)?, Ignored::Small)?;
+    let is_staged = match (about.index, present.index) {
+        (Some(index), Some(now)) => place.repo.would_put(now, base, index)?.is_nothing(),
+        (index, _) => index.is_none(),
+    };
+    if is_staged && place.repo.would_put(present.tree, base, about.tree)?.is_nothing() {
+        return Ok(());
+    }
+    let before = ("before restore", ctx.op);
+    restored.snapshot = super::kept::snapshot_of(&place, name, before, &present)?;
+    fail::point("restore.kept");
     restored.put = place.repo.put(base, about.tree)?;
     fail::point("restore.files");
     if let Some(index) = about.index {

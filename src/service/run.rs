@@ -152,8 +152,11 @@ pub fn run(ctx: &Context, request: &Request, tell: &mut dyn FnMut(Told<'_>)) -> 
     }
     before::check_engine(ctx, &plan)?;
     before::check_worktree(request, &plan, &before.dirty)?;
-    let snapshot =
-        kept::snapshot(&plan.place, &plan.name, ("before a run", ctx.op), Ignored::None)?.map(|it| it.name);
+    let snapshot = if before.is_clean(&plan.place)? {
+        None
+    } else {
+        kept::snapshot(&plan.place, &plan.name, ("before a run", ctx.op), Ignored::None)?.map(|it| it.name)
+    };
     begin(ctx, &plan)?;
 
     let mut notices: Vec<String> = plan.notice.iter().cloned().collect();

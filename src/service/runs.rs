@@ -73,7 +73,7 @@ pub fn list(ctx: &Context, name: Option<&str>, step: Option<&str>) -> Result<Run
 ///
 /// [`Error`] if refs cannot be listed.
 pub fn all(ctx: &Context) -> Result<Runs, Error> {
-    let streams = Streams::read(ctx)?;
+    let streams = Streams::read_all(ctx)?;
     let (mut runs, mut spent) = (Vec::new(), Spent::default());
     for name in streams.inventory.streams.keys() {
         let looked = match streams.look(name) {

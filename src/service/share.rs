@@ -217,6 +217,13 @@ fn is_redundant(repo: &Repo, inventory: &Inventory, drop_box: &DropBox) -> bool 
         })
 }
 
+/// Whether `remote` held a branch or state when it was last seen: state must never be the first thing in
+/// a repository.
+pub fn is_in_use(ctx: &Context, inventory: &Inventory, remote: &str) -> bool {
+    let tracked = ctx.repo.refs(&format!("refs/remotes/{remote}/")).is_ok_and(|refs| !refs.is_empty());
+    tracked || inventory.holds_state(remote)
+}
+
 /// Returns how many of the refs that `plan` pushes had lost something at the remote since `before`.
 pub fn n_rewound(repo: &Repo, before: &Inventory, remote: &str, plan: &Plan) -> usize {
     let has_lost = |update: &&RefPush| {

@@ -39,6 +39,18 @@ impl<'a> Streams<'a> {
         Ok(Self::with(ctx, Inventory::read(&ctx.repo)?, branches))
     }
 
+    /// As [`Self::read`], with what only archives hold beside what has a stream.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::read`].
+    pub fn read_all(ctx: &'a Context) -> Result<Self, Error> {
+        let mut all = Self::read(ctx)?;
+        let archived: Vec<Name> = all.inventory.all_archived(&ctx.repo).into_keys().collect();
+        all.inventory.add_archived(&ctx.repo, &archived);
+        Ok(all)
+    }
+
     /// Reads what is needed for the protocol that `arg` names in full, or for that of the current
     /// branch; everything, if it takes everything to tell which one is meant.
     ///
@@ -244,7 +256,7 @@ impl<'a> Streams<'a> {
 
     /// Keeps commits that no branch has any more. A repository that cannot be written is only read.
     fn hold(&self, name: &Name, folded: &Folded) {
-        let Some(protocol) = &folded.protocol else { return };
+        let Some(protocol) = folded.protocol.as_ref().filter(|_| !self.is_archived(name)) else { return };
         let tips = self.branches.of(protocol, self.inventory.home());
         if let Err(err) = keep::hold(&self.ctx.repo, name, protocol, &tips) {
             tracing::debug!(%name, err = super::error_chain(&err), "lost commits are not kept");

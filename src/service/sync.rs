@@ -4,13 +4,14 @@ mod known;
 mod refused;
 
 use self::known::Known;
+use super::answers::{self, Said};
 use super::context::Context;
 use super::error::Error;
 use super::list::Listing;
 use super::streams::Streams;
 use super::{archive, initialised, list, share, twins};
 use crate::domain::id::Name;
-use crate::platform::git::{Transport, TransportError};
+use crate::platform::git::{Refusal, Transport, TransportError};
 use crate::platform::{clock, fail};
 use crate::store::inventory::Inventory;
 use crate::store::refs;
@@ -27,6 +28,8 @@ pub struct Synced {
     pub pushed_events: usize,
     /// Why it did not work, or what is worth knowing.
     pub message: Option<String>,
+    /// In which way it did not take what it was to take.
+    said: Option<Said>,
 }
 
 /// What a sync did.
@@ -122,7 +125,23 @@ pub fn sync(
     for synced in all.iter_mut().filter(|synced| synced.result == Outcome::Ok) {
         push(ctx, synced, &before, &mut known, progress)?;
     }
+    for synced in &all {
+        remember(ctx, synced);
+    }
+    if let Err(err) = super::kept::upkeep(ctx) {
+        tracing::debug!(err = super::error_chain(&err), "what was kept for long enough stays");
+    }
     Ok(Done { remotes: all, archived })
+}
+
+fn remember(ctx: &Context, synced: &Synced) {
+    match synced.result {
+        Outcome::Ok => answers::forget(ctx, &synced.name),
+        result => {
+            let reason = synced.message.as_deref().unwrap_or(result.as_str());
+            answers::remember(ctx, &synced.name, synced.said.unwrap_or(Said::Failed), reason);
+        }
+    }
 }
 
 /// Returns how a command of a person talks to a remote.
@@ -200,8 +219,7 @@ fn push(
         }
         // What somebody else removed first is gone all the same, and what may not go does no harm.
         let is_update = |name: &String| plan.updates.iter().any(|it| it.name == *name && it.new.is_some());
-        let lost: Vec<&(String, String)> =
-            result.refused.iter().filter(|(name, _)| is_update(name)).collect();
+        let lost: Vec<&Refusal> = result.refused.iter().filter(|refusal| is_update(&refusal.name)).collect();
         if lost.is_empty() {
             let n_rewound = share::n_rewound(&ctx.repo, before, &remote, &plan);
             if n_rewound > 0 {
@@ -210,7 +228,8 @@ fn push(
             synced.say_set_aside(&plan);
             return follow_home(ctx, &inventory, &remote, &result.accepted);
         }
-        if round == MAX_ROUNDS {
+        if round == MAX_ROUNDS || answers::are_unwanted(&lost) {
+            synced.said = answers::of_refusals(&lost, result.accepted.is_empty()).map(|(said, _)| said);
             return send_as_boxes(ctx, &inventory, &plan, &lost, synced);
         }
         std::thread::sleep(clock::jitter(50 << round));
@@ -223,7 +242,12 @@ fn push(
 }
 
 /// After a push to the home remote the local refs of what was pushed follow what is there now.
-fn follow_home(ctx: &Context, inventory: &Inventory, remote: &str, pushed: &[String]) -> Result<(), Error> {
+pub(super) fn follow_home(
+    ctx: &Context,
+    inventory: &Inventory,
+    remote: &str,
+    pushed: &[String],
+) -> Result<(), Error> {
     /// More are looked at sooner with all others, whose rows are remembered.
     const FEW: usize = 8;
 
@@ -248,14 +272,14 @@ fn send_as_boxes(
     ctx: &Context,
     inventory: &Inventory,
     plan: &share::Plan,
-    lost: &[&(String, String)],
+    lost: &[&Refusal],
     synced: &mut Synced,
 ) -> Result<(), Error> {
     let mut boxes = Vec::new();
-    for update in plan.updates.iter().filter(|update| lost.iter().any(|(name, _)| *name == update.name)) {
+    for update in plan.updates.iter().filter(|update| lost.iter().any(|lost| lost.name == update.name)) {
         boxes.extend(share::drop_box_for(ctx, inventory, &synced.name, update)?);
     }
-    let reason = lost.first().map(|(_, reason)| reason.as_str()).unwrap_or_default();
+    let reason = lost.first().map(|lost| lost.reason.as_str()).unwrap_or_default();
     match ctx.repo.push(&synced.name, &boxes, transport(ctx), |_| ()) {
         Ok(result) if result.refused.is_empty() => {
             synced
@@ -282,6 +306,7 @@ impl Synced {
             fetched_events: 0,
             pushed_events: 0,
             message: None,
+            said: None,
         }
     }
 
@@ -301,6 +326,7 @@ impl Synced {
     }
 
     fn failed(&mut self, err: TransportError) -> Result<(), Error> {
+        self.said = Some(answers::of_error(&err).0);
         let (result, message) = match err {
             TransportError::Unreachable { message, .. } => (Outcome::Unreachable, message),
             TransportError::Auth { message, .. } => (Outcome::Auth, message),
@@ -313,8 +339,7 @@ impl Synced {
     }
 }
 
-/// Whether the remote holds a branch: state must never be the first thing in a repository.
+/// Whether the remote holds a branch.
 fn has_branches(ctx: &Context, remote: &str, inventory: &Inventory) -> bool {
-    let tracked = ctx.repo.refs(&format!("refs/remotes/{remote}/")).is_ok_and(|refs| !refs.is_empty());
-    tracked || inventory.holds_state(remote) || ctx.repo.remote_has_branches(remote, transport(ctx))
+    share::is_in_use(ctx, inventory, remote) || ctx.repo.remote_has_branches(remote, transport(ctx))
 }

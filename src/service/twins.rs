@@ -115,14 +115,14 @@ pub fn give_name(
     ctx: &Context,
     rows: &[Rc<Row>],
     (from, root): (&Name, Ulid),
-    wanted: Option<Name>,
+    wanted: Option<&Name>,
 ) -> Result<Renamed, Error> {
     let lock = ctx.repo.state_dir().join("locks").join("number");
     let guard = Lock::acquire(&lock, ctx.limit)?;
     // A copy that was made before we were interrupted is the one to go on with.
     let id = root.to_string();
     let begun = rows.iter().find(|row| row.id == id && row.key != from.as_str() && !row.name.contains('~'));
-    let to = match (begun.and_then(|row| row.key.parse().ok()), &wanted) {
+    let to = match (begun.and_then(|row| row.key.parse().ok()), wanted) {
         (Some(begun), _) => begun,
         (None, Some(wanted)) => wanted.clone(),
         (None, None) => Name::new(plan::next_number(ctx, &Streams::for_new(ctx)?)?, from.slug())?,

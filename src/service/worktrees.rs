@@ -92,8 +92,11 @@ impl Reason {
 ///
 /// [`Error`] if streams cannot be listed.
 pub fn list(ctx: &Context, with_sizes: bool) -> Result<Vec<Listed>, Error> {
-    let streams = Streams::read(ctx)?;
+    let mut streams = Streams::read(ctx)?;
     let all = ctx.repo.all_worktrees();
+    // Also those that are archived have left a worktree behind.
+    let names: Vec<Name> = all.iter().flat_map(names_of).collect();
+    streams.inventory.add_archived(&ctx.repo, &names);
     Ok(all.into_iter().map(|worktree| listed(&streams, worktree, with_sizes)).collect())
 }
 
@@ -170,11 +173,15 @@ fn listed(streams: &Streams<'_>, worktree: Worktree, with_sizes: bool) -> Listed
 
 /// Returns the protocol whose branch is checked out there, or whose folder it is.
 fn protocol_of(streams: &Streams<'_>, worktree: &Worktree) -> Option<Name> {
-    let known =
-        |text: &str| text.parse::<Name>().ok().filter(|it| streams.inventory.streams.contains_key(it));
-    let by_branch = worktree.branch.as_deref().and_then(known);
-    let folder = || worktree.dir.file_name().and_then(|name| name.to_str()).filter(|_| !worktree.is_main);
-    by_branch.or_else(|| folder().and_then(known))
+    names_of(worktree).find(|name| streams.inventory.streams.contains_key(name))
+}
+
+/// Returns the names of protocols that a worktree may be of: that of its branch, that of its folder.
+fn names_of(worktree: &Worktree) -> impl Iterator<Item = Name> + use<> {
+    let folder = worktree.dir.file_name().and_then(|name| name.to_str()).filter(|_| !worktree.is_main);
+    let names: Vec<Name> =
+        worktree.branch.as_deref().into_iter().chain(folder).filter_map(|text| text.parse().ok()).collect();
+    names.into_iter()
 }
 
 /// Returns how the branch of a protocol stands to what others have.
@@ -287,8 +294,10 @@ fn unmerged_reason(standing: &Standing, name: &str) -> Option<Reason> {
     let n_commits = standing.unpushed.max(1);
     let commits = if n_commits == 1 { "commit".to_owned() } else { format!("{n_commits} commits") };
     let message = format!("the branch {name} has {commits} that nothing else has, up to {}", tip.short());
-    let remedy =
-        format!("merge or push it, or: git godzilla worktrees remove {name} --force (it can be restored)");
+    let remedy = format!(
+        "merge it, or: git godzilla worktrees remove {name} --keep-branch; with --force the branch goes too, \
+         and can be restored"
+    );
     Some(Reason::new("branch.unmerged", message, remedy))
 }
 

@@ -122,6 +122,11 @@ impl Default for Content {
 }
 
 impl Content {
+    /// Returns a content of these versions that holds nothing.
+    pub fn in_format(format: Format) -> Self {
+        Self { format, ..Self::default() }
+    }
+
     /// Returns the lines in fold order.
     pub fn lines(&self) -> &[Line] {
         &self.lines
@@ -147,6 +152,19 @@ impl Content {
             .iter()
             .filter_map(|(digest, text)| Some((*digest, super::spec::decode(text.as_bytes()).ok()?)))
             .collect()
+    }
+
+    /// Returns what of it had happened at a moment, as each event says of itself; plans are all there.
+    #[must_use]
+    pub fn until(&self, at_ms: u64) -> Self {
+        let mut until = self.clone();
+        until.lines.retain(|line| line.event.at_ms <= at_ms);
+        until
+    }
+
+    /// Leaves only the events that `keep` wants.
+    pub fn retain(&mut self, keep: impl Fn(&Event) -> bool) {
+        self.lines.retain(|line| keep(&line.event));
     }
 
     /// Returns the plans that `other` does not hold.

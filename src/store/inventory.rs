@@ -34,6 +34,20 @@ impl Tips {
         self.archived.iter().filter(move |(holder, _)| is_there(holder)).map(|(_, tree)| *tree)
     }
 
+    /// Whether only archives hold it, and the one of `remote` has the very entry that the one here has.
+    pub fn is_archived_alike(&self, remote: Option<&str>) -> bool {
+        let of = |wanted: Option<&str>| {
+            let mut entries = self.archived.iter().filter(move |(holder, _)| holder.as_deref() == wanted);
+            entries.next().map(|(_, tree)| *tree)
+        };
+        self.local.is_none()
+            && self.tracking.is_empty()
+            && self.nothing_spooled
+            && remote.is_some()
+            && of(remote).is_some()
+            && of(None).is_none_or(|tree| of(remote) == Some(tree))
+    }
+
     fn add(&mut self, remote: &str, oid: Oid, is_home: bool) {
         self.tracking.push((remote.to_owned(), oid));
         if is_home {

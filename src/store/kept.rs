@@ -244,6 +244,19 @@ fn about(repo: &Repo, commit: Oid) -> Option<About> {
 ///
 /// [`Error`] if the refs cannot be listed.
 pub fn list(repo: &Repo) -> Result<Vec<Kept>, Error> {
+    let mut all = unread(repo)?;
+    for kept in &mut all {
+        kept.about = about(repo, kept.commit);
+    }
+    Ok(all)
+}
+
+/// As [`list`], without what the commits say.
+///
+/// # Errors
+///
+/// As [`list`].
+pub fn unread(repo: &Repo) -> Result<Vec<Kept>, Error> {
     let mut found = Vec::new();
     for kind in [Kind::Snapshot, Kind::Trash] {
         for (name, commit) in repo.refs(kind.folder())? {
@@ -251,8 +264,7 @@ pub fn list(repo: &Repo) -> Result<Vec<Kept>, Error> {
             let Some((protocol, id)) = parts else { continue };
             // What is named otherwise is not ours to read.
             if let (Ok(protocol), Ok(id)) = (protocol.parse(), id.parse()) {
-                let about = about(repo, commit);
-                found.push(Kept { kind, id, name, commit, about, protocol });
+                found.push(Kept { kind, id, name, commit, about: None, protocol });
             }
         }
     }

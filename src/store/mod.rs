@@ -4,10 +4,12 @@
 //! them; commits are only carriers. Two tips are equal when their contents are, and nothing is
 //! written that is not strictly larger.
 
+pub mod answer;
 pub mod archive;
 pub mod cache;
 pub mod canon;
 pub mod content;
+pub mod exported;
 pub mod history;
 pub mod inventory;
 pub mod kept;

@@ -58,7 +58,7 @@ pub fn fetch_refspecs(remote: &str) -> Vec<String> {
 }
 
 /// Escapes what a remote's name may hold and a part of a ref name, or a file name anywhere, may not.
-fn encode_remote(remote: &str) -> String {
+pub(super) fn encode_remote(remote: &str) -> String {
     let mut encoded = String::with_capacity(remote.len());
     for byte in remote.bytes() {
         match byte {

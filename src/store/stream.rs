@@ -146,9 +146,10 @@ pub fn append<E>(
         let message = if events.is_empty() { adoption_message(&view) } else { subject };
         let step = Step { name: name.as_str(), of_ref: refs::protocol(name), events: &events, message };
         // What was taken out of a line is in no state either.
-        let protocol = match content.stubs() == view.content.stubs() {
-            true => ledger.protocol().cloned(),
-            false => fold(&content.events(), &content.decoded_specs()).protocol,
+        let protocol = if content.stubs() == view.content.stubs() {
+            ledger.protocol().cloned()
+        } else {
+            fold(&content.events(), &content.decoded_specs()).protocol
         };
         match commit(repo, writer, &view, &content, protocol.as_ref(), &step, &mut guard)? {
             Attempt::Moved(tip) => {

@@ -488,6 +488,65 @@ fn sync_with_and_without_news() {
 }
 
 #[test]
+fn push_what_is_taken_and_what_is_not() {
+    let world = World::new();
+    let _mask = masked(&world);
+    let a = world.clone("a");
+    login_page(&a);
+    assert_snapshot!(a.godzilla(&["push", "--dry-run", "origin", "0001-add-a-login-page"]), @r"
+    ✓ 0001-add-a-login-page: [new branch]
+    ✓ origin: 5 events would be pushed
+    ");
+    assert_snapshot!(a.godzilla(&["push", "-u", "origin", "0001-add-a-login-page"]), @r"
+    ✓ 0001-add-a-login-page: [new branch]
+    ✓ origin: 5 events pushed
+    --- stderr ---
+    branch '0001-add-a-login-page' set up to track 'origin/0001-add-a-login-page'.
+    ");
+    assert_snapshot!(a.godzilla(&["push", "origin", "0001-add-a-login-page"]), @r"
+    ✓ 0001-add-a-login-page: [up to date]
+    ✓ origin has the state
+    ");
+    a.git(&["push", "--quiet", "--no-verify", "origin", "0001-add-a-login-page:main"]);
+    a.commit("README", "another first");
+    assert_snapshot!(a.godzilla(&["push", "origin", "main"]), @r"
+    ✗ main: [rejected] (non-fast-forward)
+    ✓ origin has the state
+    --- stderr ---
+    error: failed to push some refs to '[WORLD]/srv.git'
+    hint: Updates were rejected because the tip of your current branch is behind
+    hint: its remote counterpart. If you want to integrate the remote changes,
+    hint: use 'git pull' before pushing again.
+    hint: See the 'Note about fast-forwards' in 'git push --help' for details.
+    [exit code: 1]
+    ");
+    let hook = world.path().join("srv.git/hooks/update");
+    world
+        .place("srv.git")
+        .write_executable("hooks/update", "#!/bin/sh\ncase $1 in refs/godzilla/*) exit 1;; esac\n");
+    a.godzilla_ok(&["comment", "a word", "-p", "1"]);
+    assert_snapshot!(a.godzilla(&["push", "origin", "0001-add-a-login-page"]), @r"
+    ✓ 0001-add-a-login-page: [up to date]
+    --- stderr ---
+    remote: error: hook declined to update refs/godzilla/protocols/0001-add-a-login-page
+    error: failed to push some refs to '[WORLD]/srv.git'
+    warning: 1 event not on origin ([remote rejected] (hook declined))
+    share them with `git godzilla sync`
+    ");
+    std::fs::remove_file(hook).unwrap();
+    assert_snapshot!(a.godzilla(&["push", "elsewhere", "main"]), @r"
+    --- stderr ---
+    fatal: 'elsewhere' does not appear to be a git repository
+    fatal: Could not read from remote repository.
+    Please make sure you have the correct access rights
+    and the repository exists.
+    error: `elsewhere` cannot be reached: Could not read from remote repository.
+    hint: try again with `git godzilla sync`; nothing is lost
+    [exit code: 7]
+    ");
+}
+
+#[test]
 fn hooks_and_notes() {
     let world = World::new();
     let _mask = masked(&world);
@@ -556,6 +615,7 @@ fn config_with_origins() {
     qa.when                        manual      default
     queue.autostart                false       default
     queue.max_attempts             3           default
+    server.allow_purge             (not set)   default
     sync.auto                      true        default
     sync.push_timeout_seconds      2           git config (local)
     sync.runs                      false       default
@@ -635,6 +695,10 @@ fn help_of_all_and_of_one() {
       cancel       Give a protocol up, with its open steps; its branch and worktree stay
       complete     Complete a protocol that will never be merged (a merge completes it by itself)
       comment      Add a note for people
+      archive      Put protocols that are over into the archive, out of the list
+      unarchive    Take a protocol out of the archive: it is listed again, and stays
+      redact       Take the text of events out of the state, as when a secret got into it
+      renumber     Give a protocol another number, because another one has the same
       undo         Take back what the last command of this clone decided; once more, the one before
       redo         Bring back what the last undo of this clone took back
       run          Let an engine do a step: run it in the protocol's worktree, and commit what it did
@@ -646,8 +710,8 @@ fn help_of_all_and_of_one() {
       trust        Agree to what the repository brings, exactly as it is now: gates, engines, prompts
       ci-report    Report how a CI job ended, from within the job
       sync         Share state with a remote: fetch, take over, push
-      worktrees    List the worktrees of protocols, and remove those that are done with; nothing that
-                   they hold is lost
+      push         Push branches as `git push` does, with the state in the same connection
+      worktrees    List and remove the worktrees of protocols; nothing that they hold is lost
       restore      Bring back a worktree that was removed, or what lay in one before it was changed
       hooks        Install, remove or inspect the hooks that advance steps on commit and push
       notes        Notes on the commits of protocols, for `git log --notes=godzilla`

@@ -97,7 +97,7 @@ fn v2_lines_decode_encode_and_validate() {
         assert_valid(include_str!("../../schemas/event-line.schema.json"), line);
         kinds.insert(decoded.event.body.kind().to_owned());
     }
-    assert_eq!(kinds.len(), 8);
+    assert_eq!(kinds.len(), 12);
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn v1_a_tip_tree_is_read_and_written_as_it_was() {
     let show = |path: &str| git(&["cat-file", "blob", &format!("{tree}:{path}")]);
     assert_eq!(show("format"), VERSIONS);
     // The version of the fold says when it changed for events that the first release had no meaning for.
-    assert_eq!(show("state.json"), STATE.replace(r#""fold":1"#, r#""fold":3"#));
+    assert_eq!(show("state.json"), STATE.replace(r#""fold":1"#, r#""fold":4"#));
     assert_valid(include_str!("../../schemas/state.schema.json"), STATE);
     assert_eq!(git(&["cat-file", "blob", &format!("{tree}:specs/{}", spec::encode(&decoded).0)]), SPEC);
     assert_eq!(tip::read(&repo, tree).unwrap(), content);
@@ -203,4 +203,49 @@ fn v1_consent_is_read_and_kept() {
     assert_eq!((&kept["gates"][0], &kept["engines"]), (&before["gates"][0], &before["engines"]));
     assert_eq!(kept["gates"].as_array().unwrap().len(), 2);
     assert_eq!(kept["accepted"], for_one["accepted"]);
+}
+
+const KEPT: &str = include_str!("../data/v2/kept");
+
+/// It is read for as long as it is kept; an older program has written it.
+#[test]
+fn v2_what_is_kept_of_a_worktree_is_read_as_it_was_written() {
+    use std::os::unix::ffi::OsStrExt as _;
+
+    let world = World::new();
+    let a = world.clone("a");
+    let tree = a.git(&["rev-parse", "HEAD^{tree}"]);
+    let commit = a.git(&["commit-tree", tree.trim(), "-p", "HEAD", "-m", KEPT]);
+    let name = "refs/godzilla-local/trash/0001-add-a-login/01ARZ3NDEKTSV4RRFFQ69G5FAV";
+    a.git(&["update-ref", name, commit.trim()]);
+    let repo = Repo::discover(&a.path).unwrap();
+    let kept = git_godzilla::store::kept::list(&repo).unwrap().remove(0);
+    assert_eq!(
+        (kept.name.as_str(), kept.protocol.as_str(), kept.at_ms()),
+        (name, "0001-add-a-login", 1_469_922_850_259)
+    );
+    let about = kept.about.unwrap();
+    let oid = |digit: &str| digit.repeat(40).parse::<Oid>().unwrap();
+    assert_eq!((about.head, about.index, about.tip), (oid("1"), Some(oid("2")), Some(oid("3"))));
+    assert_eq!((about.tree.to_string(), about.why.as_str()), (tree.trim().to_owned(), "removed"));
+    assert_eq!(about.branch.as_deref(), Some("0001-add-a-login"));
+    assert_eq!(about.dir.unwrap().as_os_str().as_bytes(), b"/repositories/a/odd \xff\nplace 100%");
+    assert_eq!(about.op.unwrap().to_string(), "01ARZ3NDEKTSV4RRFFQ69G5FAV");
+    let not_held = [("ignored", "build/"), ("unmerged", "a b")];
+    assert_eq!(about.not_held, not_held.map(|(why, path)| (why.to_owned(), path.to_owned())));
+
+    // What is written has the same lines in the same order.
+    let work = a.plan("Add a login", &["One"]);
+    work.write(".gitignore", "build/\n");
+    work.write("build/out", "built\n");
+    let gone = a.json(&["worktrees", "remove", "1", "--force"]);
+    let message = a.git(&["log", "-1", "--format=%B", gone["kept"]["ref"].as_str().unwrap()]);
+    let keys = |text: &str| -> Vec<String> {
+        let keys = text.lines().filter_map(|line| line.split_once(": ")).map(|(key, _)| key.to_owned());
+        keys.filter(|key| key != "Later").collect()
+    };
+    let mut want = keys(KEPT);
+    want.remove(want.len() - 1);
+    assert_eq!(keys(&message), want);
+    assert!(message.contains(&format!("Tip: {}\n", gone["branch"].as_str().unwrap())), "{message}");
 }

@@ -3,7 +3,9 @@
 mod commits;
 mod flow;
 mod install;
+mod managers;
 mod messages;
+mod modes;
 mod push;
 mod reconcile;
 mod rewrites;
@@ -27,11 +29,28 @@ fn with_each_git(test: impl Fn(&World)) {
 }
 
 /// The folders of `PATH` that hold a `git` of their own.
-fn git_folders() -> Vec<PathBuf> {
+pub(crate) fn git_folders() -> Vec<PathBuf> {
     let mut seen = BTreeSet::new();
     let path = std::env::var_os("PATH").unwrap();
     let dirs = std::env::split_paths(&path).filter(|dir| dir.is_absolute());
     dirs.filter(|dir| dir.join("git").canonicalize().is_ok_and(|git| seen.insert(git))).collect()
+}
+
+/// The folder of the first git of this machine that looks at hooks in the configuration, or does not.
+fn git_that(knows_configured_hooks: bool) -> Option<PathBuf> {
+    let is_it = |dir: &PathBuf| {
+        let said = World::with(Some(dir.clone()), false).place("").git(&["--version"]);
+        let mut parts = said.split([' ', '.']).filter_map(|part| part.trim().parse::<u32>().ok());
+        ((parts.next(), parts.next()) >= (Some(2), Some(54))) == knows_configured_hooks
+    };
+    let found = git_folders().into_iter().find(is_it);
+    if found.is_none() {
+        println!(
+            "skipped: no git {} 2.54 is on PATH",
+            if knows_configured_hooks { "since" } else { "before" }
+        );
+    }
+    found
 }
 
 /// A protocol and where it is worked on.

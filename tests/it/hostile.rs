@@ -49,6 +49,9 @@ fn assert_shows(place: &Place<'_>) {
         &["explain", "1"],
         &["spec", "show", "1"],
         &["overlaps"],
+        &["worktrees", "list"],
+        &["worktrees", "gc", "--dry-run"],
+        &["restore", "--list"],
         &["config", "show"],
     ] {
         // Branches that conflict are an answer, too.

@@ -176,6 +176,11 @@ const READING: &[&[&str]] = &[
     &["comment", "text", "-p", "1"],
     &["doctor"],
     &["doctor", "--fix"],
+    &["worktrees", "list", "--size"],
+    &["worktrees", "gc", "--dry-run"],
+    &["worktrees", "remove", "1", "--force", "--dry-run"],
+    &["restore", "--list"],
+    &["undo", "--dry-run"],
 ];
 
 /// Settings of the repository, of its worktree, of a file that it includes, and spelled in the old way.
@@ -215,6 +220,33 @@ fn what_only_reads_runs_nothing_that_a_repository_names() {
         }
         std::fs::remove_file(file).ok();
     }
+}
+
+/// A removal looks at every file, twice, and moves and removes them.
+#[test]
+fn what_removes_a_worktree_runs_nothing_that_a_repository_names() {
+    let world = World::new();
+    let (a, work) = prepared(&world);
+    let config = a.path.join(".git/config");
+    let clean = std::fs::read_to_string(&config).unwrap();
+    work.write("shared.txt", "changed\n");
+    work.write("new.txt", "new\n");
+    set(&a, &format!("{}/.git/config", a.path.display()), &payloads(&world));
+    a.git(&["config", "core.hooksPath", &hooks(&world)]);
+    marks(&world, PAYLOAD);
+    let shown = a.godzilla(&["worktrees", "remove", "1", "--force"]);
+    assert_eq!(shown.code, Some(0), "{shown}");
+    assert_nothing_ran(&world, "worktrees remove");
+    assert!(!work.path.exists());
+    std::fs::write(&config, &clean).unwrap();
+    a.godzilla_ok(&["restore", "1"]);
+    assert_eq!((work.read("shared.txt"), work.read("new.txt")), ("changed\n".into(), "new\n".into()));
+    // A worktree is there: nothing is left for a program to do.
+    work.write("new.txt", "other\n");
+    set(&a, &format!("{}/.git/config", a.path.display()), &payloads(&world));
+    marks(&world, PAYLOAD);
+    a.godzilla_ok(&["restore", "1"]);
+    assert_nothing_ran(&world, "restore");
 }
 
 /// Git fetches what is missing of a partial clone on the way of any command.
@@ -363,6 +395,12 @@ fn what_talks_to_a_remote_runs_nothing_that_a_repository_names() {
         assert_nothing_ran(&world, &format!("sync by {}", way.name));
         pre_push(&a, &way.url);
         assert_nothing_ran(&world, &format!("pre-push by {}", way.name));
+        // Hooks are run as `git push` runs them; nothing else is.
+        a.godzilla(&["push", "--no-verify", "origin", "HEAD:refs/heads/z"]);
+        if way.name == "hooks" {
+            marks(&world, PAYLOAD);
+        }
+        assert_nothing_ran(&world, &format!("push by {}", way.name));
         // The user's own commands are the user's business, and show that the payload is live.
         run(a.command("git").args(["fetch", "origin"]).env("GIT_TERMINAL_PROMPT", "0"));
         run(a.command("git").args(["push", "origin", "HEAD:refs/heads/y"]).env("GODZILLA", "0"));

@@ -132,7 +132,8 @@ fn appending_equals_folding_all() {
 fn no_history_breaks_the_state_machines() {
     check(96, &any::history(), |mut history| {
         history.retain(|event| match &event.body {
-            Body::Undo { .. } => false,
+            // Nor does another protocol of the same name take its place.
+            Body::Undo { .. } | Body::Moved(_) => false,
             Body::Protocol { to, .. } => *to != ProtocolMove::Reopened,
             _ => true,
         });

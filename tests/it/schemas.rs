@@ -63,6 +63,9 @@ fn a_protocol_with_everything() {
         "ci-report.v1",
         &["ci-report", "running", "--job", "late", "--sha", &commit, "--url", "https://ci.invalid/1"],
     );
+    check(&work, "push.v1", &["push", "--dry-run", "origin", "HEAD", "main:refs/heads/copy"]);
+    check(&work, "push.v1", &["push", "origin", "HEAD", "main:refs/heads/copy"]);
+    check(&work, "push.v1", &["push", "--delete", "origin", "copy"]);
     check(&a, "sync.v1", &["sync"]);
     check(&a, "sync.v1", &["sync", "origin"]);
     work.git(&["commit", "--quiet", "--amend", "-m", "feat(login): a form"]);
@@ -125,6 +128,13 @@ fn the_verbs_of_the_life_cycle() {
     check(&a, "error.v1", &["retry", "1", "-p", "1"]);
     a.godzilla_ok(&["plan", "Fix the till"]);
     check(&a, "transition.v1", &["cancel", "2"]);
+    let would = check(&a, "archive.v1", &["archive", "--all", "--dry-run"]);
+    let done = check(&a, "archive.v1", &["archive", "1", "2"]);
+    assert_eq!((&would["archived"], &would["dry_run"]), (&done["archived"], &true.into()));
+    assert_eq!(check(&a, "archive.v1", &["archive", "1"])["already"].as_array().unwrap().len(), 1);
+    check(&a, "list.v1", &["list", "--all"]);
+    check(&a, "transition.v1", &["unarchive", "2"]);
+    check(&a, "transition.v1", &["unarchive", "1", "--reopen", "--reason", "more to do"]);
 }
 
 #[test]

@@ -15,7 +15,7 @@ mod merges_not;
 mod newer;
 mod offline;
 mod pushing;
-mod reading;
+pub(crate) mod reading;
 mod remotes;
 
 use std::collections::BTreeSet;

@@ -2,10 +2,13 @@
 
 use std::mem::ManuallyDrop;
 use std::process::ExitCode;
+use std::rc::Rc;
 
 use crate::cli::error::CliError;
 use crate::cli::json::{self as shapes, Worktrees};
-use crate::cli::ui::{DIM, Table, Ui, status_look};
+use crate::cli::ui::{DIM, Table, Ui, moment, status_look};
+use crate::service::at::{self, When};
+use crate::service::context::Context;
 use crate::service::list::{self, Listing};
 
 /// List all protocols
@@ -20,10 +23,44 @@ pub(in crate::cli) struct Args {
     /// Only those that are not over
     #[arg(long)]
     open: bool,
+
+    #[command(flatten)]
+    past: Past,
+}
+
+/// The state as it was
+#[derive(clap::Args, Debug)]
+pub(in crate::cli) struct Past {
+    /// As it was then: a date as git reads it (`yesterday`, `2026-11-20 14:00`; a bare day is its end), a
+    /// commit (its date), or a commit of a stream (what it holds)
+    #[arg(long, value_name = "WHEN")]
+    at: Option<String>,
+}
+
+impl Past {
+    /// Returns when, if it is asked for, and says so.
+    pub(in crate::cli) fn when(&self, ui: &mut Ui, ctx: &Context) -> Result<Option<When>, CliError> {
+        let Some(at) = &self.at else { return Ok(None) };
+        let when = at::when(ctx, at)?;
+        ui.note(match when {
+            When::Moment(ms) => format!("as of {}", moment(ms)),
+            When::Stream(commit) => format!("as the stream's commit {} has it", commit.short()),
+        });
+        Ok(Some(when))
+    }
 }
 
 pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError> {
     let ctx = crate::cli::context(ui)?;
+    if let Some(when) = args.past.when(ui, &ctx)? {
+        let listing = past(ui, &ctx, when, args.open)?;
+        if ui.json {
+            ui.json(&shapes::list(&listing.rows, &Worktrees::none()))?;
+        } else {
+            print_past(ui, &ctx, listing)?;
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
     // The process ends with it, and ten thousand rows take a while to take down.
     let listing = if args.all { list::list_all(&ctx)? } else { list::list(&ctx)? };
     let mut listing = ManuallyDrop::new(listing);
@@ -54,6 +91,25 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
     in_order_of_need(&mut listing);
     ui.table(&table(&listing))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Reads all protocols as they were.
+pub(super) fn past(ui: &mut Ui, ctx: &Context, when: When, open: bool) -> Result<Listing, CliError> {
+    let at::Past { rows, set_aside: unread } = at::list(ctx, when)?;
+    let mut listing = Listing { set_aside: unread, ..Listing::default() };
+    listing.rows = rows.into_iter().map(Rc::new).collect();
+    listing.rows.retain(|row| !open || (row.status != "completed" && row.status != "cancelled"));
+    set_aside(ui, &listing);
+    Ok(listing)
+}
+
+pub(super) fn print_past(ui: &mut Ui, ctx: &Context, mut listing: Listing) -> Result<(), CliError> {
+    if listing.rows.is_empty() {
+        return ui.line("no protocols yet");
+    }
+    ui.page(&ctx.repo);
+    in_order_of_need(&mut listing);
+    ui.table(&table(&listing))
 }
 
 /// A clone that nobody set up may know nothing of what the remote holds.

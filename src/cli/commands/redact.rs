@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::cli::error::{CliError, Exit};
 use crate::cli::ui::{BOLD, CYAN, DIM, GREEN, RED, Ui, counted, moment, styled};
+use crate::domain::id::Name;
 use crate::service::redact::purge::{self, AtRemote};
 use crate::service::redact::{self, Looked, Wanted};
 
@@ -80,7 +81,7 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
 
 fn show(ui: &mut Ui, looked: &Looked, wanted: Option<&Wanted>) -> Result<(), CliError> {
     for found in &looked.found {
-        let name = found.name.as_ref().map_or("project", |name| name.as_str());
+        let name = found.name.as_ref().map_or("project", Name::as_str);
         let said = wanted.map(|wanted| found.told(wanted)).unwrap_or_default();
         let event = &found.event;
         ui.line(format!("{}  {}  {said}", styled(BOLD, name), event.id))?;
@@ -125,16 +126,15 @@ fn tell(ui: &mut Ui, looked: &Looked, purged: Option<&[AtRemote]>) -> Result<(),
         }
     }
     ui.note("a secret that was shared is known: make a new one, and let the old one count no more");
-    match purged {
-        None => ui.note(format!(
-            "older commits still hold the text: {}",
-            styled(CYAN, "git godzilla redact --purge")
-        )),
-        Some(_) => {
-            ui.note("objects stay in this clone until: git gc --prune=now");
-            ui.note("the server keeps copies of its own (unreachable objects, forks, backups, mails): ask who runs it");
-        }
+    if purged.is_none() {
+        let purge = styled(CYAN, "git godzilla redact --purge");
+        ui.note(format!("older commits still hold the text: {purge}"));
+        return Ok(());
     }
+    ui.note("objects stay in this clone until: git gc --prune=now");
+    ui.note(
+        "the server keeps copies of its own (unreachable objects, forks, backups, mails): ask who runs it",
+    );
     Ok(())
 }
 
@@ -150,7 +150,7 @@ fn answer(
         .iter()
         .map(|found| {
             json!({
-                "protocol": found.name.as_ref().map(|name| name.as_str()),
+                "protocol": found.name.as_ref().map(Name::as_str),
                 "event": found.event.id.to_string(),
                 "type": found.event.body.kind(),
                 "told": wanted.map(|wanted| found.told(wanted)).unwrap_or_default(),

@@ -93,13 +93,13 @@ fn print(ui: &mut Ui, restored: &Restored, dry_run: bool) -> Result<(), CliError
         let dir = restored.dir.as_ref().map(|dir| format!(" {}", dir.display())).unwrap_or_default();
         ui.line(format!("  {} the worktree{dir}", would("added", "add")))?;
     }
-    for (paths, what) in [(&restored.put.written, "written"), (&restored.put.removed, "removed")] {
+    let (written, removed) = (would("written", "write"), would("removed", "remove"));
+    for (paths, what) in [(&restored.put.written, written), (&restored.put.removed, removed)] {
         if !paths.is_empty() {
             ui.line(format!("  {what}: {}", told(&texts(paths))))?;
         }
     }
-    let is_same = restored.put.written.is_empty() && restored.put.removed.is_empty();
-    if is_same && !dry_run && !restored.worktree_added {
+    if restored.put.is_nothing() && !restored.worktree_added {
         ui.line("  every file of it is there already")?;
     }
     if let Some(snapshot) = &restored.snapshot {

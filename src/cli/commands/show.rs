@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use super::act::Target;
+use super::list::Past;
 use crate::cli::error::CliError;
 use crate::cli::json::{self as shapes, Worktrees};
 use crate::cli::told::spent;
@@ -10,6 +11,7 @@ use crate::cli::ui::{BOLD, CYAN, DIM, Table, Ui, counted, moment, status_look, s
 use crate::domain::ci::JobResult;
 use crate::domain::sentence::short_ref;
 use crate::domain::state::Protocol;
+use crate::service::at::{self, When};
 use crate::service::context::Context;
 use crate::service::list::{self, Shown};
 use crate::service::spec::audit;
@@ -24,10 +26,17 @@ const MAX_FOUND: usize = 10;
 pub(in crate::cli) struct Args {
     #[command(flatten)]
     target: Target,
+
+    #[command(flatten)]
+    past: Past,
 }
 
 pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError> {
     let ctx = crate::cli::context(ui)?;
+    if let Some(when) = args.past.when(ui, &ctx)? {
+        print_past(ui, &ctx, args.target.name(), when)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let shown = load(&ctx, "show", args.target.name())?;
     print(ui, &ctx, &shown)?;
     Ok(ExitCode::SUCCESS)
@@ -48,6 +57,44 @@ pub(super) fn print(ui: &mut Ui, ctx: &Context, shown: &Shown) -> Result<(), Cli
         return ui.json(&shapes::protocol(shown, &worktrees));
     }
     ui.page(&ctx.repo);
+    state(ui, shown, &worktrees)?;
+    if shown.protocol.shown.is_final() {
+        return Ok(());
+    }
+    let explained = explain::explain(&ctx.repo, shown, None)?;
+    ui.line("")?;
+    ui.line(explained.why)?;
+    // What gates found is said by `qa`; findings of a review are what somebody has to mend.
+    let found = explained.problems.iter().filter(|problem| problem.code.starts_with("review."));
+    for problem in found.take(MAX_FOUND) {
+        ui.line(format!("  {} {}", styled(DIM, problem.severity), problem.message))?;
+    }
+    match explained.next_command {
+        Some(next) => ui.line(format!("next: {}", styled(CYAN, next))),
+        None => Ok(()),
+    }
+}
+
+/// Shows a protocol as it was, without what to do about it.
+pub(super) fn print_past(ui: &mut Ui, ctx: &Context, name: Option<&str>, when: When) -> Result<(), CliError> {
+    let shown = at::show(ctx, name, when)?;
+    let worktrees = Worktrees::none();
+    if ui.json {
+        return ui.json(&shapes::protocol(&shown, &worktrees));
+    }
+    ui.page(&ctx.repo);
+    state(ui, &shown, &worktrees)?;
+    match shown.protocol.held_by() {
+        Some(held) => {
+            ui.line("")?;
+            ui.line(held.message)
+        }
+        None => Ok(()),
+    }
+}
+
+/// Shows where a protocol and its steps stand.
+fn state(ui: &mut Ui, shown: &Shown, worktrees: &Worktrees) -> Result<(), CliError> {
     let protocol = &shown.protocol;
     let created = &protocol.created;
     let (glyph, style) = status_look(protocol.shown.as_str());
@@ -87,21 +134,7 @@ pub(super) fn print(ui: &mut Ui, ctx: &Context, shown: &Shown) -> Result<(), Cli
         ui.line(line)?;
     }
     ui.line("")?;
-    ui.table(&steps(shown))?;
-    if !protocol.shown.is_final() {
-        let explained = explain::explain(&ctx.repo, shown, None)?;
-        ui.line("")?;
-        ui.line(explained.why)?;
-        // What gates found is said by `qa`; findings of a review are what somebody has to mend.
-        let found = explained.problems.iter().filter(|problem| problem.code.starts_with("review."));
-        for problem in found.take(MAX_FOUND) {
-            ui.line(format!("  {} {}", styled(DIM, problem.severity), problem.message))?;
-        }
-        if let Some(next) = explained.next_command {
-            ui.line(format!("next: {}", styled(CYAN, next)))?;
-        }
-    }
-    Ok(())
+    ui.table(&steps(shown))
 }
 
 /// Says that what the branch has as the plan of a protocol is none.

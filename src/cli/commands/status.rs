@@ -4,10 +4,13 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
+use super::list::Past;
 use super::{list as list_command, show};
 use crate::cli::error::CliError;
 use crate::cli::json::{self as shapes, Worktrees};
 use crate::cli::ui::{CYAN, Ui, counted, styled};
+use crate::service::at::{self, When};
+use crate::service::context::Context;
 use crate::service::streams::Streams;
 use crate::service::{list, resolve};
 
@@ -21,10 +24,16 @@ pub(in crate::cli) struct Args {
     /// Show this protocol, by its name or number
     #[arg(short, long = "protocol", value_name = "NAME", conflicts_with = "all")]
     protocol: Option<String>,
+
+    #[command(flatten)]
+    past: Past,
 }
 
 pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError> {
     let ctx = crate::cli::context(ui)?;
+    if let Some(when) = args.past.when(ui, &ctx)? {
+        return past(ui, &ctx, args, when);
+    }
     if let Some(name) = &args.protocol {
         let shown = show::load(&ctx, "status", Some(name))?;
         show::print(ui, &ctx, &shown)?;
@@ -52,7 +61,7 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
                     "name": remote.name,
                     "shared": remote.shared,
                     "unshared_events": remote.unshared_events,
-                    "last_error": Value::Null,
+                    "last_error": remote.last_error,
                 })
             })
             .collect();
@@ -91,10 +100,12 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
         }
     }
     for remote in remotes.iter().filter(|remote| remote.unshared_events > 0) {
+        let why = remote.last_error.as_ref();
         ui.line(format!(
-            "{} not on {}: {}",
+            "{} not on {}{}: {}",
             counted(remote.unshared_events, "event"),
             remote.name,
+            why.map(|why| format!(" ({why})")).unwrap_or_default(),
             styled(CYAN, "git godzilla sync")
         ))?;
     }
@@ -103,6 +114,35 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
             "{} about commits that no protocol here knows",
             counted(listing.unmatched_ci_reports, "CI report")
         ))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Shows what `status` would have shown, without what only this clone knows.
+fn past(ui: &mut Ui, ctx: &Context, args: &Args, when: When) -> Result<ExitCode, CliError> {
+    let name = args.protocol.as_deref();
+    if name.is_some() || (!args.all && at::is_of_one(ctx, when)?) {
+        show::print_past(ui, ctx, name, when)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let listing = list_command::past(ui, ctx, when, !ui.json)?;
+    if ui.json {
+        let worktrees = Worktrees::none();
+        let protocols: Vec<_> = listing.rows.iter().map(|row| shapes::row(row, &worktrees)).collect();
+        ui.json(&json!({
+            "schema": "git-godzilla/status@1",
+            "protocols": protocols,
+            "unshared_events": 0,
+            "unmatched_ci_reports": 0,
+            "remotes": [],
+        }))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let held: Vec<String> =
+        listing.rows.iter().filter_map(|row| Some(row.blocked_reason.as_ref()?.message.clone())).collect();
+    list_command::print_past(ui, ctx, listing)?;
+    for message in held {
+        ui.line(message)?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -13,7 +13,7 @@ use crate::service::worktrees::{self, Collected, Listed, Reason, Removed, Reques
 /// How many paths are told one by one.
 const MAX_TOLD: usize = 10;
 
-/// List the worktrees of protocols, and remove those that are done with; nothing that they hold is lost
+/// List and remove the worktrees of protocols; nothing that they hold is lost
 ///
 /// Whatever is removed is kept in this clone for 30 days, files that are not committed and commits that are
 /// not merged included: `git godzilla restore` brings it back. Not kept are folders that git ignores
@@ -221,6 +221,9 @@ fn gc(ui: &mut Ui, collected: &Collected, dry_run: bool) -> Result<(), CliError>
     }
     for removed in &collected.removed {
         ui.line(removed_line(removed, dry_run))?;
+        if !removed.dropped.is_empty() {
+            ui.line(format!("  ignored, and not kept: {}", told(&removed.dropped)))?;
+        }
     }
     for listed in &collected.stayed {
         let name = listed.name.as_ref().map(ToString::to_string).unwrap_or_default();

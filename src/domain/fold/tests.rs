@@ -9,9 +9,9 @@ mod undo;
 use super::*;
 use crate::domain::ci::JobResult;
 use crate::domain::event::{
-    Actor, ActorKind, Cause, CiReport, CommitSeen, Created, MergeDetected, StepChange, Verdict, Via,
+    Actor, ActorKind, Cause, CiReport, CommitSeen, Created, MergeDetected, Moved, StepChange, Verdict, Via,
 };
-use crate::domain::id::{Digest, Oid, StepId};
+use crate::domain::id::{Digest, Name, Oid, StepId};
 use crate::domain::spec::{Planner, QaPolicy, Spec, SpecStep, StepKind};
 use crate::domain::status::{ProtocolMove, ProtocolStatus, StepMove, StepStatus};
 

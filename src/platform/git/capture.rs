@@ -1,7 +1,8 @@
 //! What lies in a worktree, byte for byte, as trees that bring it back: tracked and untracked files, on
 //! wish ignored ones, and what is staged.
 //!
-//! No filter runs and no attribute counts: a file is held with the bytes that it has. What cannot be held
+//! No attribute counts, and no filter that only the repository names runs: a file is held with the bytes
+//! that it has. What cannot be held
 //! is named. See [`put`](super::put) for the way back.
 
 use std::borrow::Cow;
@@ -128,7 +129,7 @@ impl Repo {
         capture.listed(&["--modified", "--deleted", "--others", "--exclude-standard", "--deduplicate"])?;
         let changed: BTreeSet<BString> = capture.entries.keys().cloned().collect();
         let ignored_folders = capture.ignored(ignored)?;
-        capture.look_around(&ignored_folders);
+        capture.look_around(&ignored_folders, ignored != Ignored::None);
         let mut tree = capture.write(committed)?;
         if !is_sparse && capture.add_unlike()? {
             tree = capture.write(committed)?;
@@ -324,12 +325,15 @@ impl Capture<'_> {
     }
 
     /// Names what git passes over in silence: folders that cannot be read, what is no file, and
-    /// repositories, also those in folders that are ignored.
-    fn look_around(&mut self, ignored: &BTreeSet<PathBuf>) {
+    /// repositories, with `everywhere` also those in folders that are ignored.
+    fn look_around(&mut self, ignored: &BTreeSet<PathBuf>, everywhere: bool) {
         let mut folders = vec![(self.root.to_owned(), false)];
         let mut n_entries = 0;
         while let Some((folder, is_ignored)) = folders.pop() {
             let is_ignored = is_ignored || ignored.contains(&folder);
+            if is_ignored && !everywhere {
+                continue;
+            }
             let Ok(entries) = fs::read_dir(&folder) else {
                 self.name(&folder, true, Why::Unreadable);
                 continue;

@@ -100,6 +100,11 @@ impl Repo {
         self.read(oid, Kind::Blob)
     }
 
+    /// Returns how git names objects here: `sha1` or `sha256`.
+    pub fn object_format(&self) -> &'static str {
+        if self.gix.object_hash().len_in_bytes() == 20 { "sha1" } else { "sha256" }
+    }
+
     /// Returns the size of a blob without reading it.
     ///
     /// # Errors

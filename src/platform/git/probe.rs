@@ -21,6 +21,9 @@ const PROBE_FILE: &str = "GODZILLA_PROBE_FILE";
 /// What a hook of somebody else may use of a trial.
 const BOUNDS: Bounds = Bounds { time: Duration::from_mins(1), output: 4096 };
 
+/// What lefthook merges with the file of the project.
+const PERSONAL: &str = "lefthook-local.yml";
+
 /// The branch of a trial: named like one of ours, so that a hook which looks at that goes on.
 const BRANCH: &str = "0001-probe";
 
@@ -115,6 +118,14 @@ impl Repo {
             // What a server keeps is not asked for.
             git.env("GIT_LFS_SKIP_SMUDGE", "1");
             output(&mut git, &["reset", "--quiet", "--hard", &scratch.head])?;
+        }
+        // A personal file of lefthook, which no commit holds.
+        if let Some(Ok(text)) = self.work_dir().map(|root| std::fs::read(root.join(PERSONAL))) {
+            let there = scratch.dir.path().join(PERSONAL);
+            fs::write_new_file(&there, &text, false).or_else(|err| match err.kind() {
+                std::io::ErrorKind::AlreadyExists => Ok(()),
+                _ => Err(Error::io("copy a file for a trial")(err)),
+            })?;
         }
         Ok(scratch)
     }

@@ -27,6 +27,13 @@ pub struct Put {
     pub in_the_way: Vec<BString>,
 }
 
+impl Put {
+    /// Whether nothing was written, removed or left.
+    pub fn is_nothing(&self) -> bool {
+        self.written.is_empty() && self.removed.is_empty() && self.in_the_way.is_empty()
+    }
+}
+
 impl Repo {
     /// Gives each file of this worktree that differs between `base` and `tree` the bytes that it has in
     /// `tree`. All other files stay, and so does the index.
@@ -54,6 +61,24 @@ impl Repo {
                 Some(place) if self.write_entry(&place, mode, oid)? => put.written.push(path.clone()),
                 Some(_) => (),
                 None => put.in_the_way.push(path.clone()),
+            }
+        }
+        Ok(put)
+    }
+
+    /// Returns what [`Self::put`] would write and remove where `present` lies, a tree of what is there.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if a tree is not here.
+    pub fn would_put(&self, present: Oid, base: Oid, tree: Oid) -> Result<Put, Error> {
+        let open = self.paths_changed(present, tree)?;
+        let mut put = Put::default();
+        for (path, entry) in self.differences(base, tree)? {
+            match entry {
+                _ if !open.contains(path.as_slice()) => (),
+                Some(_) => put.written.push(path),
+                None => put.removed.push(path),
             }
         }
         Ok(put)

@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::hardened::{RECEIVE, UPLOAD};
 use super::{Error, Repo};
 use crate::domain::id::Oid;
+use crate::domain::text::one_line;
 use crate::platform::process::{self, Limits};
-use crate::platform::{env, fail, simulated};
+use crate::platform::{fail, simulated};
 
 /// How a remote is talked to.
 #[derive(Clone, Copy, Debug)]
@@ -39,8 +40,26 @@ pub struct RefPush {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PushResult {
     pub accepted: Vec<String>,
-    /// Ref and reason.
-    pub refused: Vec<(String, String)>,
+    pub refused: Vec<Refusal>,
+}
+
+/// A ref that was not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    pub name: String,
+    pub reason: String,
+    pub cause: Cause,
+}
+
+/// Why a ref was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// It is not what it was expected to be, or is being moved by somebody else. Trying again may help.
+    Overtaken,
+    /// Another ref of the same push was not taken.
+    Together,
+    /// The remote does not want it.
+    Unwanted,
 }
 
 /// Why nothing came of it.
@@ -52,6 +71,8 @@ pub enum TransportError {
     Auth { remote: String, message: String },
     #[error("`{remote}` refused: {message}")]
     Refused { remote: String, message: String },
+    #[error("`{remote}` cannot move all refs or none")]
+    NotAtomic { remote: String },
     /// A bug of ours, caught before it left the machine.
     #[error("`{name}` would not move forward")]
     NotForward { name: String },
@@ -122,12 +143,9 @@ impl Repo {
             return machine.push(self, remote, updates);
         }
         let mut result = PushResult::default();
+        let began = Instant::now();
         for batch in updates.chunks(MAX_REFS_A_PUSH) {
-            let mut git = self.transport_git(how);
-            git.args(["push", "--porcelain", "--no-verify", "--no-follow-tags", "--recurse-submodules=no"]);
-            git.arg("--no-signed").args(self.server_option(remote, RECEIVE));
-            // Telling progress takes git a twentieth longer, and nobody watches a report.
-            git.args(how.durable.then_some("--progress"));
+            let mut git = self.push_git(remote, how);
             for update in batch {
                 let expected = update.expected.map(|oid| oid.to_string()).unwrap_or_default();
                 git.arg(format!("--force-with-lease={}:{expected}", update.name));
@@ -141,7 +159,7 @@ impl Repo {
                 git.arg(format!("{new}:{}", update.name));
             }
             fail::point("push.send");
-            let output = process::run(&mut git, None, how.limits(), |line| on_progress(line))
+            let output = process::run(&mut git, None, how.limits_since(began), |line| on_progress(line))
                 .map_err(|err| silent(remote, err))?;
             fail::point("push.sent");
             let told = parse_porcelain(&output.stdout, &mut result);
@@ -150,6 +168,21 @@ impl Repo {
             }
         }
         Ok(result)
+    }
+
+    /// Returns a `git push` that does nothing of what the user may have set for pushes of branches.
+    fn push_git(&self, remote: &str, how: Transport) -> Command {
+        let mut git = self.transport_git(how);
+        git.args(["-c", "push.pushOption=", "-c", "push.negotiate=false"]);
+        if self.config_bool(&format!("remote.{remote}.mirror")) == Some(true) {
+            // A mirror takes no refspecs.
+            git.args(["-c", &format!("remote.{remote}.mirror=false")]);
+        }
+        git.args(["push", "--porcelain", "--no-verify", "--no-follow-tags", "--recurse-submodules=no"]);
+        git.arg("--no-signed").args(self.server_option(remote, RECEIVE));
+        // Telling progress takes git a twentieth longer, and nobody watches a report.
+        git.args(how.durable.then_some("--progress"));
+        git
     }
 
     /// Fetches `refspecs` of `remote`; with `prune`, tracking refs whose source is gone go too. What a
@@ -213,21 +246,14 @@ impl Repo {
         let seconds = how.silence.as_secs().max(1).to_string();
         git.args(["-c", "http.lowSpeedLimit=1", "-c"]).arg(format!("http.lowSpeedTime={seconds}"));
         if !how.may_ask {
-            git.args(["-c", "credential.interactive=false"]);
-            git.env("GIT_TERMINAL_PROMPT", "0").env("GIT_ASKPASS", "").env("SSH_ASKPASS_REQUIRE", "never");
-            if env::var("GIT_SSH").is_none() {
-                let ssh = env::var("GIT_SSH_COMMAND").or_else(|| self.user_config("core.sshCommand"));
-                let ssh = ssh.unwrap_or_else(|| "ssh".to_owned());
-                git.env("GIT_SSH_COMMAND", format!("{ssh} -o BatchMode=yes -o ConnectTimeout={seconds}"));
-                git.env("GIT_SSH_VARIANT", "ssh");
-            }
+            self.ask_nobody(&mut git, &seconds);
         }
         git
     }
 
     /// Puts a commit of ours and what its tree holds on the disk, but for what the tree of `there` has
     /// in the same place: that came from the remote.
-    fn make_durable(&self, commit: Oid, there: Option<Oid>) {
+    pub(super) fn make_durable(&self, commit: Oid, there: Option<Oid>) {
         self.fsync_loose(commit);
         let Ok(tree) = self.tree_of(commit) else { return };
         let there = there.and_then(|commit| self.tree_of(commit).ok());
@@ -259,6 +285,12 @@ impl Transport {
     pub(super) fn limits(self) -> Limits {
         Limits { silence: Some(self.silence), total: self.total, isolated: !self.may_ask }
     }
+
+    /// As [`Self::limits`], where a part of the time is over.
+    fn limits_since(self, began: Instant) -> Limits {
+        let total = self.total.map(|total| total.saturating_sub(began.elapsed()));
+        Limits { total, ..self.limits() }
+    }
 }
 
 /// Reads `git push --porcelain`; returns whether it spoke of any ref.
@@ -273,7 +305,7 @@ fn parse_porcelain(stdout: &[u8], result: &mut PushResult) -> bool {
         let name = refs.rsplit_once(':').map_or(refs, |(_, to)| to).to_owned();
         told = true;
         if flag == "!" {
-            result.refused.push((name, crate::domain::text::one_line(summary)));
+            result.refused.push(Refusal { name, reason: one_line(summary), cause: Cause::of(summary) });
         } else {
             result.accepted.push(name);
         }
@@ -281,12 +313,32 @@ fn parse_porcelain(stdout: &[u8], result: &mut PushResult) -> bool {
     told
 }
 
+impl Cause {
+    /// Judges what `git push --porcelain` says of a ref. What git itself rejects was overtaken. What the
+    /// remote rejects was as expected when this push began, so it does not want it, but for the words
+    /// with which git's own server tells that it lost a race.
+    pub(super) fn of(summary: &str) -> Self {
+        const RACES: &[&str] =
+            &["failed to update ref", "cannot lock ref", "incorrect old value", "already exists"];
+        if summary.contains("atomic push fail") {
+            Self::Together
+        } else if summary.starts_with("[remote rejected]") && !RACES.iter().any(|race| summary.contains(race))
+        {
+            Self::Unwanted
+        } else {
+            Self::Overtaken
+        }
+    }
+}
+
 pub(super) fn silent(remote: &str, err: process::Error) -> TransportError {
     match err {
-        process::Error::Silent { limit, .. } => TransportError::Unreachable {
-            remote: remote.to_owned(),
-            message: format!("no answer for {} s", limit.as_secs().max(1)),
-        },
+        process::Error::Silent { limit, .. } | process::Error::Late { limit, .. } => {
+            TransportError::Unreachable {
+                remote: remote.to_owned(),
+                message: format!("no answer for {} s", limit.as_secs().max(1)),
+            }
+        }
         err => TransportError::Git(err.into()),
     }
 }
@@ -298,6 +350,7 @@ pub(super) fn classify(remote: &str, stderr: &[u8]) -> TransportError {
         "could not read Password",
         "Permission denied (",
         "terminal prompts disabled",
+        "unable to get password from user",
         "Host key verification failed",
         "error: 403",
         "error: 401",
@@ -319,7 +372,7 @@ pub(super) fn classify(remote: &str, stderr: &[u8]) -> TransportError {
         unreachable!("it makes no other")
     };
     let message = message.trim_start_matches("fatal: ").to_owned();
-    let remote = crate::domain::text::one_line(remote);
+    let remote = one_line(remote);
     let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
     if says(AUTH) {
         TransportError::Auth { remote, message }
@@ -340,6 +393,27 @@ mod tests {
         let mut result = PushResult::default();
         assert!(parse_porcelain(text.as_bytes(), &mut result));
         assert_eq!(result.accepted, ["refs/godzilla/a", "refs/godzilla/c"]);
-        assert_eq!(result.refused, [("refs/godzilla/b".to_owned(), "[rejected] (stale info)".to_owned())]);
+        let [refused] = &result.refused[..] else { panic!("{result:?}") };
+        assert_eq!((&*refused.name, &*refused.reason), ("refs/godzilla/b", "[rejected] (stale info)"));
+    }
+
+    #[test]
+    fn a_lost_race_is_told_from_a_remote_that_does_not_want_it() {
+        for (summary, cause) in [
+            ("[rejected] (stale info)", Cause::Overtaken),
+            ("[rejected] (fetch first)", Cause::Overtaken),
+            ("[remote rejected] (failed to update ref)", Cause::Overtaken),
+            (
+                "[remote rejected] (cannot lock ref 'refs/godzilla/a': is at 1 but expected 2)",
+                Cause::Overtaken,
+            ),
+            ("[remote rejected] (hook declined)", Cause::Unwanted),
+            ("[remote rejected] (deny updating a hidden ref)", Cause::Unwanted),
+            ("[remote rejected] (prohibited by Gerrit: not permitted)", Cause::Unwanted),
+            ("[rejected] (atomic push failed)", Cause::Together),
+            ("[remote rejected] (atomic push failure)", Cause::Together),
+        ] {
+            assert_eq!(Cause::of(summary), cause, "{summary}");
+        }
     }
 }

@@ -342,7 +342,7 @@ impl Repo {
     }
 
     /// Returns settings that switch off the filters of the repository's own configuration.
-    fn local_filters(&self) -> Vec<String> {
+    pub(super) fn local_filters(&self) -> Vec<String> {
         let mut off = Vec::new();
         for line in self.config_section("filter") {
             let is_own = matches!(line.scope, "local" | "worktree");

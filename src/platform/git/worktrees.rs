@@ -129,8 +129,13 @@ impl Repo {
     ///
     /// [`Error`] if git cannot look.
     pub fn dirty_paths(&self) -> Result<Vec<String>, Error> {
-        let args = ["status", "--porcelain", "-z", "--untracked-files=normal", "--no-renames"];
-        let said = self.git_output(&args)?;
+        let mut git = self.git();
+        for filter in self.local_filters() {
+            git.args(["-c", &filter]);
+        }
+        // In a submodule git would ask the settings of that.
+        git.args(["status", "--porcelain", "-z", "--untracked-files=normal", "--ignore-submodules=dirty"]);
+        let said = super::run::output(&mut git, &["--no-renames"])?;
         let entries = said.split(|byte| *byte == 0).filter(|entry| entry.len() > 3);
         Ok(entries.map(|entry| entry[3..].to_str_lossy().into_owned()).collect())
     }

@@ -72,7 +72,7 @@ pub(super) fn manager_of(content: &Content) -> Option<&'static str> {
 /// so that the older of the two is of no more use.
 pub(super) fn are_generations_of_one(newer: &Content, older: &Content) -> bool {
     let manager = manager_of(newer);
-    manager == manager_of(older) && matches!(manager, Some("pre-commit" | "prek" | "lefthook"))
+    manager == manager_of(older) && matches!(manager, Some("pre-commit" | "prek" | "lefthook" | "git-lfs"))
 }
 
 /// Whether a line of a foreign script calls us, comments aside.

@@ -4,17 +4,20 @@ use std::fs;
 use std::path::Path;
 use std::time::SystemTime;
 
-use super::content::Content;
 use super::found::{self, Found};
-use super::journal::Journal;
-use super::{EVENTS, Error, KEPT_SUFFIX, OLD_SUFFIX, Report, install, place};
+use super::journal::{Journal, Section};
+use super::{EVENTS, Error, LEGACY_SUFFIX, Report, install, place};
 
 pub(super) fn run(binary: &Path, journal_path: &Path) -> Result<Report, Error> {
     let mut report = Report::default();
     let Some(looked_at) = modified(journal_path) else { return Ok(report) };
     let journal = Journal::load(journal_path)?;
-    let is_newer = |dir: &Path| modified(dir).is_some_and(|changed| changed > looked_at);
-    let changed: Vec<_> = journal.sections.iter().filter(|section| is_newer(&section.dir)).collect();
+    // Files are replaced, or written to where they are.
+    let is_newer = |path: &Path| modified(path).is_some_and(|changed| changed >= looked_at);
+    let has_news = |section: &&Section| {
+        is_newer(&section.dir) || EVENTS.iter().any(|event| is_newer(&place(&section.dir, event, "")))
+    };
+    let changed: Vec<_> = journal.sections.iter().filter(has_news).collect();
     if changed.is_empty() {
         return Ok(report);
     }
@@ -22,10 +25,12 @@ pub(super) fn run(binary: &Path, journal_path: &Path) -> Result<Report, Error> {
         let binaries: Vec<&Path> = section.binaries().chain([binary]).collect();
         let mut displaced = false;
         for event in EVENTS {
-            displaced |= is_displaced(&section.dir, event, &binaries)?;
+            displaced |= is_displaced(section, event, &binaries)?;
         }
         if displaced {
-            report.changed.extend(install::run(&section.dir, binary, journal_path)?.changed);
+            let ours = |event: &&str| section.entry(event).is_some();
+            let events: Vec<&'static str> = EVENTS.into_iter().filter(ours).collect();
+            report.changed.extend(install::run(&events, &section.dir, binary, journal_path)?.changed);
         }
     }
     // The next look is at what changes from now on.
@@ -33,15 +38,16 @@ pub(super) fn run(binary: &Path, journal_path: &Path) -> Result<Report, Error> {
     Ok(report)
 }
 
-fn is_displaced(dir: &Path, event: &str, binaries: &[&Path]) -> Result<bool, Error> {
-    Ok(match Found::at(&place(dir, event, ""), binaries)? {
+/// Whether a manager has the place that was ours and does not call us.
+fn is_displaced(section: &Section, event: &str, binaries: &[&Path]) -> Result<bool, Error> {
+    let found = |suffix| Found::at(&place(&section.dir, event, suffix), binaries);
+    Ok(match found("")? {
         Found::Link(_) => true,
         Found::Foreign(top) => {
-            found::manager_of(&top).is_some()
-                && (Found::at(&place(dir, event, OLD_SUFFIX), binaries)?.is_ours()
-                    || Content::read(&place(dir, event, KEPT_SUFFIX))?
-                        .is_some_and(|kept| found::are_generations_of_one(&top, &kept)))
+            section.entry(event).is_some()
+                && found::manager_of(&top).is_some()
                 && !found::calls_us(&top)
+                && !found(LEGACY_SUFFIX)?.is_ours()
         }
         Found::Absent | Found::Shim(_) | Found::Cut => false,
     })

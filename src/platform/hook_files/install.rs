@@ -7,7 +7,7 @@ use super::content::{self, Access, Content};
 use super::found::{self, Found};
 use super::journal::{Entry, Journal, Section, Trace};
 use super::shim::Shim;
-use super::{Change, EVENTS, Error, KEPT_SUFFIX, LEGACY_SUFFIX, OLD_SUFFIX, Report, What};
+use super::{Change, Error, KEPT_SUFFIX, LEGACY_SUFFIX, OLD_SUFFIX, Report, What};
 use super::{io_error, place};
 use crate::platform::fail;
 
@@ -33,7 +33,12 @@ enum Plan {
     },
 }
 
-pub(super) fn run(dir: &Path, binary: &Path, journal_path: &Path) -> Result<Report, Error> {
+pub(super) fn run(
+    events: &[&'static str],
+    dir: &Path,
+    binary: &Path,
+    journal_path: &Path,
+) -> Result<Report, Error> {
     let n_missing = n_missing(dir)?;
     let mut journal = Journal::load(journal_path)?;
     let earlier = journal.section(dir).cloned();
@@ -41,7 +46,7 @@ pub(super) fn run(dir: &Path, binary: &Path, journal_path: &Path) -> Result<Repo
 
     let mut entries = Vec::new();
     let mut plans = Vec::new();
-    for event in EVENTS {
+    for &event in events {
         let (plan, entry) = request.plan(event)?;
         plans.push((event, plan));
         entries.extend(entry);

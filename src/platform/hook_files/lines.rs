@@ -87,11 +87,11 @@ pub fn remove_from_husky(husky: &Path) -> Result<Report, Error> {
     Ok(report)
 }
 
-/// Returns what the personal file of lefthook has to hold for us.
-pub fn lefthook_jobs() -> String {
-    let mut text = LEFTHOOK_FIRST.to_owned();
-    for event in EVENTS {
-        let args = match event {
+/// Returns what the personal file of lefthook has to hold for us. For an event that it does not look
+/// after, it would make a hook that stays for ever.
+fn lefthook_jobs(events: &[&str]) -> String {
+    let job = |event: &&str| {
+        let args = match *event {
             "post-commit" => "",
             // One to three; what is not given would stay as `{2}`.
             "prepare-commit-msg" => " {0}",
@@ -99,29 +99,54 @@ pub fn lefthook_jobs() -> String {
             "pre-push" => " \"{1}\" \"{2}\"",
             _ => " \"{1}\"",
         };
-        let stdin = if matches!(event, "pre-push" | "post-rewrite") { "      use_stdin: true\n" } else { "" };
-        text.push_str(&format!(
-            "{event}:\n  commands:\n    git-godzilla:\n      run: command -v git-godzilla >/dev/null 2>&1 || \
-             exit 0; git-godzilla hook {event} --via lefthook --{args}\n{stdin}"
-        ));
-    }
-    text + LEFTHOOK_LAST
+        let reads = matches!(*event, "pre-push" | "post-rewrite");
+        let stdin = if reads { "      use_stdin: true\n" } else { "" };
+        format!(
+            "{event}:\n  commands:\n    git-godzilla:\n      run: command -v git-godzilla >/dev/null 2>&1 || exit 0; \
+             git-godzilla hook {event} --via lefthook --{args}\n{stdin}"
+        )
+    };
+    let jobs: String = events.iter().map(job).collect();
+    [LEFTHOOK_FIRST, &jobs, LEFTHOOK_LAST].concat()
 }
 
-/// Writes the personal file of lefthook in the work tree `root`.
+/// Returns the events whose hook in `dir` is lefthook's.
+///
+/// # Errors
+///
+/// [`Error`] if a hook cannot be read.
+pub fn events_of_lefthook(dir: &Path) -> Result<Vec<&'static str>, Error> {
+    let mut events = Vec::new();
+    for event in EVENTS {
+        let top = Content::read(&dir.join(event))?;
+        if top.is_some_and(|top| super::found::manager_of(&top) == Some("lefthook")) {
+            events.push(event);
+        }
+    }
+    Ok(events)
+}
+
+/// Whether the personal file of lefthook in the work tree `root` calls us for `event`.
+pub fn lefthook_calls_us(root: &Path, event: &str) -> bool {
+    let text = fs::read_to_string(root.join(LEFTHOOK_LOCAL)).unwrap_or_default();
+    text.contains(&format!("git-godzilla hook {event} "))
+}
+
+/// Writes the personal file of lefthook in the work tree `root`, with a job for each of `events`.
 ///
 /// # Errors
 ///
 /// [`Error::KeptTwice`] if there is one already; [`Error::Io`] if it cannot be written.
-pub fn add_to_lefthook(root: &Path) -> Result<Report, Error> {
+pub fn add_to_lefthook(root: &Path, events: &[&str]) -> Result<Report, Error> {
     let path = root.join(LEFTHOOK_LOCAL);
-    let jobs = Content::File(lefthook_jobs().into_bytes());
+    let jobs = Content::File(lefthook_jobs(events).into_bytes());
     let what = match Content::read(&path)? {
         Some(is) if jobs.is_start_of(&is) => return Ok(Report::default()),
         Some(Content::File(text)) => {
             // Ours, of another version.
             let Some(rest) = rest_of_lefthook(&text) else { return Err(Error::KeptTwice { path }) };
-            Content::File([lefthook_jobs().into_bytes(), rest].concat()).put(&path, access_of(&path)?)?;
+            Content::File([lefthook_jobs(events).into_bytes(), rest].concat())
+                .put(&path, access_of(&path)?)?;
             What::LineAdded { path }
         }
         Some(Content::Link(_)) => return Err(Error::KeptTwice { path }),
@@ -230,15 +255,15 @@ mod tests {
     fn the_file_of_lefthook_comes_and_goes() {
         let dir = tempfile::tempdir().expect("a folder");
         let path = dir.path().join(LEFTHOOK_LOCAL);
-        assert_eq!(add_to_lefthook(dir.path()).expect("added").changed.len(), 1);
-        assert_eq!(add_to_lefthook(dir.path()).expect("added"), Report::default());
+        assert_eq!(add_to_lefthook(dir.path(), &EVENTS).expect("added").changed.len(), 1);
+        assert_eq!(add_to_lefthook(dir.path(), &EVENTS).expect("added"), Report::default());
         let mut text = fs::read(&path).expect("it is there");
         text.extend(b"output: [summary]\n");
         Content::File(text).put(&path, Access::Read).expect("it is written");
-        assert_eq!(add_to_lefthook(dir.path()).expect("added"), Report::default());
+        assert_eq!(add_to_lefthook(dir.path(), &EVENTS).expect("added"), Report::default());
         remove_from_lefthook(dir.path()).expect("removed");
         assert_eq!(fs::read(&path).expect("it is there"), b"output: [summary]\n");
-        let refused = add_to_lefthook(dir.path());
+        let refused = add_to_lefthook(dir.path(), &EVENTS);
         assert!(matches!(refused, Err(Error::KeptTwice { .. })));
     }
 }

@@ -160,7 +160,21 @@ pub enum Error {
 /// - [`Error::Io`] if the file system failed. Every event then has its earlier
 ///   hook or ours; call again to complete, or [`uninstall()`] to go back.
 pub fn install(dir: &Path, binary: &Path, journal: &Path) -> Result<Report, Error> {
-    install::run(&absolute(dir)?, &absolute(binary)?, journal)
+    install_for(&EVENTS, dir, binary, journal)
+}
+
+/// As [`install()`], for some of the events. The others stay as they are.
+///
+/// # Errors
+///
+/// As [`install()`].
+pub fn install_for(
+    events: &[&'static str],
+    dir: &Path,
+    binary: &Path,
+    journal: &Path,
+) -> Result<Report, Error> {
+    install::run(events, &absolute(dir)?, &absolute(binary)?, journal)
 }
 
 /// Takes what is ours out of `dir` and puts the earlier hooks back as they now

@@ -147,7 +147,7 @@ fn push(repo: &Repo, settings: &Settings, event: &Event, remote: &str) -> Result
     let reason = match pushed {
         Ok(result) if result.accepted.contains(&name) => return Ok(Delivered::Pushed),
         Ok(result) => {
-            let said = result.refused.into_iter().next().map(|(_, reason)| reason);
+            let said = result.refused.into_iter().next().map(|refusal| refusal.reason);
             let message = said.unwrap_or_else(|| "it said nothing about the report".to_owned());
             TransportError::Refused { remote: remote.to_owned(), message }
         }

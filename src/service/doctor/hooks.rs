@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::{Checkup, Severity};
 use crate::platform::git::{self, CONFIGURED_HOOKS_SINCE, Repo, Scratch, Trial};
-use crate::platform::hook_files::{self, HookStatus, Mode};
+use crate::platform::hook_files::{self, HookStatus, Mode, lines};
 use crate::platform::{env, fs};
 use crate::service::error::Error;
 use crate::service::error_chain;
@@ -44,7 +44,14 @@ pub fn answers(repo: &Repo, probe: bool) -> Result<Vec<Answer>, Error> {
         folders.push(repo.git_dir().to_owned());
     }
     let mut asker = Asker { repo, probe, is_elsewhere, configured, folders, scratch: None };
-    let status = hook_files::status(&dir, &env::current_exe().unwrap_or_default());
+    let mut status = hook_files::status(&dir, &env::current_exe().unwrap_or_default());
+    for hook in &mut status {
+        let by_lefthook = hook.mode == Mode::Foreign && hook.chain == ["lefthook"];
+        if by_lefthook && repo.work_dir().is_some_and(|root| lines::lefthook_calls_us(root, hook.event)) {
+            hook.mode = Mode::Chained { by: "lefthook".to_owned() };
+            hook.chain.push(hook_files::US.to_owned());
+        }
+    }
     status.into_iter().map(|hook| asker.ask(hook)).collect()
 }
 
@@ -127,6 +134,7 @@ impl Asker<'_> {
 impl Checkup<'_> {
     pub(super) fn hooks(&mut self, probe: bool) -> Result<(), Error> {
         let repo = &self.ctx.repo;
+        self.beside();
         let installed = hook_files::installed_dirs(&hooks::journal(repo))?;
         let is_configured = repo.includes_our_hooks();
         let Place::Own(dir) = hooks::place(repo)? else {

@@ -123,7 +123,7 @@ fn at_remote(ctx: &Context, remote: &str) -> Result<AtRemote, Error> {
         match ctx.repo.replace(remote, &updates, sync::transport(ctx)) {
             Ok(result) => {
                 answer.n_replaced += result.accepted.len();
-                answer.message = result.refused.first().map(|(name, why)| format!("{name}: {why}"));
+                answer.message = result.refused.first().map(|it| format!("{}: {}", it.name, it.reason));
             }
             Err(err) => {
                 answer.message = Some(error_chain(&err));

@@ -84,6 +84,13 @@ impl Before {
         })
     }
 
+    /// Whether nothing lies there, and nothing is staged, that is not committed.
+    pub(super) fn is_clean(&self, place: &Workplace) -> Result<bool, Error> {
+        let committed = place.repo.tree_of(self.head)?;
+        let is_staged = || place.repo.staged_tree(&place.repo.git_dir().join("index"));
+        Ok(self.tree.is_none() && self.dirty.is_empty() && is_staged()? == Some(committed))
+    }
+
     /// Returns what is looked after while the engine works.
     pub(super) fn watched<'a>(&'a self, place: &'a Workplace) -> Watched<'a> {
         Watched { repo: &place.repo, guarded: &self.guarded, own: &self.branch }

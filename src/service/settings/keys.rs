@@ -91,6 +91,7 @@ pub(super) const KEYS: &[Key] = &[
     }),
     known("queue.autostart", Flag, "false", |s, v| s.queue_autostart = v.flag()),
     known("queue.max_attempts", Number(1), "3", |s, v| s.queue_max_attempts = v.number()),
+    later("server.allow_purge", Flag),
     known("sync.auto", Flag, "true", |s, v| s.sync_auto = v.flag()),
     known("sync.push_timeout_seconds", Number(1), "5", |s, v| s.push_timeout = v.seconds()),
     known("sync.runs", Flag, "false", |s, v| s.sync_runs = v.flag()),

@@ -113,9 +113,7 @@ pub fn validate(ctx: &Context, arg: Option<&str>, rev: Option<&str>) -> Result<V
 }
 
 fn commit_of(ctx: &Context, rev: &str) -> Result<Oid, Error> {
-    let spelled = format!("{rev}^{{commit}}");
-    let found = ctx.repo.git_text(&["rev-parse", "--verify", "--quiet", "--end-of-options", &spelled]);
-    found.ok().and_then(|oid| oid.parse().ok()).ok_or_else(|| Error::Usage {
+    ctx.repo.commit_named(rev)?.ok_or_else(|| Error::Usage {
         message: format!("`{}` names no commit", clip(&one_line(rev), 60)),
         hint: Some("git log --oneline".to_owned()),
     })

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::platform::git::{PushResult, Repo};
+use crate::platform::git::{Cause, PushResult, Repo};
 use crate::platform::{clock, fs};
 use crate::service::share::Plan;
 use crate::store::refs;
@@ -19,8 +19,8 @@ fn path(repo: &Repo, remote: &str) -> PathBuf {
 /// one that was expected, that was git on this side, and only somebody else was faster.
 pub(super) fn deletion(plan: &Plan, result: &PushResult) -> Option<String> {
     let is_delete = |name: &String| plan.updates.iter().any(|it| it.name == *name && it.new.is_none());
-    let by_remote = result.refused.iter().filter(|(_, reason)| reason.starts_with("[remote rejected]"));
-    by_remote.filter(|(name, _)| is_delete(name)).map(|(_, reason)| reason.clone()).next()
+    let refused = result.refused.iter().find(|it| it.cause == Cause::Unwanted && is_delete(&it.name));
+    refused.map(|refusal| refusal.reason.clone())
 }
 
 /// Whether `remote` refused to delete refs within the last day.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::intent::{Intent, aside_of, settle};
 use super::{Error, unmerged_reason};
-use super::{Reason, Standing, dirty_reason, hard_reasons, only_one, protocol_of, some, standing};
+use super::{Reason, Standing, dirty_reason, hard_reasons, names_of, only_one, some, standing};
 use crate::domain::id::{Name, Oid};
 use crate::domain::state::Protocol;
 use crate::platform::git::{Captured, Ignored, NotHeld, Repo, Worktree};
@@ -99,7 +99,7 @@ pub(in crate::service) fn of_plan(
         return Err(Error::state("undo.plan_work", message, cancel()));
     }
     let all = ctx.repo.all_worktrees();
-    let Some(worktree) = all.into_iter().find(|it| protocol_of(&streams, it).as_ref() == Some(&name)) else {
+    let Some(worktree) = all.into_iter().find(|it| is_of(it, &name)) else {
         return branch_only(ctx, name, &standing, guard, dry_run);
     };
     let candidate = Candidate::of(ctx, (name, worktree), standing, Ignored::Small)?;
@@ -151,6 +151,10 @@ fn branch_only(
     Ok(Some(Removal { intent, kept: held, _guard: guard }))
 }
 
+fn is_of(worktree: &Worktree, name: &Name) -> bool {
+    names_of(worktree).any(|it| it == *name)
+}
+
 fn name_of(protocol: &Protocol) -> Result<Name, Error> {
     Ok(protocol.name().parse()?)
 }
@@ -182,10 +186,11 @@ impl Candidate {
             return Err(Error::state("protocol.twin", "this protocol shares its name with another one", ""));
         }
         let name = target.name;
+        // It may be archived, and was named by its number.
+        let streams = Streams::for_target(ctx, Some(name.as_str()))?;
         let protocol = streams.look(&name)?.folded.protocol.ok_or_else(|| act::unknown(&name))?;
         let all = ctx.repo.all_worktrees();
-        let mut of_it = all.into_iter().filter(|it| protocol_of(&streams, it).as_ref() == Some(&name));
-        let Some(worktree) = of_it.next() else {
+        let Some(worktree) = all.into_iter().find(|it| is_of(it, &name)) else {
             let message = format!("{name} has no worktree here");
             return Err(Error::state("worktree.none", message, "git godzilla worktrees list"));
         };

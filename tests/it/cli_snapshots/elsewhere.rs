@@ -76,7 +76,7 @@ fn completions_and_manual() {
     ");
     // What follows depends on the `man` of the machine.
     let installed = a.godzilla_ok(&["man", "--install"]);
-    assert_snapshot!(installed.lines().next().unwrap(), @"64 pages written to [HOME]/.local/share/man/man1");
+    assert_snapshot!(installed.lines().next().unwrap(), @"69 pages written to [HOME]/.local/share/man/man1");
     assert_snapshot!(a.godzilla(&["man", "nothing"]), @r"
     --- stderr ---
     error: there is no command `nothing`

@@ -32,10 +32,12 @@ fn worktrees_and_restore() {
     std::fs::remove_file(done.path.join(".gitignore")).unwrap();
     assert_snapshot!(a.godzilla(&["worktrees", "gc", "--dry-run"]), @r"
     → would remove [WORLD]/a/worktrees/0002-search and the branch 0002-search (was [HASH]), merged into origin/main (ancestry)
+      ignored, and not kept: build/
     · 0001-add-a-login-page stays: 0001-add-a-login-page is running; [WORLD]/a/worktrees/0001-add-a-login-page holds what is not committed: notes; the branch 0001-add-a-login-page has 2 commits that nothing else has, up to [HASH]
     ");
     assert_snapshot!(a.godzilla(&["worktrees", "gc"]), @r"
     ✓ removed [WORLD]/a/worktrees/0002-search and the branch 0002-search (was [HASH]), merged into origin/main (ancestry)
+      ignored, and not kept: build/
     · 0001-add-a-login-page stays: 0001-add-a-login-page is running; [WORLD]/a/worktrees/0001-add-a-login-page holds what is not committed: notes; the branch 0001-add-a-login-page has 2 commits that nothing else has, up to [HASH]
       to have one again: git godzilla restore --list
     ");
@@ -65,6 +67,7 @@ fn worktrees_and_restore() {
     → would restore 0001-add-a-login-page as of [TIME]
       would make the branch 0001-add-a-login-page at [HASH]
       would add the worktree
+      would write: notes
     ");
     assert_snapshot!(a.godzilla(&["restore", "1"]), @r"
     ✓ restored 0001-add-a-login-page as of [TIME]
@@ -81,6 +84,5 @@ fn worktrees_and_restore() {
     assert_snapshot!(a.godzilla(&["restore", "1"]), @r"
     ✓ restored 0001-add-a-login-page as of [TIME]
       every file of it is there already
-      what was not committed before is kept: git godzilla restore [ID]
     ");
 }

@@ -111,6 +111,34 @@ pub(super) static SCENARIOS: &[Scenario] = &[
         },
         |world, env| git(world, &["push", "--quiet", "--set-upstream", "origin", NAME], env),
     ),
+    scenario(
+        "push, with the branch",
+        |world| {
+            ready_to_commit(world);
+            git(world, COMMIT, &[]);
+        },
+        |world, env| with(world, "a", &["push", "origin", NAME], env),
+    ),
+    Scenario {
+        also: Some(|a| {
+            let told = a.json(&["status", "--all"])["remotes"][0]["last_error"].clone();
+            let there = a.world.place("srv.git").git(&["for-each-ref", "--format=%(refname)", "refs/heads"]);
+            format!("{told}{there}")
+        }),
+        ..scenario(
+            "push, refused",
+            |world| {
+                ready_to_commit(world);
+                git(world, COMMIT, &[]);
+                hook(
+                    &world.place("srv.git"),
+                    "update",
+                    "#!/bin/sh\ncase $1 in refs/godzilla/*) exit 1;; esac\n",
+                );
+            },
+            |world, env| with(world, "a", &["push", "origin", NAME], env),
+        )
+    },
     scenario("sync", diverged, |world, env| with(world, "a", &["sync"], env)),
     Scenario {
         also: Some(archived),
@@ -493,6 +521,47 @@ pub(super) static SCENARIOS: &[Scenario] = &[
             |world, env| with(world, "a", &["hooks", "uninstall"], env),
         )
     },
+    Scenario {
+        also: Some(|a| a.read("../kept.jsonl")),
+        ..scenario("export", planned, |world, env| with(world, "a", &["export", "../kept.jsonl"], env))
+    },
+    scenario(
+        "import",
+        |world| {
+            planned(world);
+            let a = world.place("a");
+            a.plan("Another one", &[]);
+            a.godzilla_ok(&["export", "../kept.jsonl"]);
+            for name in ["0001-add-a-login", "0002-another-one"] {
+                a.git(&["update-ref", "-d", &format!("refs/godzilla/protocols/{name}")]);
+            }
+        },
+        |world, env| with(world, "a", &["import", "jsonl", "../kept.jsonl"], env),
+    ),
+    Scenario {
+        also: Some(|a| {
+            let config = a.git(&["config", "--list", "--local"]);
+            let refs = a.git(&["for-each-ref", "--format=%(refname)", "refs/godzilla*", "refs/notes"]);
+            let there = a.path.join(".git/godzilla").exists();
+            format!("{config}{}{}{refs}{there}", hook_files(a), a.read(".git/info/exclude"))
+        }),
+        ..scenario(
+            "uninstall",
+            |world| {
+                let a = world.bare_clone_of("a");
+                hook(&a, "post-commit", "#!/bin/sh\ntrue\n");
+                a.write(".git/info/exclude", "mine");
+                a.godzilla_ok(&["init", "--yes"]);
+                a.plan("Add a login", &["The form"]);
+                a.git(&["config", "godzilla.phases.exec", "codex"]);
+                a.git(&["config", "godzilla.engines.codex.model", "m"]);
+                // A branch without a stream is one that something was lost of, elsewhere.
+                a.git(&["worktree", "remove", "--force", &format!("worktrees/{NAME}")]);
+                a.git(&["branch", "--quiet", "-D", NAME]);
+            },
+            |world, env| with(world, "a", &["uninstall", "--yes", "--discard"], env),
+        )
+    },
 ];
 
 const REMOVE: &[&str] = &["worktrees", "remove", "1", "--force"];
@@ -597,7 +666,7 @@ fn server_hooks(a: &Place<'_>) -> String {
     let mut said = String::new();
     for name in ["pre-receive", "pre-receive.godzilla-prev", "post-receive", "post-receive.godzilla-prev"] {
         let text = fs::read_to_string(a.path.join("../srv.git/hooks").join(name)).unwrap_or_default();
-        said.push_str(&format!("{name}: {text}\n"));
+        said += &format!("{name}: {text}\n");
     }
     said
 }

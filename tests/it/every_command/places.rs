@@ -79,6 +79,7 @@ fn set_up(world: &World) {
     a.godzilla_ok(&["trust", "-p", "1", "--yes"]);
     a.godzilla_ok(&["start", "1", "-p", "6"]);
     a.godzilla_ok(&["undo"]);
+    a.godzilla_ok(&["export", "../all.jsonl"]);
     // The fewer files, the sooner it is put back.
     for name in ["a", "srv.git"] {
         world.place(name).git(&["gc", "--quiet"]);

@@ -135,8 +135,28 @@ pub(super) static ROWS: &[Row] = &[
             run(&["fix", "--set", "nothing"], [E(2), E(2), E(2), E(4)]),
         ],
     ),
-    reads("list", &["list.v1"], &[run(&[], OF_ANY), run(&["--open"], OF_ANY), run(&["more"], MISTYPED)]),
-    reads("status", &["protocol.v1", "status.v1"], &[run(&[], OF_ANY), run(&["--all"], OF_ANY)]),
+    reads(
+        "list",
+        &["list.v1"],
+        &[
+            run(&[], OF_ANY),
+            run(&["--open"], OF_ANY),
+            run(&["--at", "yesterday"], OF_ANY),
+            run(&["--at", "no-such-time"], [E(2), E(2), E(2), E(4)]),
+            run(&["more"], MISTYPED),
+        ],
+    ),
+    reads(
+        "status",
+        &["protocol.v1", "status.v1"],
+        &[
+            run(&[], OF_ANY),
+            run(&["--all"], OF_ANY),
+            run(&["-p", "3"], NAMED),
+            run(&["--all", "--at", "now"], OF_ANY),
+            run(&["--at", "2001-01-01"], [E(4), A(0), A(0), E(4)]),
+        ],
+    ),
     reads("budget", &["budget.v1"], &[run(&[], OF_ANY), run(&["3"], NAMED), run(&["77"], UNKNOWN)]),
     reads("show", &["protocol.v1"], &[run(&[], CURRENT), run(&["3"], NAMED), run(&["77"], UNKNOWN)]),
     Row {
@@ -225,6 +245,27 @@ pub(super) static ROWS: &[Row] = &[
             run(&["3"], MISTYPED),
         ],
     ),
+    writes(
+        "archive",
+        &["archive.v1"],
+        &[
+            run(&["--all"], [A(0), A(0), E(4), E(4)]),
+            run(&["--older-than", "30", "--dry-run"], [A(0), A(0), E(4), E(4)]),
+            run(&[], UNFIT),
+            run(&["77"], DO_UNKNOWN),
+            run(&["--all", "77"], MISTYPED),
+        ],
+    ),
+    writes(
+        "unarchive",
+        TRANSITION,
+        &[
+            run(&[], DO_CURRENT),
+            run(&["3", "--reopen"], DO_NAMED),
+            run(&["77"], DO_UNKNOWN),
+            run(&["--reason", "more"], MISTYPED),
+        ],
+    ),
     writes("undo", UNDO, &[run(&[], THERE), run(&["--dry-run"], THERE), run(&["no-such-one"], DO_UNKNOWN)]),
     writes("redo", UNDO, &[run(&[], THERE), run(&["--dry-run"], THERE), run(&["no-such-one"], DO_UNKNOWN)]),
     writes(
@@ -237,7 +278,11 @@ pub(super) static ROWS: &[Row] = &[
             run(&[], UNFIT),
         ],
     ),
-    reads("runs", &["runs.v1"], &[run(&[], CURRENT), run(&["7"], NAMED), run(&["77"], UNKNOWN)]),
+    reads(
+        "runs",
+        &["runs.v1"],
+        &[run(&[], CURRENT), run(&["--all"], OF_ANY), run(&["7"], NAMED), run(&["77"], UNKNOWN)],
+    ),
     reads(
         "logs",
         &["logs.v1"],
@@ -280,6 +325,17 @@ pub(super) static ROWS: &[Row] = &[
         ],
     ),
     writes("sync", &["sync.v1"], &[run(&[], [A(0), A(0), E(4), E(4)]), run(&["elsewhere"], DO_UNKNOWN)]),
+    writes(
+        "push",
+        &["push.v1"],
+        &[
+            run(&["origin", "HEAD"], [A(0), A(0), E(4), E(4)]),
+            run(&["--dry-run", "origin", "HEAD:refs/heads/other"], [A(0), A(0), E(4), E(4)]),
+            run(&["nowhere", "HEAD"], [E(7), E(7), E(4), E(4)]),
+            run(&["origin", "no-such-branch"], [E(7), E(7), E(4), E(4)]),
+            run(&["--delete"], MISTYPED),
+        ],
+    ),
     reads(
         "worktrees list",
         &["worktrees.v1"],
@@ -310,7 +366,40 @@ pub(super) static ROWS: &[Row] = &[
             run(&["77", "--list"], MISTYPED),
         ],
     ),
-    writes("hooks install", HOOKS, &[run(&[], OF_ANY), run(&["more"], MISTYPED)]),
+    writes(
+        "export",
+        &["export.v1"],
+        &[
+            run(&["../kept.jsonl"], OF_ANY),
+            run(&["no-such-folder/kept.jsonl"], REFUSED),
+            run(&["a", "b"], MISTYPED),
+        ],
+    ),
+    writes(
+        "import jsonl",
+        &["import.v1"],
+        &[
+            run(&["../../../all.jsonl"], [A(0), E(3), E(4), E(4)]),
+            run(&["README"], [E(2), E(2), E(4), E(4)]),
+            run(&["no-such-file"], DO_UNKNOWN),
+            run(&[], MISTYPED),
+        ],
+    ),
+    writes(
+        "uninstall",
+        &["uninstall.v1"],
+        &[
+            run(&[], [E(4), A(0), A(0), E(4)]),
+            run(&["--yes", "--discard"], OF_ANY),
+            run(&["--export", "../kept.jsonl"], OF_ANY),
+            run(&["--discard", "--export", "x"], MISTYPED),
+        ],
+    ),
+    writes(
+        "hooks install",
+        HOOKS,
+        &[run(&[], OF_ANY), run(&["--server"], [E(4); 4]), run(&["more"], MISTYPED)],
+    ),
     writes("hooks uninstall", HOOKS, &[run(&[], OF_ANY), run(&["more"], MISTYPED)]),
     reads("hooks status", HOOKS, &[run(&[], OF_ANY), run(&["more"], MISTYPED)]),
     // Those that read their standard input would wait for git to end it.

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use git_godzilla::domain::ci::JobResult;
 use git_godzilla::domain::event::{
-    Actor, ActorKind, Body, Cause, CiReport, CommitSeen, Created, Event, MergeDetected, StepChange, Verdict,
-    Via,
+    Actor, ActorKind, Body, Cause, CiReport, CommitSeen, Created, Event, MergeDetected, Moved, StepChange,
+    Verdict, Via,
 };
-use git_godzilla::domain::id::{Digest, Oid, StepId, Ulid};
+use git_godzilla::domain::id::{Digest, Name, Oid, StepId, Ulid};
 use git_godzilla::domain::policy::{Looped, Occasion, Triggered};
 use git_godzilla::domain::spec::{Planner, QaPolicy, Spec, SpecStep, StepKind};
 use git_godzilla::domain::status::{ProtocolMove, StepMove, StepStatus};
@@ -206,6 +206,12 @@ fn body() -> impl Strategy<Value = Body> {
         1 => select(vec![plans()[0].0, plans()[1].0, Digest([9; 32])])
             .prop_map(|spec| Body::SpecChanged { spec, commit: None }),
         1 => Just(planned(plans()[0].0)),
+        1 => any::<bool>().prop_map(|on| Body::Pinned { on }),
+        1 => (select(&[ROOT, Ulid(20)][..]), 8_u64..10).prop_map(|(root, number)| {
+            let name = |number| Name::new(number, "x").unwrap();
+            Body::Moved(Moved { root, from: name(7), to: name(number) })
+        }),
+        1 => (7_u64..9).prop_map(|number| Body::Renumbered { number, slug: "x".to_owned() }),
         1 => Just(Body::NoteAdded { text: "a note".to_owned() }),
         1 => select(&WITHOUT_MEANING[..]).prop_map(Body::without_meaning),
         3 => looped(),

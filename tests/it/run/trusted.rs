@@ -140,6 +140,11 @@ fn a_hostile_repository_runs_nothing_of_its_own() {
         &["sync"],
         &["plan", "--amend"],
         &["undo"],
+        &["worktrees", "list"],
+        &["worktrees", "gc"],
+        &["worktrees", "remove", "--force"],
+        &["restore", "--list"],
+        &["restore"],
     ] {
         let shown = work.godzilla(args);
         assert_ne!(shown.code, Some(70), "{args:?}: {shown}");

@@ -120,7 +120,8 @@ fn a_tree_that_unfolds_without_end_is_not_unfolded() {
     // Each folder holds the one below it ten times: 10^12 files.
     stranger.write("draft", "x");
     let blob = stranger.git(&["hash-object", "-w", "draft"]);
-    let mut lines: String = (0..10).map(|n| format!("100644 blob {}\t{n}\n", blob.trim())).collect();
+    let ten = |entry: &str| (0..10).map(|n| [entry, "\t", &n.to_string(), "\n"].concat()).collect::<String>();
+    let mut lines = ten(&format!("100644 blob {}", blob.trim()));
     let mut tree = String::new();
     let mktree = |lines: &str| {
         stranger.write("lines", lines);
@@ -128,7 +129,7 @@ fn a_tree_that_unfolds_without_end_is_not_unfolded() {
     };
     for _ in 0..12 {
         tree = mktree(&lines);
-        lines = (0..10).map(|n| format!("040000 tree {tree}\t{n}\n")).collect();
+        lines = ten(&format!("040000 tree {tree}"));
     }
     let tree = mktree(&format!("040000 tree {tree}\tevents\n040000 tree {tree}\tmore\n"));
     let bomb = commit(&stranger, &tree, None);

@@ -91,7 +91,8 @@ fn clones_that_share_objects_but_no_branch_do_not_contradict_each_other_for_ever
     b.git(&["switch", "--quiet", NAME]);
     let objects = |place: &crate::support::Place<'_>| place.path.join(".git/objects");
     for (own, other) in [(&a, &b), (&b, &a)] {
-        std::fs::write(objects(own).join("info/alternates"), format!("{}\n", objects(other).display())).unwrap();
+        std::fs::write(objects(own).join("info/alternates"), format!("{}\n", objects(other).display()))
+            .unwrap();
     }
     work.commit("a.txt", "feat: a part from a");
     b.commit("b.txt", "feat: a part from b");

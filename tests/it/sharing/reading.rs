@@ -115,7 +115,7 @@ fn r4_a_prune_comes_after_taking_over() {
 
 /// Puts the stream of the protocol into the archive of the server, as a later release does, and
 /// drops the stream there.
-fn archive(server: &Place<'_>, name: &str) {
+pub(crate) fn archive(server: &Place<'_>, name: &str) {
     let entry = server.git(&["rev-parse", &format!("{}^{{tree}}", stream(name))]);
     let shard = tree(server, &[(name, Entry::Tree(entry.trim()))]);
     let root = tree(server, &[("00", Entry::Tree(&shard))]);

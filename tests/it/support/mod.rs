@@ -2,8 +2,10 @@
 //! the program as a person runs it.
 
 pub(crate) mod bounded;
+pub(crate) mod http_server;
 pub(crate) mod model_server;
 pub(crate) mod simulation;
+pub(crate) mod ssh_server;
 pub(crate) mod terminal;
 
 use std::ffi::OsStr;

@@ -4,12 +4,12 @@ use std::fs;
 
 use git_godzilla::platform::git::Repo;
 use git_godzilla::service::context::Context;
-use git_godzilla::service::kept::{upkeep, upkeep_of_archived};
+use git_godzilla::service::kept::upkeep;
 use git_godzilla::service::settings::Settings;
 use git_godzilla::store::kept::MAX_AGE;
 use serde_json::json;
 
-use super::{NAME, messy, refs, refusal, removed};
+use super::{NAME, merge, messy, refs, refusal, removed};
 use crate::support::{BIN, Place, World, run};
 
 fn context(place: &Place<'_>) -> Context {
@@ -62,7 +62,7 @@ fn what_is_kept_never_leaves_this_clone() {
     a.godzilla_ok(&["list"]);
     removed(&a, &["--force"]);
     a.godzilla_ok(&["restore", "1"]);
-    work.write("kept.txt", "other\n");
+    work.write("both.txt", "other\n");
     a.godzilla_ok(&["restore", "1"]);
     let local = refs(&a, "refs/godzilla-local");
     for folder in ["trash", "snapshots", "keep"] {
@@ -128,18 +128,36 @@ fn kept_commits_go_thirty_days_after_their_protocol_was_archived() {
     let work = a.plan("Add a login", &["The form"]);
     work.commit("form", "feat: the form");
     work.git(&["commit", "--quiet", "--amend", "-m", "feat: amended"]);
+    a.plan("Still open", &["One"]).commit("more", "feat: more");
+    a.git(&["-C", "worktrees/0002-still-open", "commit", "--quiet", "--amend", "-m", "feat: amended"]);
+    merge(&a);
     a.godzilla_ok(&["list"]);
-    let ctx = context(&a);
-    let now_ms = u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap();
-    let max_age_ms = u64::try_from(MAX_AGE.as_millis()).unwrap();
-    assert_eq!(upkeep_of_archived(&ctx, &|_| None).unwrap(), 0);
-    assert_eq!(upkeep_of_archived(&ctx, &|_| Some(now_ms - max_age_ms + 3_600_000)).unwrap(), 0);
-    assert_eq!(refs(&a, "refs/godzilla-local/keep").len(), 1);
-    assert_eq!(
-        upkeep_of_archived(&ctx, &|name| (name.as_str() == NAME).then_some(now_ms - max_age_ms)).unwrap(),
-        1
-    );
-    assert_eq!(refs(&a, "refs/godzilla-local/keep"), Vec::<String>::new());
+    a.godzilla_ok(&["archive", "1"]);
+    a.godzilla_ok(&["sync"]);
+    let kept = || refs(&a, "refs/godzilla-local/keep");
+    let both = [NAME, "0002-still-open"].map(|name| format!("refs/godzilla-local/keep/{name}"));
+    // As if it had been archived then.
+    let archive_at = |age_s: u64| {
+        let now_s = u64::try_from(jiff::Timestamp::now().as_second()).unwrap();
+        let date = format!("{} +0000", now_s - age_s);
+        let args = ["commit-tree", "-m", "archive", "refs/godzilla/archive^{tree}"];
+        let made = run(a.command("git").args(args).env("GIT_COMMITTER_DATE", date));
+        a.git(&["update-ref", "refs/godzilla/archive", made.stdout.trim()]);
+    };
+    archive_at(MAX_AGE.as_secs() - 3600);
+    upkeep(&context(&a)).unwrap();
+    assert_eq!(kept(), both);
+    archive_at(MAX_AGE.as_secs() + 3600);
+    upkeep(&context(&a)).unwrap();
+    assert_eq!(kept(), both[1..]);
+    // It stays so, though the commits are still there, and its worktree goes all the same.
+    a.godzilla_ok(&["show", "1"]);
+    assert_eq!(kept(), both[1..]);
+    assert_eq!(a.json(&["worktrees", "gc"])["removed"][0]["name"], NAME);
+    assert!(!work.path.exists());
+    a.godzilla_ok(&["restore", "1"]);
+    assert!(work.path.join("form").exists());
+    removed(&a, &[]);
 }
 
 /// Snapshots of before a run hold what is staged too, and are restored as all else.

@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::domain::decide;
-use crate::domain::id::Name;
 use crate::domain::ledger::{Author, Ledger};
 use crate::domain::undo::{Refused, bring_back, felled, is_held, take_back};
 

@@ -152,6 +152,64 @@ fn n3_a_twin_has_a_fold_of_its_own() {
     assert_eq!(tell_of(Some(13), twins()).protocol().root, ROOT);
 }
 
+fn named(name: &str, event: Event) -> Event {
+    Event { protocol: Some(name.parse().unwrap()), ..event }
+}
+
+fn went(n: u64, root: u64, from: &str, to: &str) -> Event {
+    let (from, to) = (from.parse().unwrap(), to.parse().unwrap());
+    let root = Ulid(root.into());
+    of(root, event(n, Body::Moved(Moved { root, from, to })))
+}
+
+#[test]
+fn n4_who_went_on_elsewhere_owns_the_name_no_more() {
+    let mut events = twins();
+    events.push(named("0007-x", went(20, 1, "0007-x", "0008-x")));
+    let told = tell(events.clone());
+    assert_eq!((told.protocol().root, &told.folded.twins[..]), (Ulid(50), &[][..]));
+    assert_eq!(told.folded.moved[0].to.as_str(), "0008-x");
+    assert_eq!(told.outcomes(&[1, 3, 12, 20]), ["twin", "twin", "accepted", "twin"]);
+    // Of two places the first counts.
+    events.push(named("0007-x", went(21, 1, "0007-x", "0009-x")));
+    assert_eq!(tell(events.clone()).folded.moved.len(), 1);
+    // Once both are gone, nobody is there.
+    events.push(named("0007-x", went(22, 50, "0007-x", "0010-x")));
+    assert_eq!(tell(events).folded.protocol, None);
+}
+
+#[test]
+fn n4_nobody_is_moved_by_others_or_to_where_it_is() {
+    for event in [
+        // In the stream that it went to.
+        named("0008-x", went(20, 1, "0007-x", "0008-x")),
+        // By another root, and of one that is not here.
+        of(Ulid(50), named("0007-x", went(20, 1, "0007-x", "0008-x"))),
+        named("0007-x", went(20, 77, "0007-x", "0008-x")),
+        named("0007-x", went(20, 1, "0007-x", "0007-x")),
+    ] {
+        let told = tell(begun_with([event]));
+        assert_eq!((told.protocol().root, told.folded.moved.len()), (ROOT, 0));
+    }
+    let moved = tell(begun_with([named("0008-x", went(20, 1, "0006-y", "0008-x"))]));
+    assert!(moved.protocol().names.contains(&"0006-y".parse().unwrap()), "its old name is still its own");
+}
+
+#[test]
+fn n2_a_protocol_is_shown_under_the_last_name_that_it_was_given() {
+    let renumbered = |n, number, slug: &str| event(n, Body::Renumbered { number, slug: slug.to_owned() });
+    let told =
+        tell(begun_with([renumbered(4, 12, "x"), renumbered(5, 13, "y"), renumbered(6, 14, "No slug")]));
+    assert_eq!(told.outcomes(&[4, 5, 6]), ["accepted", "accepted", "rejected"]);
+    let protocol = told.protocol();
+    assert_eq!((protocol.name(), protocol.key()), ("0013-y".to_owned(), "0007-x".to_owned()));
+    let names: Vec<&str> = protocol.names.iter().map(Name::as_str).collect();
+    assert_eq!(names, ["0007-x", "0012-x", "0013-y"]);
+    assert_eq!(protocol.created.branch, "0007-x");
+    let told = tell(begun_with([renumbered(4, 12, "x"), undo(5, &[4])]));
+    assert_eq!(told.protocol().name(), "0007-x");
+}
+
 #[test]
 fn n3_facts_without_root_go_to_the_twin_that_names_the_commit() {
     let mut events = twins();

@@ -14,9 +14,9 @@ use git_godzilla::service::ci_report::{self, Delivered};
 use git_godzilla::service::context::Context;
 use git_godzilla::service::on_commit::{self, HookBranch};
 use git_godzilla::service::on_push::{self, PushedRef};
+use git_godzilla::service::redact::{self, Wanted};
 use git_godzilla::service::streams::Streams;
 use git_godzilla::service::undo::{Way, undo};
-use git_godzilla::service::redact::{self, Wanted};
 use git_godzilla::service::{archive, list, plan, renumber, sync};
 use git_godzilla::store::inventory::Inventory;
 use git_godzilla::store::refs;
@@ -261,7 +261,11 @@ fn sync(world: &World, clone: usize) -> bool {
     let remote = (world.below(2) == 0).then(|| some_remote(world, clone));
     let synced = world.process(clone, |ctx| sync::sync(ctx, remote.as_deref(), &mut |_| ()));
     let Some(Ok(synced)) = synced else { return false };
-    if synced.remotes.iter().any(|remote| remote.message.as_ref().is_some_and(|said| said.contains("as drop boxes"))) {
+    if synced
+        .remotes
+        .iter()
+        .any(|remote| remote.message.as_ref().is_some_and(|said| said.contains("as drop boxes")))
+    {
         world.count("sync fell back to a drop box");
     }
     synced.remotes.iter().all(|remote| remote.result == sync::Outcome::Ok)
@@ -277,8 +281,7 @@ fn archive(world: &World, clone: usize) -> bool {
 fn unarchive(world: &World, clone: usize) -> bool {
     let verb = Verb::Unarchive { reopen: world.below(2) == 0, reason: Some("more to do".to_owned()) };
     let acted = world.process(clone, |ctx| {
-        let names: Vec<Name> =
-            known_names(ctx).into_iter().filter(|name| is_archived(ctx, name)).collect();
+        let names: Vec<Name> = known_names(ctx).into_iter().filter(|name| is_archived(ctx, name)).collect();
         act::act(ctx, Some(world.pick(&names)?.as_str()), None, &verb).ok()
     });
     acted.flatten().is_some_and(|acted| !acted.events.is_empty())

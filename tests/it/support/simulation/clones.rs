@@ -31,7 +31,13 @@ pub(crate) struct Clone {
 
 impl Clone {
     /// Makes a clone in `dir` that shares `objects`.
-    pub(super) fn make(dir: &Path, objects: &Path, label: &str, remotes: Vec<(String, usize)>, main: Oid) -> Self {
+    pub(super) fn make(
+        dir: &Path,
+        objects: &Path,
+        label: &str,
+        remotes: Vec<(String, usize)>,
+        main: Oid,
+    ) -> Self {
         let git_dir = dir.join(".git");
         fs::create_dir_all(git_dir.join("refs/heads")).unwrap();
         fs::create_dir_all(git_dir.join("godzilla")).unwrap();

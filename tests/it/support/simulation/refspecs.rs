@@ -1,11 +1,16 @@
 //! Git's refspecs, as far as fetching our refs needs them.
 
 /// Returns what each ref of `names` is copied to by `refspecs`.
-pub(super) fn copies<'n>(refspecs: &[String], names: impl Iterator<Item = &'n String>) -> Vec<(String, String)> {
+pub(super) fn copies<'n>(
+    refspecs: &[String],
+    names: impl Iterator<Item = &'n String>,
+) -> Vec<(String, String)> {
     let mut copies = Vec::new();
     for name in names {
-        let is_left_out =
-            refspecs.iter().filter_map(|refspec| refspec.strip_prefix('^')).any(|not| rest(not, name).is_some());
+        let is_left_out = refspecs
+            .iter()
+            .filter_map(|refspec| refspec.strip_prefix('^'))
+            .any(|not| rest(not, name).is_some());
         if is_left_out {
             continue;
         }

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use git_godzilla::domain::id::{Name, Oid};
 use git_godzilla::platform::clock;
 use git_godzilla::platform::git::{
-    Identity, NewCommit, PushResult, RefPush, Repo, TransportError, TreeEntry,
+    Cause, Identity, NewCommit, PushResult, RefPush, Refusal, Repo, TransportError, TreeEntry,
 };
 use git_godzilla::platform::simulated::Machine;
 use git_godzilla::service::context::Context;
@@ -273,7 +273,9 @@ impl World {
     /// Returns the tip trees of an archive, by protocol.
     pub(super) fn archived(&self, archive: Oid) -> BTreeMap<Name, Oid> {
         let mut found = BTreeMap::new();
-        let Ok(shards) = self.repo.tree_of(archive).and_then(|tree| self.repo.tree(tree)) else { return found };
+        let Ok(shards) = self.repo.tree_of(archive).and_then(|tree| self.repo.tree(tree)) else {
+            return found;
+        };
         for shard in shards.iter().filter(|shard| shard.is_tree()) {
             for entry in self.repo.tree(shard.oid).unwrap_or_default() {
                 if let Some(name) = String::from_utf8(entry.name).ok().and_then(|name| name.parse().ok()) {
@@ -329,7 +331,8 @@ impl World {
         ledger.ever.extend(&new);
         let Some(known) = known.filter(|_| by.is_some() && name.starts_with(refs::PROTOCOLS)) else { return };
         // A plan may be that of several protocols.
-        let lines: Vec<Item> = new.iter().filter(|item| ledger.text(**item).starts_with('{')).copied().collect();
+        let lines: Vec<Item> =
+            new.iter().filter(|item| ledger.text(**item).starts_with('{')).copied().collect();
         for item in &lines {
             ledger.born_with.insert(*item, known.clone());
         }
@@ -375,9 +378,10 @@ impl World {
         if now != update.expected && !is_lenient {
             return Err("[rejected] (stale info)".to_owned());
         }
-        let is_busy = self.servers.borrow()[server].busy_until > self.now() && update.name.starts_with(refs::PROTOCOLS);
+        let is_busy =
+            self.servers.borrow()[server].busy_until > self.now() && update.name.starts_with(refs::PROTOCOLS);
         if !self.calm.get() && (is_busy || self.below(100) < 5) {
-            return Err("[remote rejected] (the server is in a mood)".to_owned());
+            return Err("[remote rejected] (failed to update ref)".to_owned());
         }
         if self.config.broken == Some(Broken::ForgetfulServer) && update.name.starts_with(refs::INBOX) {
             return Ok(());
@@ -416,15 +420,19 @@ impl World {
         let refs = &self.servers.borrow()[server].refs;
         match self.config.broken {
             Some(Broken::HastyDelete) => all.extend(
-                refs.iter()
-                    .find(|(name, _)| name.starts_with(refs::INBOX))
-                    .map(|(name, oid)| RefPush { name: name.clone(), new: None, expected: Some(*oid) }),
+                refs.iter().find(|(name, _)| name.starts_with(refs::INBOX)).map(|(name, oid)| RefPush {
+                    name: name.clone(),
+                    new: None,
+                    expected: Some(*oid),
+                }),
             ),
             Some(Broken::EmptyPush) => {
-                all.extend(refs.iter().find(|(name, _)| name.starts_with(refs::PROTOCOLS)).map(|(name, oid)| {
-                    let again = self.commit(self.repo.tree_of(*oid).unwrap(), &[*oid], "again");
-                    RefPush { name: name.clone(), new: Some(again), expected: Some(*oid) }
-                }));
+                all.extend(refs.iter().find(|(name, _)| name.starts_with(refs::PROTOCOLS)).map(
+                    |(name, oid)| {
+                        let again = self.commit(self.repo.tree_of(*oid).unwrap(), &[*oid], "again");
+                        RefPush { name: name.clone(), new: Some(again), expected: Some(*oid) }
+                    },
+                ));
             }
             Some(Broken::PushWithoutCauses) => {
                 for update in all.iter_mut().filter(|update| update.name.starts_with(refs::PROTOCOLS)) {
@@ -498,7 +506,9 @@ impl Machine for World {
                 return;
             }
             // Who writes notes is waited for by the clock of the real machine.
-            Some((_, Interrupt::Meanwhile(_))) if self.clones.borrow()[self.who.get()].is_locked("notes") => return,
+            Some((_, Interrupt::Meanwhile(_))) if self.clones.borrow()[self.who.get()].is_locked("notes") => {
+                return;
+            }
             Some(_) => (),
         }
         let Some((_, what)) = interrupt.take() else { return };
@@ -525,15 +535,21 @@ impl Machine for World {
         }
         if let Some(why) = self.refusal(server, updates) {
             self.count("refused by a hook");
-            let why = format!("[remote rejected] (pre-receive hook declined: {why})");
-            result.refused.extend(updates.iter().map(|update| (update.name.clone(), why.clone())));
+            let reason = format!("[remote rejected] (pre-receive hook declined: {why})");
+            result.refused.extend(updates.iter().map(|update| {
+                let (name, reason) = (update.name.clone(), reason.clone());
+                Refusal { name, reason, cause: Cause::Unwanted }
+            }));
             return Ok(result);
         }
         for update in self.with_breakage(server, updates) {
             self.point("push.ref");
             match self.apply(server, &update) {
                 Ok(()) => result.accepted.push(update.name.clone()),
-                Err(reason) => result.refused.push((update.name.clone(), reason)),
+                Err(reason) => {
+                    let name = update.name.clone();
+                    result.refused.push(Refusal { name, reason, cause: Cause::Overtaken });
+                }
             }
             if let Some(new) = update.new.filter(|_| result.accepted.contains(&update.name)) {
                 self.note(&update.name, new, None);
@@ -575,6 +591,8 @@ impl Machine for World {
 
     fn has_branches(&self, from: &Repo, remote: &str) -> bool {
         let server = self.connect(self.clone_at(from), remote);
-        server.is_ok_and(|server| self.servers.borrow()[server].refs.keys().any(|name| name.starts_with("refs/heads/")))
+        server.is_ok_and(|server| {
+            self.servers.borrow()[server].refs.keys().any(|name| name.starts_with("refs/heads/"))
+        })
     }
 }
