@@ -70,7 +70,7 @@ fn main() {
 
 fn usage() -> ! {
     println!(
-        "usage: simulate [--seeds N] [--start SEED] [--steps M] [--clones N] [--remotes N] [--friendly] [--gates]"
+        "usage: simulate [--seeds N] [--start SEED] [--steps M] [--clones N] [--remotes N] [--friendly] [--gates] [--only STEP]"
     );
     std::process::exit(2);
 }

@@ -76,8 +76,8 @@ fn every_check_finds_what_is_broken() {
         (Broken::PushWithoutCauses, "causes come along"),
     ] {
         let config = Config { n_clones: 4, n_steps: 150, broken: Some(broken), ..FRIENDLY };
-        let found = (0..8).find_map(|seed| run(&config, &steps(seed, &config)).violation);
-        assert_eq!(found.map(|violation| violation.check), Some(check), "{broken:?}");
+        let mut found = (0..8).filter_map(|seed| run(&config, &steps(seed, &config)).violation);
+        assert!(found.any(|violation| violation.check == check), "{broken:?} is never {check}");
     }
 }
 
