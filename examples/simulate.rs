@@ -57,15 +57,15 @@ fn main() {
             println!("seed {seed} breaks a promise: {violation}");
             let (steps, violation) = shrink(&config, steps, violation);
             println!("{} steps break it: {violation}", steps.len());
-            steps.iter().for_each(|step| println!("  {step}"));
+            for step in &steps {
+                println!("  {step}");
+            }
             std::process::exit(1);
         }
     }
-    let (n_steps, seconds) = (config.n_steps as u64 * n_seeds, begin.elapsed().as_secs_f64());
-    println!(
-        "{n_seeds} seeds, {n_steps} steps, {seconds:.1} s, {:.0} steps a second",
-        n_steps as f64 / seconds
-    );
+    let (n_steps, took) = (config.n_steps as u64 * n_seeds, begin.elapsed());
+    let a_second = u128::from(n_steps) * 1000 / took.as_millis().max(1);
+    println!("{n_seeds} seeds, {n_steps} steps, {:.1} s, {a_second} steps a second", took.as_secs_f64());
 }
 
 fn usage() -> ! {

@@ -68,7 +68,7 @@ pub fn write(ctx: &Context, out: &mut dyn Write) -> Result<Exported, Error> {
 ///
 /// # Errors
 ///
-/// [`Error::State`] (`export.exists`) if there is another file; else as [`write`].
+/// [`Error::State`] (`export.exists`) if there is another file; else as [`write()`].
 pub fn to_file(ctx: &Context, path: &Path) -> Result<(Exported, bool), Error> {
     let mut file = WholeFile::new(path).map_err(Error::io(format!("write to `{}`", path.display())))?;
     let exported = write(ctx, &mut file)?;

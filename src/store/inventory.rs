@@ -128,7 +128,7 @@ impl Inventory {
             inventory.streams.entry(name).or_default().nothing_spooled = false;
         }
         let names: Vec<Name> = inventory.streams.keys().cloned().collect();
-        inventory.fill_archived(repo, names.iter());
+        inventory.fill_archived(repo, &names.iter().collect::<Vec<_>>());
         Ok(inventory)
     }
 
@@ -159,14 +159,14 @@ impl Inventory {
     }
 
     /// Looks the entries of these protocols up, a folder of an archive at a time.
-    fn fill_archived<'n>(&mut self, repo: &Repo, names: impl Iterator<Item = &'n Name> + Clone) {
+    fn fill_archived(&mut self, repo: &Repo, names: &[&Name]) {
         for archive in self.archives.clone() {
             let Ok(shelves) = Shelves::open(repo, archive.tree) else { continue };
-            for name in names.clone() {
+            for name in names {
                 match shelves.get(name) {
                     Ok(Some(tree)) => {
                         self.streams
-                            .entry(name.clone())
+                            .entry((*name).clone())
                             .or_default()
                             .archived
                             .push((archive.holder.clone(), tree));
@@ -184,7 +184,7 @@ impl Inventory {
         if new.is_empty() {
             return;
         }
-        self.fill_archived(repo, new.iter().copied());
+        self.fill_archived(repo, &new);
         for name in new {
             if let Some(tips) = self.streams.get_mut(name) {
                 tips.nothing_spooled = true;
@@ -198,7 +198,7 @@ impl Inventory {
             return tips.clone();
         }
         let mut only = Self { archives: self.archives.clone(), ..Self::default() };
-        only.fill_archived(repo, std::iter::once(name));
+        only.fill_archived(repo, &[name]);
         only.streams.remove(name).unwrap_or_default()
     }
 
@@ -262,7 +262,7 @@ impl Inventory {
         let mut only = Self::without_tips(repo)?;
         only.streams.clear();
         only.streams.insert(name.clone(), Self::of_stream(repo, name)?);
-        only.fill_archived(repo, std::iter::once(name));
+        only.fill_archived(repo, &[name]);
         Ok(only)
     }
 

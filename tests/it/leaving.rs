@@ -83,9 +83,9 @@ fn everything_is_as_before_init() {
         let branch = |path: &String| path.ends_with(NAME);
         after.retain(|path, _| !branch(path));
         let refs = String::from_utf8(after["refs"].clone()).unwrap();
-        let refs: String =
-            refs.lines().filter(|line| !line.ends_with(NAME)).map(|line| format!("{line}\n")).collect();
-        after.insert("refs".to_owned(), refs.into_bytes());
+        let refs: Vec<&str> =
+            refs.split_inclusive('\n').filter(|line| !line.trim_end().ends_with(NAME)).collect();
+        after.insert("refs".to_owned(), refs.concat().into_bytes());
         for (path, bytes) in &before {
             assert_eq!(
                 after.get(path).map(|bytes| String::from_utf8_lossy(bytes).into_owned()),

@@ -1,6 +1,7 @@
 //! What is killed: the world before it, the command, and how it is run again.
 
 use std::fs;
+use std::path::PathBuf;
 
 use super::super::support::{BIN, Place, Shown, World, run};
 
@@ -700,7 +701,7 @@ fn server_hooks(a: &Place<'_>) -> String {
     let mut said = String::new();
     for name in ["pre-receive", "pre-receive.godzilla-prev", "post-receive", "post-receive.godzilla-prev"] {
         let text = fs::read_to_string(a.path.join("../srv.git/hooks").join(name)).unwrap_or_default();
-        said += &format!("{name}: {text}\n");
+        said.extend([name, ": ", &text, "\n"]);
     }
     said
 }
@@ -797,5 +798,6 @@ fn husky_files(a: &Place<'_>) -> String {
     let entries = fs::read_dir(a.path.join(".husky")).unwrap().map(|entry| entry.unwrap().path());
     let mut files: Vec<_> = entries.filter(|path| path.is_file()).collect();
     files.sort();
-    files.iter().map(|path| format!("{}: {}", path.display(), fs::read_to_string(path).unwrap())).collect()
+    let told = |path: &PathBuf| format!("{}: {}", path.display(), fs::read_to_string(path).unwrap());
+    files.iter().map(told).collect::<Vec<_>>().concat()
 }

@@ -51,9 +51,12 @@ impl World {
         }
         let is_box = update.name.starts_with(refs::INBOX);
         let servers = self.servers.borrow();
-        let higher = servers[server].refs.iter().filter(|(name, _)| match is_box {
-            true => name.starts_with(refs::SHARED) && !name.starts_with(refs::INBOX),
-            false => *name == refs::ARCHIVE,
+        let higher = servers[server].refs.iter().filter(|(name, _)| {
+            if is_box {
+                name.starts_with(refs::SHARED) && !name.starts_with(refs::INBOX)
+            } else {
+                *name == refs::ARCHIVE
+            }
         });
         if let Some(lost) = missing(&self.held(higher)) {
             self.violated("a delete takes nothing away", self.told(&update.name, lost));

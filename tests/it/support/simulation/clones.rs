@@ -1,5 +1,6 @@
 //! Clones: folders that git would take for repositories, and the processes that work in them.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -48,9 +49,9 @@ impl Clone {
             "[core]\n\trepositoryformatversion = 0\n\tbare = false\n\tlogallrefupdates = true\n[user]\n\tname = {label}\n\temail = {label}@example.org\n"
         );
         for (name, server) in &remotes {
-            config.push_str(&format!("[remote \"{name}\"]\n\turl = server-{server}\n"));
+            write!(config, "[remote \"{name}\"]\n\turl = server-{server}\n").unwrap();
             for refspec in refs::fetch_refspecs(name) {
-                config.push_str(&format!("\tfetch = {refspec}\n"));
+                writeln!(config, "\tfetch = {refspec}").unwrap();
             }
         }
         fs::write(git_dir.join("config"), config).unwrap();

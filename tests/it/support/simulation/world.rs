@@ -6,7 +6,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::path::PathBuf;
+use std::path::Path;
 
 use git_godzilla::domain::id::{Name, Oid};
 use git_godzilla::platform::clock;
@@ -309,7 +309,9 @@ impl World {
     fn refs_in(&self, clone: usize, folders: &[&str]) -> BTreeMap<String, Oid> {
         let mut found = BTreeMap::new();
         let git_dir = self.clones.borrow()[clone].git_dir.clone();
-        folders.iter().for_each(|folder| collect(&git_dir, folder.into(), &mut found));
+        for folder in folders {
+            collect(&git_dir, Path::new(folder), &mut found);
+        }
         found
     }
 
@@ -353,12 +355,12 @@ impl World {
 }
 
 /// Finds the refs below a folder. Clones pack none.
-fn collect(git_dir: &std::path::Path, folder: PathBuf, found: &mut BTreeMap<String, Oid>) {
-    let Ok(entries) = fs::read_dir(git_dir.join(&folder)) else { return };
+fn collect(git_dir: &Path, folder: &Path, found: &mut BTreeMap<String, Oid>) {
+    let Ok(entries) = fs::read_dir(git_dir.join(folder)) else { return };
     for entry in entries.map(Result::unwrap) {
         let below = folder.join(entry.file_name());
         if entry.file_type().unwrap().is_dir() {
-            collect(git_dir, below, found);
+            collect(git_dir, &below, found);
         } else if below.extension().is_none_or(|extension| extension != "lock")
             && let Ok(oid) = fs::read_to_string(entry.path()).unwrap().trim().parse()
         {

@@ -1,5 +1,7 @@
 //! What goes between clones and servers, and what breaks on the way.
 
+use std::path::Path;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::panic::resume_unwind;
@@ -62,7 +64,7 @@ impl World {
         let servers = self.servers.borrow();
         let Server { refs, gate: Some(gate), .. } = &servers[server] else { return None };
         let mut there = BTreeMap::new();
-        collect(gate.repo.common_dir(), "refs/godzilla".into(), &mut there);
+        collect(gate.repo.common_dir(), Path::new("refs/godzilla"), &mut there);
         for name in there.keys().filter(|name| !refs.contains_key(*name)) {
             write_ref(gate.repo.common_dir(), name, None);
         }
