@@ -126,7 +126,7 @@ pub fn restore(watched: &Watched<'_>, who: &str) -> Restored {
     match repo.tampered(&guarded.borrow(), own) {
         Ok(tampered) => put_back(repo, &guarded.borrow(), tampered, who),
         Err(err) => Restored {
-            names: vec!["the git directory, which cannot be read".to_owned()],
+            names: vec!["*".to_owned()],
             faults: vec![format!("nobody knows what {who} changed in the git directory: {err}")],
             ..Restored::default()
         },

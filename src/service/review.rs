@@ -301,7 +301,9 @@ impl<'a> Guard<'a> {
             Err(err) => stray.push(text::one_line(&format!("the worktree cannot be read: {err}"))),
         }
         let restored = guard::restore(&self.watched(), "the reviewer");
-        stray.extend(restored.names);
+        let is_ref = |name: &str| name.starts_with("refs/");
+        let shown = |name: String| if is_ref(&name) { name } else { format!(".git/{name}") };
+        stray.extend(restored.names.into_iter().map(shown));
         notices.extend(restored.faults);
         notices.extend(restored.notices);
         let stray = stray.iter().map(|path| text::clip(&text::one_line(path), 300)).collect();

@@ -307,6 +307,9 @@ fn plan_of(
     Ok(Plan { name, step, protocol, place, wish, prompt, notice, session })
 }
 
+/// The code of a refusal: nobody knows what a run did that was cut off.
+const UNGUARDED: &str = "run.unguarded";
+
 /// Settles runs that were cut off, and goes on only if somebody knows what they did. It is said once.
 ///
 /// # Errors
@@ -318,7 +321,7 @@ pub(super) fn known_or_said(ctx: &Context, name: &Name) -> Result<(), Error> {
         return Ok(());
     }
     let hint = "git config --local --list --show-origin, and the same command again when all is well";
-    Err(Error::state("run.unguarded", unknown.join("; "), hint))
+    Err(Error::state(UNGUARDED, unknown.join("; "), hint))
 }
 
 /// Whether an engine does a step, and nobody has to by hand.

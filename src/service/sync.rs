@@ -213,7 +213,9 @@ fn push(
         };
         fail::point("sync.pushed");
         synced.pushed_events += plan.events_in(&result.accepted);
-        if let Some(reason) = refused::deletion(&plan, &result) {
+        let deletion = refused::deletion(&plan, &result);
+        let had_deletes = deletion.is_some();
+        if let Some(reason) = deletion {
             refused::remember(&ctx.repo, &remote);
             synced.say(format!("what is no longer needed there stays: {reason}"));
         }
@@ -228,7 +230,8 @@ fn push(
             synced.say_set_aside(&plan);
             return follow_home(ctx, &inventory, &remote, &result.accepted);
         }
-        if round == MAX_ROUNDS || answers::are_unwanted(&lost) {
+        // A server may refuse a whole push for what it deletes.
+        if round == MAX_ROUNDS || (answers::are_unwanted(&lost) && !had_deletes) {
             synced.said = answers::of_refusals(&lost, result.accepted.is_empty()).map(|(said, _)| said);
             return send_as_boxes(ctx, &inventory, &plan, &lost, synced);
         }

@@ -50,12 +50,20 @@ impl Content {
     }
 
     /// Puts this at `path`, in place of whatever is there, in one step.
-    pub(super) fn put(&self, path: &Path, access: Access) -> Result<(), Error> {
+    pub(super) fn put(&self, path: &Path, access: &Access) -> Result<(), Error> {
         match self {
             Self::File(bytes) => {
-                let draft = draft(path, bytes, access).map_err(io_error("write", path))?;
-                fail::point("hooks.draft_written");
-                draft.persist(path).map_err(|err| io_error("write", path)(err.error))?;
+                let write = || {
+                    let draft = draft(path, bytes, access.clone())?;
+                    fail::point("hooks.draft_written");
+                    draft.persist(path).map_err(|err| err.error)
+                };
+                // Who installs at the same time may take a draft for one that was left.
+                match write() {
+                    Err(err) if is_absent(&err) => write(),
+                    written => written,
+                }
+                .map_err(io_error("write", path))?;
             }
             Self::Link(target) => {
                 let draft = tempfile::Builder::new()

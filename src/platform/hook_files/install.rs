@@ -66,6 +66,10 @@ pub(super) fn run(
         if let Some(what) = plan.carry_out(&place(dir, event, KEPT_SUFFIX))? {
             report.changed.push(Change { event, what });
         }
+        request.finish(event)?;
+    }
+    if !report.changed.is_empty() {
+        content::remove_drafts(dir)?;
     }
     Ok(report)
 }
@@ -160,6 +164,16 @@ impl Request<'_> {
         Ok((plan, Some(entry)))
     }
 
+    /// Removes ours from where a manager put it aside, if it is back in its place: who put it back may have
+    /// been killed before.
+    fn finish(&self, event: &str) -> Result<(), Error> {
+        let old_path = place(self.dir, event, OLD_SUFFIX);
+        if self.find(&old_path)?.is_ours() && self.find(&place(self.dir, event, ""))?.is_ours() {
+            content::remove(&old_path)?;
+        }
+        Ok(())
+    }
+
     fn find(&self, path: &Path) -> Result<Found, Error> {
         let mut binaries = vec![self.binary];
         binaries.extend(self.earlier.into_iter().flat_map(Section::binaries));
@@ -223,7 +237,7 @@ impl Plan {
                     previous.keep(&path, kept)?;
                     fail::point("hooks.previous_kept");
                 }
-                content.put(&path, Access::Run)?;
+                content.put(&path, &Access::Run)?;
                 fail::point("hooks.hook_written");
                 for path in aside {
                     content::remove(&path)?;

@@ -34,6 +34,7 @@ pub fn line_for(event: &str, way: &str) -> String {
 ///
 /// [`Error`] if a script cannot be read or written; those before it have the line.
 pub fn add_to_husky(husky: &Path) -> Result<Report, Error> {
+    content::remove_drafts(husky)?;
     let mut report = Report::default();
     for event in EVENTS {
         let path = husky.join(event);
@@ -52,7 +53,7 @@ pub fn add_to_husky(husky: &Path) -> Result<Report, Error> {
             }
             Some(Content::Link(_)) => return Err(Error::NotAFile { path }),
         };
-        Content::File(text).put(&path, access)?;
+        Content::File(text).put(&path, &access)?;
         fail::point("hooks.line_added");
         report.changed.push(Change { event, what: What::LineAdded { path } });
     }
@@ -65,6 +66,7 @@ pub fn add_to_husky(husky: &Path) -> Result<Report, Error> {
 ///
 /// [`Error`] if a script cannot be read or written.
 pub fn remove_from_husky(husky: &Path) -> Result<Report, Error> {
+    content::remove_drafts(husky)?;
     let mut report = Report::default();
     for event in EVENTS {
         let path = husky.join(event);
@@ -79,7 +81,7 @@ pub fn remove_from_husky(husky: &Path) -> Result<Report, Error> {
         if rest == MADE.as_bytes() {
             content::remove(&path)?;
         } else {
-            Content::File(rest).put(&path, access_of(&path)?)?;
+            Content::File(rest).put(&path, &access_of(&path)?)?;
         }
         fail::point("hooks.line_removed");
         report.changed.push(Change { event, what: What::LineRemoved { path } });
@@ -146,12 +148,12 @@ pub fn add_to_lefthook(root: &Path, events: &[&str]) -> Result<Report, Error> {
             // Ours, of another version.
             let Some(rest) = rest_of_lefthook(&text) else { return Err(Error::KeptTwice { path }) };
             Content::File([lefthook_jobs(events).into_bytes(), rest].concat())
-                .put(&path, access_of(&path)?)?;
+                .put(&path, &access_of(&path)?)?;
             What::LineAdded { path }
         }
         Some(Content::Link(_)) => return Err(Error::KeptTwice { path }),
         None => {
-            jobs.put(&path, Access::Read)?;
+            jobs.put(&path, &Access::Read)?;
             What::LineAdded { path }
         }
     };
@@ -171,7 +173,7 @@ pub fn remove_from_lefthook(root: &Path) -> Result<Report, Error> {
     if rest.is_empty() {
         content::remove(&path)?;
     } else {
-        Content::File(rest).put(&path, access_of(&path)?)?;
+        Content::File(rest).put(&path, &access_of(&path)?)?;
     }
     fail::point("hooks.line_removed");
     Ok(Report { changed: vec![Change { event: "all events", what: What::LineRemoved { path } }] })
@@ -227,7 +229,7 @@ mod tests {
             let path = dir.path().join("commit-msg");
             content::remove(&path).expect("nothing is there");
             if let Some(text) = before {
-                Content::File(text.into()).put(&path, Access::Run).expect("it is written");
+                Content::File(text.into()).put(&path, &Access::Run).expect("it is written");
             }
             let was = Content::read(&path).expect("it is read");
             assert_eq!(add_to_husky(dir.path()).expect("added").changed.len(), 7);
@@ -242,11 +244,11 @@ mod tests {
     fn lines_below_ours_stay() {
         let dir = tempfile::tempdir().expect("a folder");
         let path = dir.path().join("commit-msg");
-        Content::File(b"before".to_vec()).put(&path, Access::Run).expect("it is written");
+        Content::File(b"before".to_vec()).put(&path, &Access::Run).expect("it is written");
         add_to_husky(dir.path()).expect("added");
         let mut text = fs::read(&path).expect("it is there");
         text.extend(b"after\n");
-        Content::File(text).put(&path, Access::Run).expect("it is written");
+        Content::File(text).put(&path, &Access::Run).expect("it is written");
         remove_from_husky(dir.path()).expect("removed");
         assert_eq!(fs::read(&path).expect("it is there"), b"before\nafter\n");
     }
@@ -259,7 +261,7 @@ mod tests {
         assert_eq!(add_to_lefthook(dir.path(), &EVENTS).expect("added"), Report::default());
         let mut text = fs::read(&path).expect("it is there");
         text.extend(b"output: [summary]\n");
-        Content::File(text).put(&path, Access::Read).expect("it is written");
+        Content::File(text).put(&path, &Access::Read).expect("it is written");
         assert_eq!(add_to_lefthook(dir.path(), &EVENTS).expect("added"), Report::default());
         remove_from_lefthook(dir.path()).expect("removed");
         assert_eq!(fs::read(&path).expect("it is there"), b"output: [summary]\n");

@@ -127,12 +127,12 @@ impl Kept {
     fn give_back_with(&mut self, shim: &Shim, path: &Path) -> Result<What, Error> {
         let lines_path = match self.content.take() {
             None => {
-                Content::File(shim.rest_as_script()).put(path, access_of(path)?)?;
+                Content::File(shim.rest_as_script()).put(path, &access_of(path)?)?;
                 path.to_owned()
             }
             Some(Content::File(script)) if shim::is_shell_script(&script) => {
                 let both = Content::File(shim.rest_appended_to(&script));
-                both.put(path, access_of(&self.path)?)?;
+                both.put(path, &access_of(&self.path)?)?;
                 fail::point("hooks.lines_kept");
                 content::remove(&self.path)?;
                 path.to_owned()
@@ -155,7 +155,7 @@ fn put_aside(lines: &Content, path: &Path) -> Result<PathBuf, Error> {
     name.push(LINES_SUFFIX);
     let aside = PathBuf::from(name);
     match Content::read(&aside)? {
-        None => lines.put(&aside, access_of(path)?)?,
+        None => lines.put(&aside, &access_of(path)?)?,
         Some(there) if there == *lines => (),
         Some(_) => return Err(Error::KeptTwice { path: aside }),
     }

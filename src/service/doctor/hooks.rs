@@ -43,7 +43,18 @@ pub fn answers(repo: &Repo, probe: bool) -> Result<Vec<Answer>, Error> {
     if folders.is_empty() {
         folders.push(repo.git_dir().to_owned());
     }
-    let mut asker = Asker { repo, probe, is_elsewhere, configured, folders, scratch: None };
+    // A worktree may have a `core.hooksPath` of its own.
+    let mut asked = Vec::new();
+    for folder in folders {
+        let there = match Repo::at(&folder) {
+            Some(worktree) => worktree.hooks_path().ok(),
+            None => Some(dir.clone()),
+        };
+        let program = env::current_exe().unwrap_or_default();
+        let there = there.map(|there| hook_files::status(&there, &program)).unwrap_or_default();
+        asked.push((folder, there));
+    }
+    let mut asker = Asker { repo, probe, is_elsewhere, configured, folders: asked, scratch: None };
     let mut status = hook_files::status(&dir, &env::current_exe().unwrap_or_default());
     for hook in &mut status {
         let by_lefthook = hook.mode == Mode::Foreign && hook.chain == ["lefthook"];
@@ -70,7 +81,8 @@ struct Asker<'r> {
     is_elsewhere: bool,
     /// The events for which git's configuration has a hook of ours.
     configured: Vec<String>,
-    folders: Vec<PathBuf>,
+    /// Worktrees, and the hooks that git finds in each; none where it cannot look for them.
+    folders: Vec<(PathBuf, Vec<HookStatus>)>,
     scratch: Option<Scratch>,
 }
 
@@ -100,10 +112,20 @@ impl Asker<'_> {
         }
     }
 
-    /// Has git run it in every worktree.
+    /// Has git run it in every worktree where nothing but ours would run.
     fn ask_git(&self, answer: Answer) -> Answer {
         let mut not_in = Vec::new();
-        for folder in &self.folders {
+        for (folder, there) in &self.folders {
+            let there = there.iter().find(|hook| hook.event == answer.hook.event);
+            let is_ours = there.is_some_and(|hook| match hook.mode {
+                Mode::Symlink | Mode::Shim => !hook.begins_with_others,
+                Mode::Absent => true,
+                Mode::Broken(_) | Mode::Chained { .. } | Mode::Foreign => false,
+            });
+            if !is_ours {
+                not_in.push(folder.clone());
+                continue;
+            }
             match self.repo.hook_answers(folder, answer.hook.event) {
                 Ok(true) => (),
                 Ok(false) => not_in.push(folder.clone()),

@@ -1,6 +1,6 @@
 //! What keeps an engine from a step, found before anything is recorded.
 
-use super::{Plan, Request, is_for_engine, only_one, plan_of, target, uncommitted, work};
+use super::{Plan, Request, UNGUARDED, is_for_engine, only_one, plan_of, target, uncommitted, work};
 use crate::domain::run::RunKind;
 use crate::domain::state::{Protocol, Step};
 use crate::domain::status::{ProtocolStatus, StepStatus};
@@ -18,7 +18,11 @@ use crate::service::resolve;
 ///
 /// As [`super::run`], for all that can be known without asking the engine.
 pub fn check(ctx: &Context, request: &Request, verb: &Verb) -> Result<(), Error> {
-    let Ok((name, protocol)) = target(ctx, request) else { return Ok(()) };
+    let (name, protocol) = match target(ctx, request) {
+        Ok(found) => found,
+        Err(err @ Error::State { code: UNGUARDED, .. }) => return Err(err),
+        Err(_) => return Ok(()),
+    };
     let Some(step) = about_to_run(&protocol, request, verb) else { return Ok(()) };
     if !is_for_engine(ctx, request, &step) {
         return Ok(());

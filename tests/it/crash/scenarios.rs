@@ -90,7 +90,7 @@ pub(super) static SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         again: Some(|world| {
-            let amend = &["commit", "--quiet", "--amend", "-m", "feat: a form"];
+            let amend = &["commit", "--quiet", "--amend", "--no-edit"];
             if is_clean(world) { list(world) } else { git(world, amend, &[]) }
         }),
         ..scenario(
@@ -101,7 +101,8 @@ pub(super) static SCENARIOS: &[Scenario] = &[
                 worktree(world).write("form", "a better form\n");
                 worktree(world).git(&["add", "."]);
             },
-            |world, env| git(world, &["commit", "--quiet", "--amend", "-m", "feat: a form"], env),
+            // With the trailer that the first one got: a message hook that dies does not stop git.
+            |world, env| git(world, &["commit", "--quiet", "--amend", "--no-edit"], env),
         )
     },
     scenario(
@@ -502,8 +503,8 @@ pub(super) static SCENARIOS: &[Scenario] = &[
             |world| {
                 leaked(world);
                 let a = world.place("a");
-                a.git(&["remote", "remove", "origin"]);
                 a.godzilla_ok(&["redact", SECRET, "--yes"]);
+                a.git(&["remote", "remove", "origin"]);
             },
             |world, env| with(world, "a", &["redact", "--purge", "--yes"], env),
         )

@@ -54,7 +54,10 @@ fn truth_10_a_remote_that_is_away() {
     assert_eq!(pushed.code, Some(128), "{pushed}");
     assert!(!pushed.stderr.contains("git-godzilla"), "{pushed}");
     let status = a.godzilla_ok(&["status"]);
-    assert!(status.contains("not on origin: git godzilla sync"), "{status}");
+    assert!(
+        status.contains("not on origin (unreachable: ") && status.contains("): git godzilla sync"),
+        "{status}"
+    );
     std::fs::rename(&away, &server.path).unwrap();
     work.git(&["push", "--quiet"]);
     recovers(&world, &a, &b);

@@ -71,7 +71,7 @@ impl World {
     fn file(&self, path: &Path, bytes: &[u8], mode: u32) {
         let access = Access::Exactly(fs::Permissions::from_mode(mode));
         let content = content::Content::File(bytes.to_vec());
-        content.put(path, access).unwrap();
+        content.put(path, &access).unwrap();
         if mode & 0o111 != 0 {
             // A program that this process has written cannot be started while a child of another
             // thread still holds its file. What a child has written can.
@@ -83,7 +83,7 @@ impl World {
 
     /// What earlier versions put in place of `event`.
     fn link(&self, event: &str) {
-        content::Content::Link(self.binary()).put(&self.hook(event), Access::Run).unwrap();
+        content::Content::Link(self.binary()).put(&self.hook(event), &Access::Run).unwrap();
     }
 
     fn append(&self, name: &str, text: &str) {
