@@ -219,16 +219,22 @@ impl Leaving<'_> {
         let outcome = hooks::uninstall(self.repo)?;
         self.done.warnings.extend(outcome.warnings);
         for change in outcome.changed {
-            self.say("hooks", "hooks", change);
+            self.say_hook(&change);
         }
         if self.repo.is_bare() {
             let removed = server_hooks::uninstall(&self.repo.hooks_path()?);
             let failed = |err: server_hooks::Error| Error::state("hooks.failed", err.to_string(), "");
             for change in removed.map_err(failed)? {
-                self.say("hooks", "hooks of the server", change);
+                self.say_hook(&change);
             }
         }
         Ok(())
+    }
+
+    /// A change begins with the event that it is about.
+    fn say_hook(&mut self, change: &str) {
+        let (event, message) = change.split_once(": ").unwrap_or(("all", change));
+        self.say("hooks", event, message);
     }
 
     fn settings(&mut self) -> Result<(), Error> {

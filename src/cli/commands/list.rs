@@ -79,7 +79,11 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
         ui.json(&shapes::list(&listing.rows, &worktrees))?;
         return Ok(ExitCode::SUCCESS);
     }
-    if listing.rows.is_empty() {
+    let has_archive = listing.inventory.last_archived(&ctx.repo).is_some();
+    if listing.rows.is_empty() && has_archive && !args.all {
+        ui.line("nothing is going on")?;
+        ui.note("what is over is in the archive: git godzilla list --all");
+    } else if listing.rows.is_empty() {
         ui.line("no protocols yet")?;
         if ctx.repo.clone_label().is_some() {
             ui.note("plan one with `git godzilla plan \"what is to be done\"`");
