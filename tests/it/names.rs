@@ -126,7 +126,8 @@ fn n4_it_does_not_matter_whose_creation_is_first_in_order() {
     let world = World::new();
     let (a, b) = (world.clone("a"), world.clone("b"));
     // Here the one that is shared second was planned first.
-    b.plan("Add a login", &["The form"]);
+    // Within one second one person would make the same plan commit twice.
+    b.plan("Add a login", &["A form"]);
     a.plan("Add a login", &["The form"]);
     let (first, second) = (b.json(&["show", NAME])["id"].clone(), a.json(&["show", NAME])["id"].clone());
     a.godzilla_ok(&["sync"]);
