@@ -119,6 +119,10 @@ fn into_place(ctx: &Context, kept: Kept, dry_run: bool) -> Result<Restored, Erro
             tip.short()
         ));
     }
+    if let Some(dir) = about.dir.as_deref().filter(|_| !dry_run) {
+        // An earlier one may have been cut off.
+        restored.notices.extend(worktree::finish(ctx, &name, dir, Wish::User)?);
+    }
     let there = of_branch(ctx, &name);
     let is_there = there.as_ref().is_some_and(Worktree::is_there);
     restored.worktree_added = !is_there;

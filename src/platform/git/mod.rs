@@ -7,6 +7,7 @@ mod config;
 mod date;
 mod deletes;
 mod guarded;
+mod half_made;
 mod hardened;
 mod hidden;
 mod hook_config;
