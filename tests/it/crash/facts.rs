@@ -87,7 +87,9 @@ fn events(place: &Place<'_>) -> BTreeSet<String> {
         let tree = repo.tree_of(commit).unwrap();
         if name == refs::ARCHIVE {
             let entries = Shelves::open(&repo, tree).unwrap().all().unwrap();
-            entries.values().for_each(|entry| add(&tip::read(&repo, *entry).unwrap()));
+            for entry in entries.values() {
+                add(&tip::read(&repo, *entry).unwrap());
+            }
         } else if let Ok(content) = tip::read(&repo, tree) {
             add(&content);
         }

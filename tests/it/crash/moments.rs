@@ -107,7 +107,7 @@ fn nothing_is_lost_whenever_it_is() {
                     let tried = caught(|| Ok(Trial::new(scenario).rounds(seed, n_each)));
                     let said =
                         |said| Total { said: format!("\n== {}\n{said}", scenario.name), ..Total::default() };
-                    total.lock().unwrap().add(tried.unwrap_or_else(said));
+                    total.lock().unwrap().add(&tried.unwrap_or_else(said));
                 }
             });
         }
@@ -128,7 +128,7 @@ struct Total {
 }
 
 impl Total {
-    fn add(&mut self, more: Self) {
+    fn add(&mut self, more: &Self) {
         self.n_rounds += more.n_rounds;
         self.n_struck += more.n_struck;
         self.n_cut_off += more.n_cut_off;
@@ -195,7 +195,7 @@ impl Trial {
             let whom = [Whom::All, Whom::Ours][usize::from(dice.roll(2) == 0)];
             let strike = match number("CALLS") {
                 Some(n_calls) => Strike::AtCall(u32::try_from(1 + dice.roll(n_calls)).unwrap()),
-                None => Strike::After(took.mul_f64(dice.roll(1050) as f64 / 1000.0), whom),
+                None => Strike::After(took * u32::try_from(dice.roll(1050)).unwrap() / 1000, whom),
             };
             let (is_mended_first, how) = (dice.roll(3) == 0, How::struck(strike));
             let tried = caught(|| self.round(&how, strike, is_mended_first));
@@ -243,7 +243,9 @@ impl Trial {
         // Who was killed with git finds locks that git itself asks a person to remove.
         let locks = locks_of_git(self.world.path());
         if !matches!(strike, Strike::After(_, Whom::Ours)) {
-            locks.iter().for_each(|lock| std::fs::remove_file(lock).unwrap());
+            for lock in &locks {
+                std::fs::remove_file(lock).unwrap();
+            }
         }
         let a = self.world.place("a");
         if is_mended_first {
