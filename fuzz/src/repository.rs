@@ -132,8 +132,12 @@ pub fn guards(data: &[u8]) {
         assert_eq!((again.files_as_bytes(repo), again.refs_as_bytes()), (files, known));
         for path in repo.tampered(&read, "").unwrap().files {
             let rest = path.strip_prefix(repo.common_dir()).unwrap();
-            assert!(rest.components().all(|part| matches!(part, Component::Normal(_))), "{path:?}");
-            assert!(!["objects", "refs", "HEAD"].iter().any(|other| rest.starts_with(other)), "{path:?}");
+            assert!(rest.components().all(|part| matches!(part, Component::Normal(_))), "{}", path.display());
+            assert!(
+                !["objects", "refs", "HEAD"].iter().any(|other| rest.starts_with(other)),
+                "{}",
+                path.display()
+            );
         }
     });
 }

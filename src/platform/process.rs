@@ -363,7 +363,7 @@ mod tests {
         let mut watch = Watch::new("true", Limits::default());
         watch.heard -= LINGER;
         assert!(!watch.has_only_leftovers(&mut child), "it may have spoken as it ended");
-        watch.ended = watch.ended.map(|ended| ended - LINGER);
+        watch.ended = watch.ended.and_then(|ended| ended.checked_sub(LINGER));
         assert!(watch.has_only_leftovers(&mut child));
     }
 }
