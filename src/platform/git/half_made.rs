@@ -39,6 +39,9 @@ impl Repo {
             files::remove_if_there(&draft).map_err(failed())?;
             for args in [&["read-tree", "HEAD"][..], &["checkout-index", "--all", "--quiet", "--index"]] {
                 let mut git = repo.git();
+                for filter in repo.local_filters() {
+                    git.args(["-c", &filter]);
+                }
                 // What is there already is no error.
                 let done = run::output(git.env("GIT_INDEX_FILE", &draft), args);
                 done.map(drop).or_else(|err| if args[0] == "checkout-index" { Ok(()) } else { Err(err) })?;
