@@ -3,10 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::content::{self, Content};
+use super::content::Content;
 use super::found::{self, Found};
 use super::shim::Shim;
 use super::{Error, HookStatus, KEPT_SUFFIX, LEGACY_SUFFIX, Mode, OLD_SUFFIX, US, place};
+use crate::platform::fs::is_executable;
 
 /// One event in one directory.
 struct Event<'a> {
@@ -74,7 +75,7 @@ impl Event<'_> {
                 let resolved = self.dir.join(target);
                 if !resolved.exists() {
                     Some(format!("it points to `{shown}`, which does not exist"))
-                } else if !content::is_executable(path) {
+                } else if !is_executable(path) {
                     Some(format!("it points to `{shown}`, which is not executable"))
                 } else if !is_same(&resolved, self.binary) {
                     Some(format!("it points to another binary, `{shown}`"))
@@ -84,11 +85,11 @@ impl Event<'_> {
             }
             Found::Shim(shim) => {
                 let current = Content::File(shim.render(self.name, self.binary));
-                if !content::is_executable(path) {
+                if !is_executable(path) {
                     Some("it is not executable".to_owned())
                 } else if !matches!(Content::read(path), Ok(Some(is)) if is == current) {
                     Some("it is of another version or calls another binary".to_owned())
-                } else if !content::is_executable(self.binary) {
+                } else if !is_executable(self.binary) {
                     let binary = self.binary.display();
                     Some(format!("it calls `{binary}`, which is not executable"))
                 } else {
@@ -103,7 +104,7 @@ impl Event<'_> {
         let mut chain = Vec::new();
         if matches!(ours, Found::Shim(_) | Found::Cut)
             && let Some(kept) = Content::read(&self.place(KEPT_SUFFIX))?
-            && content::is_executable(&self.place(KEPT_SUFFIX))
+            && is_executable(&self.place(KEPT_SUFFIX))
         {
             chain.push(self.name_of(KEPT_SUFFIX, &kept));
         }
