@@ -209,13 +209,13 @@ impl Place<'_> {
 
     /// Plans a protocol with steps `One`, `Two`, … and returns its worktree.
     #[track_caller]
-    pub(crate) fn plan(&self, title: &str, steps: &[&str]) -> Place<'_> {
+    pub(crate) fn plan(&self, title: &str, steps: &[&str]) -> Self {
         let mut args = vec!["plan", title];
         for step in steps {
             args.extend(["--step", step]);
         }
         let planned = self.json(&args);
-        Place { world: self.world, path: planned["worktree"].as_str().unwrap().into() }
+        Self { world: self.world, path: planned["worktree"].as_str().unwrap().into() }
     }
 
     pub(crate) fn write(&self, file: &str, text: &str) {
