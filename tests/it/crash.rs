@@ -82,7 +82,7 @@ struct Trial {
 
 impl Trial {
     fn new(scenario: &'static Scenario) -> Self {
-        let world = World::in_memory();
+        let world = World::new();
         (scenario.set_up)(&world);
         let saved = world.save();
         let log = saved.path().with_extension("points");

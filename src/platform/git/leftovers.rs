@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::loose::TEMPORARY;
-use super::{Error, Repo};
+use super::{Error, Repo, to_gix};
 use crate::domain::id::Oid;
 use crate::platform::fs;
 
@@ -65,6 +65,12 @@ impl Repo {
         found.retain(|path| fs::is_older(path, MAX_LOCKED));
         found.sort();
         found
+    }
+
+    /// Whether an object lies in a file of its own, as what was written last does: that is what is lost with
+    /// the power.
+    pub fn is_unpacked(&self, oid: Oid) -> bool {
+        self.is_loose(&to_gix(oid))
     }
 
     /// Returns the refs below `prefix`, as [`Self::refs`] takes it, whose own file is damaged.

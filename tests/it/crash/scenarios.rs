@@ -429,13 +429,7 @@ pub(super) static SCENARIOS: &[Scenario] = &[
     Scenario {
         also: Some(configured_hooks),
         only: Some(&["hooks.config_written", "config.edit", "config.remembered", "config.edited"]),
-        ..scenario("hooks install, in the configuration", in_configuration, |world, how| {
-            let mut command = world.place("a").command(BIN);
-            let path = command.get_envs().find(|(key, _)| *key == "PATH").unwrap().1.unwrap().to_owned();
-            let dirs = [world.path().join("bin")].into_iter().chain(std::env::split_paths(&path));
-            command.env("PATH", std::env::join_paths(dirs).unwrap());
-            how.run(command.args(["hooks", "install"]))
-        })
+        ..scenario("hooks install, in the configuration", in_configuration, install_in_configuration)
     },
     Scenario {
         also: Some(husky_files),
@@ -630,7 +624,51 @@ pub(super) static SCENARIOS: &[Scenario] = &[
             |world, how| with(world, "a", &["uninstall", "--yes", "--discard"], how),
         )
     },
+    leaving(
+        "uninstall, out of husky",
+        |world| {
+            with_husky(world);
+            with(world, "a", &["hooks", "install", "--into", "husky"], &WHOLE);
+        },
+        husky_files,
+        &["hooks.line_removed", "uninstall.hooks", "uninstall.folder"],
+    ),
+    leaving(
+        "uninstall, out of the configuration",
+        |world| {
+            in_configuration(world);
+            install_in_configuration(world, &WHOLE);
+        },
+        configured_hooks,
+        &["config.taken_back", "hooks.config_unset", "uninstall.hooks"],
+    ),
+    Scenario {
+        also: Some(server_hooks),
+        only: Some(&["server_hooks.removed", "uninstall.hooks"]),
+        ..scenario(
+            "uninstall, on a server",
+            |world| {
+                served(world);
+                with(world, "srv.git", &["hooks", "install", "--server"], &[]);
+            },
+            |world, env| with(world, "srv.git", &["uninstall", "--yes", "--discard"], env),
+        )
+    },
 ];
+
+/// Leaves `place`, and dies only where that is not what every uninstalling does.
+const fn leaving(
+    name: &'static str,
+    set_up: fn(&World),
+    also: fn(&Place<'_>) -> String,
+    only: &'static [&'static str],
+) -> Scenario {
+    Scenario {
+        also: Some(also),
+        only: Some(only),
+        ..scenario(name, set_up, |world, env| with(world, "a", &["uninstall", "--yes", "--discard"], env))
+    }
+}
 
 const REMOVE: &[&str] = &["worktrees", "remove", "1", "--force"];
 
@@ -824,6 +862,14 @@ fn in_configuration(world: &World) {
     let real = a.git(&["--exec-path"]);
     let text = "#!/bin/sh\n[ \"$1\" != --version ] || exec echo git version 2.55.0\nexec REAL/git \"$@\"\n";
     world.place("bin").write_executable("git", &text.replace("REAL", real.trim()));
+}
+
+fn install_in_configuration(world: &World, how: &How) -> Shown {
+    let mut command = world.place("a").command(BIN);
+    let path = command.get_envs().find(|(key, _)| *key == "PATH").unwrap().1.unwrap().to_owned();
+    let dirs = [world.path().join("bin")].into_iter().chain(std::env::split_paths(&path));
+    command.env("PATH", std::env::join_paths(dirs).unwrap());
+    how.run(command.args(["hooks", "install"]))
 }
 
 fn configured_hooks(a: &Place<'_>) -> String {
