@@ -131,19 +131,25 @@ struct Watch<'a> {
     limits: Limits,
     start: Instant,
     heard: Instant,
+    /// When the program was seen to have ended.
+    ended: Option<Instant>,
     was_interrupted: bool,
 }
 
 impl<'a> Watch<'a> {
     fn new(program: &'a str, limits: Limits) -> Self {
         let start = Instant::now();
-        Self { program, limits, start, heard: start, was_interrupted: is_interrupted() }
+        Self { program, limits, start, heard: start, ended: None, was_interrupted: is_interrupted() }
     }
 
     /// Whether the program has ended, and its pipes are held by what it left behind, such as the
     /// master of a shared connection.
-    fn has_only_leftovers(&self, child: &mut Child) -> bool {
-        self.heard.elapsed() >= LINGER && child.try_wait().is_ok_and(|status| status.is_some())
+    fn has_only_leftovers(&mut self, child: &mut Child) -> bool {
+        if self.ended.is_none() && child.try_wait().is_ok_and(|status| status.is_some()) {
+            self.ended = Some(Instant::now());
+        }
+        // What it said last may still be in the pipe, however long it was silent before.
+        self.heard.elapsed() >= LINGER && self.ended.is_some_and(|ended| ended.elapsed() >= LINGER)
     }
 
     fn check(&self, child: &mut Child) -> Result<(), Error> {
@@ -339,4 +345,20 @@ pub fn find(program: &str) -> Option<std::path::PathBuf> {
     }
     let path = super::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|dir| dir.join(program)).find(|path| super::fs::is_executable(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_said_last_is_waited_for_however_long_nothing_was_said() {
+        let mut child = command("true").spawn().unwrap();
+        child.wait().unwrap();
+        let mut watch = Watch::new("true", Limits::default());
+        watch.heard -= LINGER;
+        assert!(!watch.has_only_leftovers(&mut child), "it may have spoken as it ended");
+        watch.ended = watch.ended.and_then(|ended| ended.checked_sub(LINGER));
+        assert!(watch.has_only_leftovers(&mut child));
+    }
 }

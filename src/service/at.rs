@@ -12,7 +12,6 @@ use super::list::{Shown, row, twin_name};
 use super::resolve::{self, Target};
 use super::streams::{Streams, folded};
 use crate::domain::id::{Name, Oid, Ulid};
-use crate::domain::state::Protocol;
 use crate::domain::text::{clip, one_line};
 use crate::platform::clock;
 use crate::platform::git::{CommitInfo, Repo, TreeEntry};
@@ -110,7 +109,7 @@ pub fn show(ctx: &Context, name: Option<&str>, when: When) -> Result<Shown, Erro
             })?;
             let streams = Streams::read(ctx)?;
             match name.map(|name| resolve::protocol(&streams, Some(name))).transpose()? {
-                Some(target) if target.name.as_str() != shown.name => Err(Error::Usage {
+                Some(target) if target.name.as_str() != shown.protocol.key() => Err(Error::Usage {
                     message: format!("that commit is of {}, not of {}", shown.name, target.name),
                     hint: Some(format!("git log refs/godzilla/protocols/{}", target.name)),
                 }),
@@ -150,8 +149,7 @@ fn read(repo: &Repo, commit: Oid) -> Result<Content, Error> {
 /// Returns the rows of a stream; `name` is the one that it is kept under.
 fn rows(content: &Content, name: Option<&Name>) -> Vec<Row> {
     let now = folded(content, None);
-    let told = |protocol: &Protocol| name.map_or_else(|| protocol.name(), ToString::to_string);
-    let mut rows: Vec<Row> = now.protocol.iter().map(|protocol| row(protocol, told(protocol))).collect();
+    let mut rows: Vec<Row> = now.protocol.iter().map(|protocol| row(protocol, protocol.name())).collect();
     for root in &now.twins {
         if let (Some(twin), Some(name)) = (folded(content, Some(*root)).protocol, name) {
             rows.push(row(&twin, twin_name(name, *root)));
@@ -165,8 +163,7 @@ fn shown(name: Option<&Name>, root: Option<Ulid>, content: Content) -> Option<Sh
     let protocol = folded.protocol.clone()?;
     let name = match (name, root) {
         (Some(name), Some(root)) => twin_name(name, root),
-        (Some(name), None) => name.to_string(),
-        (None, _) => protocol.name(),
+        (_, None) | (None, _) => protocol.name(),
     };
     Some(Shown { row: row(&protocol, name.clone()), name, protocol, folded, content })
 }

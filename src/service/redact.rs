@@ -152,7 +152,9 @@ impl Looked {
             if wanted.is_secret(spec) {
                 let digest = text::clip(&digest.to_string(), 12);
                 self.stays.push(format!(
-                    "{label}: the plan {digest} says it, and so do its files on the branch, whose history is yours to rewrite"
+                    "{label}: the plan {digest} says it, for which no stub can stand, and so do its files on the branch, \
+                     whose history is yours to rewrite; take it out of the files, then \
+                     `git godzilla plan --amend -p {label}` makes a plan without it the one that is shown"
                 ));
             }
         }

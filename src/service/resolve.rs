@@ -2,6 +2,7 @@
 
 use super::error::Error;
 use super::list::twin_name;
+use super::on_commit;
 use super::streams::{Streams, folded};
 use crate::domain::id::{Name, StepId, Ulid};
 use crate::domain::state::Protocol;
@@ -118,17 +119,12 @@ fn twin(streams: &Streams<'_>, arg: &str, base: &str, suffix: &str) -> Result<Ta
 ///
 /// [`Error`] if `HEAD` is damaged.
 pub fn current(streams: &Streams<'_>) -> Result<Option<Name>, Error> {
-    let repo = &streams.ctx.repo;
-    let branch = match repo.rebase().and_then(|rebase| rebase.branch) {
-        Some(branch) => Some(branch),
-        None => repo.head()?.branch().map(str::to_owned),
-    };
-    let name = branch.and_then(|branch| branch.parse::<Name>().ok());
     let inventory = &streams.inventory;
     let is_known = |name: &Name| {
-        inventory.streams.contains_key(name) || !inventory.archived_as(repo, name.as_str()).is_empty()
+        let archived = || inventory.archived_as(&streams.ctx.repo, name.as_str());
+        inventory.streams.contains_key(name) || !archived().is_empty()
     };
-    Ok(name.filter(is_known))
+    Ok(on_commit::current(streams.ctx)?.filter(is_known))
 }
 
 /// Returns the step of `protocol` that `arg` names: its id or its number; without `arg` the

@@ -11,10 +11,10 @@ use crate::domain::fold::FOLD_VERSION;
 use crate::platform::git::Repo;
 
 /// Changes with [`Row`], whose bytes do not say which fields they are of.
-const ROW_VERSION: u32 = 4;
+const ROW_VERSION: u32 = 5;
 
-/// One protocol in a list. All but `unshared_events` and `merged_here` is the same in clones that
-/// agree.
+/// One protocol in a list. All but `unshared_events`, `merged_here` and `branch_here` is the same in
+/// clones that agree.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "each is asked by itself")]
 pub struct Row {
@@ -28,6 +28,10 @@ pub struct Row {
     pub title: String,
     pub status: String,
     pub branch: String,
+    /// What its branch is called here.
+    pub branch_here: String,
+    /// The names that it has or had beside that of its stream.
+    pub other_names: Vec<String>,
     pub base: String,
     pub base_commit: String,
     pub current_step: Option<String>,

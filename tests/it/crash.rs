@@ -158,7 +158,8 @@ impl Trial {
             let mut lives_on = |args: &[&str]| {
                 let shown = a.godzilla(args);
                 if shown.code != Some(0) || !shown.stderr.is_empty() {
-                    writeln!(outcome, "{args:?}: {shown}").unwrap();
+                    // What a sync says that it sent depends on what went before it was killed.
+                    writeln!(outcome, "{args:?}: {:?} {}", shown.code, shown.stderr).unwrap();
                 }
             };
             for name in &names {

@@ -5,7 +5,7 @@ mod flow;
 mod install;
 mod managers;
 mod messages;
-mod modes;
+pub(crate) mod modes;
 mod push;
 mod reconcile;
 mod rewrites;

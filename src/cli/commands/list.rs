@@ -146,7 +146,7 @@ pub(super) fn table(listing: &Listing) -> Table {
     let mut table = Table::default();
     for row in &listing.rows {
         let (glyph, style) = status_look(&row.status);
-        let step = match (&row.current_step, &row.current_status) {
+        let mut step = match (&row.current_step, &row.current_status) {
             (Some(step), Some(status)) if status != "pending" => format!("{step} ({status})"),
             (Some(step), _) => step.clone(),
             _ if row.merged.is_some() => "merged".to_owned(),
@@ -158,6 +158,9 @@ pub(super) fn table(listing: &Listing) -> Table {
             }
             _ => String::new(),
         };
+        if row.archived {
+            step.push_str(if step.is_empty() { "archived" } else { ", archived" });
+        }
         let done = format!("{}/{}", row.steps_completed, row.steps_total);
         let plain = anstyle::Style::new();
         table.row([

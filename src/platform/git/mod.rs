@@ -4,6 +4,7 @@
 mod as_checked_out;
 mod capture;
 mod config;
+mod config_file;
 mod date;
 mod deletes;
 mod guarded;

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use super::content::Content;
 use super::found::{self, Found};
+use super::kept::Kept;
 use super::shim::Shim;
-use super::{Error, HookStatus, KEPT_SUFFIX, LEGACY_SUFFIX, Mode, OLD_SUFFIX, US, place};
+use super::{Error, HookStatus, LEGACY_SUFFIX, Mode, OLD_SUFFIX, US, place};
 use crate::platform::fs::is_executable;
 
 /// One event in one directory.
@@ -41,11 +42,13 @@ impl Event<'_> {
 
     /// The same where `foreign` has the place that git looks at.
     fn beside(&self, foreign: &Content) -> Result<(Mode, Vec<String>), Error> {
-        let by = self.name_of("", foreign);
+        let by = name_of(&self.place(""), foreign);
         let legacy_path = self.place(LEGACY_SUFFIX);
         let legacy = Found::at(&legacy_path, &[self.binary])?;
-        if legacy.is_ours() {
+        if legacy.is_ours() && found::runs_legacy(foreign) {
             let mut chain = self.chain(&legacy)?;
+            // An earlier script of theirs does not run once more.
+            chain.retain(|name| !matches!(name.as_str(), "pre-commit" | "prek"));
             chain.push(by.clone());
             let mode = match self.trouble(&legacy_path, &legacy) {
                 Some(trouble) => Mode::Broken(trouble),
@@ -53,11 +56,11 @@ impl Event<'_> {
             };
             return Ok((mode, chain));
         }
-        let old_path = self.place(OLD_SUFFIX);
-        if Found::at(&old_path, &[self.binary])?.is_ours() {
-            let old = old_path.display();
-            let reason = format!("ours was moved to `{old}`, which is never run");
-            return Ok((Mode::Broken(reason), vec![by]));
+        for path in [legacy_path, self.place(OLD_SUFFIX)] {
+            if Found::at(&path, &[self.binary])?.is_ours() {
+                let reason = format!("ours was moved to `{}`, which is never run", path.display());
+                return Ok((Mode::Broken(reason), vec![by]));
+            }
         }
         if found::calls_us(foreign) {
             return Ok((Mode::Chained { by: by.clone() }, vec![by, US.to_owned()]));
@@ -102,11 +105,10 @@ impl Event<'_> {
     /// What runs when `ours` is called.
     fn chain(&self, ours: &Found) -> Result<Vec<String>, Error> {
         let mut chain = Vec::new();
-        if matches!(ours, Found::Shim(_) | Found::Cut)
-            && let Some(kept) = Content::read(&self.place(KEPT_SUFFIX))?
-            && is_executable(&self.place(KEPT_SUFFIX))
-        {
-            chain.push(self.name_of(KEPT_SUFFIX, &kept));
+        if matches!(ours, Found::Shim(_) | Found::Cut) {
+            let kept = Kept::read(self.dir, self.name)?.hooks.into_iter();
+            let runs = kept.filter(|(path, _)| is_executable(path));
+            chain.extend(runs.map(|(path, hook)| name_of(&path, &hook)));
         }
         chain.push(US.to_owned());
         if matches!(ours, Found::Shim(shim) if Shim::has_more(shim)) {
@@ -115,15 +117,16 @@ impl Event<'_> {
         Ok(chain)
     }
 
-    fn name_of(&self, suffix: &str, content: &Content) -> String {
-        match found::manager_of(content) {
-            Some(manager) => manager.to_owned(),
-            None => format!("{}{suffix}", self.name),
-        }
-    }
-
     fn place(&self, suffix: &str) -> PathBuf {
         place(self.dir, self.name, suffix)
+    }
+}
+
+/// Returns how the hook at `path` is called in a chain.
+fn name_of(path: &Path, content: &Content) -> String {
+    match found::manager_of(content) {
+        Some(manager) => manager.to_owned(),
+        None => path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
     }
 }
 

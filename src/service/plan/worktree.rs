@@ -57,6 +57,9 @@ pub enum Wish {
     User,
     /// A note in the repository, for which no program runs that the repository names.
     Note,
+    /// What was kept comes back with the bytes that it had: without hooks, and without the repository's own
+    /// filters.
+    Back,
 }
 
 /// Adds the worktree and returns warnings. One that is there already is left alone.
@@ -94,6 +97,7 @@ pub(in crate::service) fn add(
             )]);
         }
         Wish::Note => ctx.repo.git_text(&args).map(drop),
+        Wish::Back => ctx.repo.git_unfiltered(&args),
     };
     match added {
         Ok(()) => Ok(Vec::new()),

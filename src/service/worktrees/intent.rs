@@ -128,8 +128,12 @@ impl Intent {
         }
         fail::point("remove.forgotten");
         if let Some(tip) = self.branch {
-            let branch = format!("refs/heads/{}", self.name);
-            let is_checked_out = repo.worktrees().iter().any(|(_, branch)| branch == self.name.as_str());
+            // What is kept says what it was called, and is believed as far as a protocol can be called so.
+            let about = self.kept(ctx)?.and_then(|kept| kept.about);
+            let called =
+                about.and_then(|about| about.branch?.parse().ok()).unwrap_or_else(|| self.name.clone());
+            let branch = format!("refs/heads/{called}");
+            let is_checked_out = repo.worktrees().iter().any(|(_, branch)| branch == called.as_str());
             // Somebody may have gone on from it.
             if !is_checked_out && repo.find_ref(&branch)? == Some(tip) {
                 repo.git_text(&["update-ref", "-d", &branch, &tip.to_string()])?;

@@ -396,8 +396,32 @@ pub(super) static SCENARIOS: &[Scenario] = &[
         })
     },
     Scenario {
+        also: Some(hook_files),
+        only: Some(&[
+            "hooks.first_numbered",
+            "hooks.previous_kept",
+            "hooks.kept_joined",
+            "hooks.hook_written",
+        ]),
+        ..scenario("hooks install, over two", over_two, |world, env| {
+            with(world, "a", &["hooks", "install"], env)
+        })
+    },
+    Scenario {
+        also: Some(hook_files),
+        only: Some(&["hooks.older_handed_over", "hooks.hook_removed", "hooks.kept_parted"]),
+        ..scenario(
+            "hooks uninstall, of two",
+            |world| {
+                over_two(world);
+                with(world, "a", &["hooks", "install"], &[]);
+            },
+            |world, env| with(world, "a", &["hooks", "uninstall"], env),
+        )
+    },
+    Scenario {
         also: Some(configured_hooks),
-        only: Some(&["hooks.config_written", "config.edit", "config.edited"]),
+        only: Some(&["hooks.config_written", "config.edit", "config.remembered", "config.edited"]),
         ..scenario("hooks install, in the configuration", in_configuration, |world, env| {
             let mut command = world.place("a").command(BIN);
             let path = command.get_envs().find(|(key, _)| *key == "PATH").unwrap().1.unwrap().to_owned();
@@ -576,7 +600,7 @@ pub(super) static SCENARIOS: &[Scenario] = &[
     ),
     Scenario {
         also: Some(|a| {
-            let config = a.git(&["config", "--list", "--local"]);
+            let config = a.read(".git/config");
             let refs = a.git(&["for-each-ref", "--format=%(refname)", "refs/godzilla*", "refs/notes"]);
             let there = a.path.join(".git/godzilla").exists();
             format!("{config}{}{}{refs}{there}", hook_files(a), a.read(".git/info/exclude"))
@@ -587,7 +611,8 @@ pub(super) static SCENARIOS: &[Scenario] = &[
                 let a = world.bare_clone_of("a");
                 hook(&a, "post-commit", "#!/bin/sh\ntrue\n");
                 a.write(".git/info/exclude", "mine");
-                a.godzilla_ok(&["init", "--yes"]);
+                a.write(".git/config", &format!("{}# mine", a.read(".git/config")));
+                a.godzilla_ok(&["init", "--yes", "--base-branch", "main"]);
                 a.plan("Add a login", &["The form"]);
                 a.git(&["config", "godzilla.phases.exec", "codex"]);
                 a.git(&["config", "godzilla.engines.codex.model", "m"]);
@@ -760,6 +785,17 @@ fn hook_files(a: &Place<'_>) -> String {
         .collect();
     files.sort();
     files.join("\n")
+}
+
+/// Others have put theirs over ours, which ran a third.
+fn over_two(world: &World) {
+    let a = world.bare_clone_of("a");
+    for event in ["commit-msg", "pre-push"] {
+        hook(&a, event, "#!/bin/sh\ntrue\n");
+    }
+    a.godzilla_ok(&["init", "--yes"]);
+    hook(&a, "commit-msg", "#!/bin/sh\ncall_lefthook run\n");
+    hook(&a, "pre-push", "#!/bin/sh\ngit lfs pre-push\n");
 }
 
 /// Lefthook has put ours aside and made its hook anew.

@@ -26,17 +26,17 @@ fn folder() -> Option<PathBuf> {
 /// A world in which every hook that runs is written down, and a clone with a manager's file.
 struct Lab {
     world: World,
-    tool: &'static str,
+    tools: Vec<&'static str>,
     folder: PathBuf,
     bin: tempfile::TempDir,
 }
 
 impl Lab {
-    fn new(tool: &'static str) -> Option<Self> {
+    fn new(tools: &[&'static str]) -> Option<Self> {
         let (folder, git) = (folder()?, git_that(false)?);
         let bin = tempfile::tempdir().unwrap();
         let world = World::with(Some(bin.path().to_owned()), false);
-        let lab = Self { world, tool, folder, bin };
+        let lab = Self { world, tools: tools.to_vec(), folder, bin };
         lab.program(
             "git-godzilla",
             &format!("[ \"$1\" != hook ] || echo \"ours $2\" >>{}\n", lab.record()),
@@ -63,8 +63,20 @@ impl Lab {
     /// A clone that is set up but for hooks, with the manager's own file and a protocol.
     fn begin(&self) -> Life<'_> {
         let home = self.world.bare_clone_of("a");
-        let entry = |event: &str| format!("echo {} {event} >>{}", self.tool, self.record());
-        match self.tool {
+        for tool in &self.tools {
+            self.write_file_of(&home, tool);
+        }
+        home.git(&["add", "--all"]);
+        home.git(&["commit", "--quiet", "-m", "hooks of the project"]);
+        home.git(&["push", "--quiet", "origin", "HEAD"]);
+        home.godzilla_ok(&["init", "--yes", "--no-hooks"]);
+        Life::plan(&home, "Add a login page")
+    }
+
+    /// Writes what the project has of a manager.
+    fn write_file_of(&self, home: &Place<'_>, tool: &str) {
+        let entry = |event: &str| format!("echo {tool} {event} >>{}", self.record());
+        match tool {
             "pre-commit" | "prek" => {
                 let hooks = EVENTS.map(|event| {
                     format!(
@@ -85,22 +97,21 @@ impl Lab {
             "husky" => EVENTS.iter().for_each(|event| home.write(&format!(".husky/{event}"), &entry(event))),
             _ => home.write("an-own-file", "\n"),
         }
-        home.git(&["add", "--all"]);
-        home.git(&["commit", "--quiet", "-m", "hooks of the project"]);
-        home.git(&["push", "--quiet", "origin", "HEAD"]);
-        home.godzilla_ok(&["init", "--yes", "--no-hooks"]);
-        Life::plan(&home, "Add a login page")
     }
 
     /// Has the manager do `what`, as a person would.
     fn try_do(&self, place: &Place<'_>, what: &[&str]) -> Shown {
-        let (program, mut args) = match self.tool {
-            "pre-commit" | "prek" => (self.folder.join("venv/bin").join(self.tool), what.to_vec()),
+        self.try_do_as(self.tools[0], place, what)
+    }
+
+    fn try_do_as(&self, tool: &str, place: &Place<'_>, what: &[&str]) -> Shown {
+        let (program, mut args) = match tool {
+            "pre-commit" | "prek" => (self.folder.join("venv/bin").join(tool), what.to_vec()),
             "lefthook" => (self.lefthook(), what.to_vec()),
             "git-lfs" => (self.bin.path().join("git-lfs"), [&what[..1], &["--local"], &what[1..]].concat()),
             _ => unreachable!("husky has no such command"),
         };
-        if matches!(self.tool, "pre-commit" | "prek") {
+        if matches!(tool, "pre-commit" | "prek") {
             args.extend(EVENTS.iter().flat_map(|event| ["--hook-type", event]));
         }
         run(place.command(program).args(args))
@@ -108,8 +119,13 @@ impl Lab {
 
     #[track_caller]
     fn does(&self, place: &Place<'_>, what: &[&str]) {
-        let shown = self.try_do(place, what);
-        assert_eq!(shown.code, Some(0), "{} {what:?}\n{shown}", self.tool);
+        self.does_as(self.tools[0], place, what);
+    }
+
+    #[track_caller]
+    fn does_as(&self, tool: &str, place: &Place<'_>, what: &[&str]) {
+        let shown = self.try_do_as(tool, place, what);
+        assert_eq!(shown.code, Some(0), "{tool} {what:?}\n{shown}");
     }
 
     fn lefthook(&self) -> PathBuf {
@@ -132,7 +148,10 @@ impl Lab {
         let record = fs::read_to_string(self.record()).unwrap();
         let mut ran: Vec<String> = record
             .lines()
-            .filter(|line| line.starts_with(&format!("{} ", self.tool)) || line.starts_with("ours "))
+            .filter(|line| {
+                let who = line.split(' ').next().unwrap();
+                who == "ours" || self.tools.contains(&who)
+            })
             // Whether it is left to commit-msg is tested elsewhere.
             .filter(|line| *line != "ours prepare-commit-msg")
             .map(str::to_owned)
@@ -147,8 +166,12 @@ impl Lab {
     }
 
     fn theirs(&self) -> Vec<String> {
-        let has = |event: &&str| self.tool != "git-lfs" || *event != "commit-msg";
-        OF_A_ROUND.into_iter().filter(has).map(|event| format!("{} {event}", self.tool)).collect()
+        let has = |tool: &str, event: &&str| tool != "git-lfs" || *event != "commit-msg";
+        let of = |tool: &'static str| {
+            let events = OF_A_ROUND.into_iter().filter(move |event| has(tool, event));
+            events.map(move |event| format!("{tool} {event}"))
+        };
+        self.tools.iter().copied().flat_map(of).collect()
     }
 
     /// Each hook of both, once.
@@ -209,7 +232,7 @@ fn assert_same(before: &BTreeMap<PathBuf, Vec<u8>>, life: &Life<'_>) {
 
 /// The manager was there, ours comes, the manager comes again, ours goes.
 fn theirs_first(tool: &'static str, again: &[&[&str]]) {
-    let Some(lab) = Lab::new(tool) else { return };
+    let Some(lab) = Lab::new(&[tool]) else { return };
     let life = lab.begin();
     lab.does(&life.home, &["install"]);
     let before = files(&life);
@@ -230,7 +253,7 @@ fn theirs_first(tool: &'static str, again: &[&[&str]]) {
 
 /// Ours was there, the manager comes, and they go in both orders.
 fn ours_first(tool: &'static str, install: &[&str]) {
-    let Some(lab) = Lab::new(tool) else { return };
+    let Some(lab) = Lab::new(&[tool]) else { return };
     let life = lab.begin();
     let before = files(&life);
     lab.does(&life.home, &["install"]);
@@ -267,6 +290,90 @@ fn ours_first(tool: &'static str, install: &[&str]) {
     let config = life.home.path.join(".git/config");
     // git-lfs leaves a section of its own.
     assert!(files(&life)[&config].starts_with(&before[&config]));
+}
+
+/// Names and bytes of the hooks that are there.
+fn hooks_of(life: &Life<'_>) -> BTreeMap<String, String> {
+    let mut hooks = BTreeMap::new();
+    for entry in fs::read_dir(life.home.path.join(".git/hooks")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "sample") {
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            let text = fs::read_to_string(&path).unwrap();
+            // Each lab has a place of its own.
+            let root = life.home.world.path().to_str().unwrap();
+            hooks.insert(name, text.replace(root, ""));
+        }
+    }
+    hooks
+}
+
+/// Two managers, ours before both, between them, and after both. Whoever they pass over without us, each of their
+/// hooks that runs without us runs once, and so do all of them if ours has come between.
+fn two(first: &'static str, second: &'static str) {
+    fn by_force(tool: &str) -> &'static [&'static str] {
+        if tool == "git-lfs" { &["install", "--force"] } else { &["install"] }
+    }
+    let Some(lab) = Lab::new(&[first, second]) else { return };
+    let life = lab.begin();
+    for tool in [first, second] {
+        lab.does_as(tool, &life.home, by_force(tool));
+    }
+    let (hooks, alone) = (hooks_of(&life), lab.round(&life));
+    for place_of_ours in 0..3 {
+        let lab = Lab::new(&[first, second]).unwrap();
+        let life = lab.begin();
+        for (number, tool) in [first, second].into_iter().enumerate() {
+            if number == place_of_ours {
+                life.home.godzilla_ok(&["hooks", "install"]);
+            }
+            lab.does_as(tool, &life.home, by_force(tool));
+            life.home.godzilla_ok(&["list"]);
+        }
+        if place_of_ours == 2 {
+            life.home.godzilla_ok(&["hooks", "install"]);
+        }
+        let ran = lab.round(&life);
+        let mut wanted = if place_of_ours == 1 { lab.theirs() } else { alone.clone() };
+        wanted.extend(ours());
+        wanted.sort();
+        assert_eq!(ran, wanted, "{first}, {second}, ours at {place_of_ours}");
+        assert_eq!(life.home.godzilla_ok(&["hooks", "install"]), "nothing to change\n");
+        life.home.godzilla_ok(&["hooks", "uninstall"]);
+        let mut left = hooks_of(&life);
+        // What the second was put over by force would not be there at all.
+        left.retain(|name, _| !name.contains(".godzilla-prev."));
+        assert_eq!(left, hooks, "{first}, {second}, ours at {place_of_ours}");
+
+        life.home.godzilla_ok(&["hooks", "install"]);
+        lab.does_as(first, &life.home, by_force(first));
+        life.home.godzilla_ok(&["list"]);
+        let again = lab.round(&life);
+        assert!(again.windows(2).all(|two| two[0] != two[1]), "{again:?}");
+        assert!(ours().iter().all(|one| again.contains(one)), "{again:?}");
+        life.home.godzilla_ok(&["hooks", "uninstall"]);
+        assert!(!hooks_of(&life).values().any(|text| text.contains("git-godzilla")));
+    }
+}
+
+#[test]
+fn pre_commit_and_lefthook() {
+    two("pre-commit", "lefthook");
+}
+
+#[test]
+fn lefthook_and_pre_commit() {
+    two("lefthook", "pre-commit");
+}
+
+#[test]
+fn prek_and_git_lfs() {
+    two("prek", "git-lfs");
+}
+
+#[test]
+fn git_lfs_and_prek() {
+    two("git-lfs", "prek");
 }
 
 #[test]
@@ -312,7 +419,7 @@ fn git_lfs_after_ours() {
 /// Lefthook installs itself in the middle of a commit when its file has changed.
 #[test]
 fn lefthook_that_comes_back_by_itself_is_chained_by_the_next_command() {
-    let Some(lab) = Lab::new("lefthook") else { return };
+    let Some(lab) = Lab::new(&["lefthook"]) else { return };
     let life = lab.begin();
     lab.does(&life.home, &["install"]);
     life.home.godzilla_ok(&["hooks", "install"]);
@@ -331,7 +438,7 @@ fn lefthook_that_comes_back_by_itself_is_chained_by_the_next_command() {
 
 #[test]
 fn lefthook_calls_us_from_a_personal_file_on_demand() {
-    let Some(lab) = Lab::new("lefthook") else { return };
+    let Some(lab) = Lab::new(&["lefthook"]) else { return };
     let life = lab.begin();
     let refused = life.home.godzilla(&["hooks", "install", "--into", "lefthook"]);
     assert_eq!(refused.code, Some(4), "{refused}");
@@ -358,7 +465,7 @@ fn lefthook_calls_us_from_a_personal_file_on_demand() {
 
 #[test]
 fn husky_calls_us_from_its_scripts_on_demand() {
-    let Some(lab) = Lab::new("husky") else { return };
+    let Some(lab) = Lab::new(&["husky"]) else { return };
     let life = lab.begin();
     let husky = |place: &Place<'_>| {
         let shown = run(place.command("node").arg(lab.folder.join("node_modules/husky/bin.js")));

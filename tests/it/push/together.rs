@@ -56,11 +56,16 @@ fn without_a_refspec_it_goes_where_git_push_would() {
         let server = world.place("srv.git");
         let pushes = record_pushes(world);
         // No upstream: git says what to do, and nothing goes.
+        a.git(&["config", "push.autoSetupRemote", "false"]);
         let shown = work.godzilla(&["push"]);
         assert_eq!(shown.code, Some(7), "{shown}");
         assert!(shown.stderr.contains("no upstream branch"), "{shown}");
+        assert!(shown.stderr.contains("git godzilla push -u origin HEAD"), "{shown}");
         assert!(pushes().is_empty());
-        work.godzilla_ok(&["push", "-u", "origin", "HEAD"]);
+        // The branch of a protocol has one name everywhere.
+        a.git(&["config", "--unset", "push.autoSetupRemote"]);
+        work.godzilla_ok(&["push"]);
+        assert_eq!(pushes().len(), 1);
         assert_eq!(work.git(&["rev-parse", "--abbrev-ref", "@{upstream}"]).trim(), format!("origin/{NAME}"));
         for (settings, wanted, n_pushes) in [
             (&[][..], BRANCH, 1),

@@ -202,3 +202,40 @@ fn what_is_kept_of_a_merge_is_its_files() {
     assert_eq!(kept["not_held"], json!([{ "why": "unmerged", "path": "form" }]));
     assert!(a.git(&["show", &format!("{}:form", kept["ref"].as_str().unwrap())]).contains("<<<<<<<"));
 }
+
+/// A filter of the user's runs when the worktree comes back, as it does with every checkout.
+#[test]
+fn what_passes_through_a_filter_of_the_user_comes_back_filtered() {
+    let world = World::new();
+    let a = world.clone("a");
+    a.user_config("filter.up.smudge", Some("tr a-z A-Z"));
+    a.user_config("filter.up.clean", Some("tr A-Z a-z"));
+    let work = a.plan("Add a login", &["The form"]);
+    work.write(".gitattributes", "*.up filter=up\n");
+    work.write("b.up", "SHOUT\n");
+    work.git(&["add", "--all"]);
+    work.git(&["commit", "--quiet", "-m", "feat: the form"]);
+    assert_eq!(work.git(&["show", "HEAD:b.up"]), "shout\n");
+    removed(&a, &["--force"]);
+    restore(&a, &["1"]);
+    assert_eq!(work.read("b.up"), "SHOUT\n");
+    assert_eq!(work.git(&["status", "--porcelain"]), "");
+}
+
+/// Files that git ignores are in nobody's way, until something comes back to where they lie.
+#[test]
+fn ignored_files_are_kept_before_they_are_overwritten() {
+    let world = World::new();
+    let a = world.clone("a");
+    let work = a.plan("Add a login", &["The form"]);
+    work.write(".gitignore", "build/\n");
+    work.commit("form", "feat: the form");
+    work.write("build/out", "one\n");
+    removed(&a, &["--force", "--keep-branch", "--include-ignored"]);
+    a.git(&["worktree", "add", "--quiet", work.path.to_str().unwrap(), NAME]);
+    work.write("build/out", "two\n");
+    let restored = restore(&a, &["1"]);
+    assert_eq!(work.read("build/out"), "one\n");
+    restore(&a, &[restored["restored"]["snapshot"].as_str().unwrap_or_default()]);
+    assert_eq!(work.read("build/out"), "two\n", "{restored}");
+}

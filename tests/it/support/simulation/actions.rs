@@ -180,7 +180,7 @@ fn commit_code(world: &World, ctx: &Context, clone: usize, amends: bool) -> Opti
 fn commit(world: &World, clone: usize) -> bool {
     let done = world.process(clone, |ctx| {
         let (name, _, _) = commit_code(world, ctx, clone, false)?;
-        on_commit::committed(ctx, &HookBranch { name, rebasing: false }).ok()
+        on_commit::committed(ctx, &HookBranch::of(name)).ok()
     });
     done.flatten().is_some_and(|done| done.spooled || !done.events.is_empty())
 }
@@ -192,7 +192,7 @@ fn commit_without_hooks(world: &World, clone: usize) -> bool {
 fn amend(world: &World, clone: usize) -> bool {
     let done = world.process(clone, |ctx| {
         let (name, old, new) = commit_code(world, ctx, clone, true)?;
-        on_commit::rewritten(ctx, &HookBranch { name, rebasing: false }, &[(old, new)], "amend").ok()
+        on_commit::rewritten(ctx, &HookBranch::of(name), &[(old, new)], "amend").ok()
     });
     done.flatten().is_some_and(|done| done.spooled || !done.events.is_empty())
 }
