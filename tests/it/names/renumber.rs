@@ -55,6 +55,10 @@ fn n2_every_name_that_it_had_still_names_it() {
     b.godzilla_ok(&["sync"]);
     a.godzilla_ok(&["sync"]);
     assert_eq!(shown(&a), shown(&b));
+    // Also where the one that has the number is archived.
+    a.godzilla_ok(&["cancel", "1"]);
+    a.godzilla_ok(&["archive", "1"]);
+    assert_eq!((&a.json(&["show", "1"])["name"], &a.json(&["show", "2"])["id"]), (&NAME.into(), &said["id"]));
 }
 
 #[test]

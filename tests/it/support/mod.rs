@@ -275,7 +275,8 @@ pub(crate) fn dir_in_memory() -> TempDir {
     dir.or_else(|_| tempfile::tempdir()).unwrap()
 }
 
-fn copy(from: &Path, to: &Path) {
+/// Copies what is in a folder into another one.
+pub(crate) fn copy(from: &Path, to: &Path) {
     let from = format!("{}/.", from.display());
     let status = Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap();
     assert!(status.success());
