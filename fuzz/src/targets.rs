@@ -245,7 +245,7 @@ pub fn reviews(data: &[u8]) {
         assert!(judged.downgraded.is_none() || (opinion.structured && n_blocking > 0));
         assert!(opinion.findings.len() <= MAX_FINDINGS);
         for finding in &opinion.findings {
-            assert!(!finding.message.chars().any(|c| c != '\n' && c.is_control()), "{finding:?}");
+            assert!(!finding.message.chars().any(|c| !"\n\t".contains(c) && c.is_control()), "{finding:?}");
             let path = finding.path.as_deref().unwrap_or("x");
             assert!(!path.starts_with('/') && !path.split('/').any(|part| part == ".."), "{finding:?}");
         }

@@ -29,7 +29,7 @@ use super::strike::{How, Strike, WHOLE, Whom};
 use super::{N_WORKERS, describe, outcome};
 
 /// Scenarios of the suite, and rounds of each.
-const N_SCENARIOS: usize = 5;
+const N_SCENARIOS: usize = 4;
 const N_ROUNDS: u64 = 3;
 
 /// Hooks, and the scenario in which git calls them.
