@@ -34,13 +34,15 @@ pub fn protocol(streams: &Streams<'_>, arg: Option<&str>) -> Result<Target, Erro
         return twin(streams, arg, base, suffix);
     }
     let (repo, inventory) = (&streams.ctx.repo, &streams.inventory);
-    let mut found: Vec<Name> = match arg.parse::<u64>() {
-        Ok(number) => still_numbered(streams, number, &names)?.into_iter().cloned().collect(),
-        Err(_) => names.iter().filter(|name| name.as_str() == arg).copied().cloned().collect(),
-    };
+    let number = arg.parse::<u64>().ok();
+    let is_named = |name: &&&Name| number.map_or(name.as_str() == arg, |number| name.number() == number);
+    let mut found: Vec<Name> = names.iter().filter(is_named).copied().cloned().collect();
     found.extend(inventory.archived_as(repo, arg));
     found.sort();
     found.dedup();
+    if let Some(number) = number.filter(|_| found.len() > 1) {
+        found = still_numbered(streams, number, found)?;
+    }
     match found.as_slice() {
         [name] => Ok(Target { name: name.clone(), root: None }),
         [] => {
@@ -58,30 +60,20 @@ pub fn protocol(streams: &Streams<'_>, arg: Option<&str>) -> Result<Target, Erro
     }
 }
 
-/// Returns the streams with a number in their names; of several, those that are still shown under it.
-fn still_numbered<'n>(
-    streams: &Streams<'_>,
-    number: u64,
-    names: &[&'n Name],
-) -> Result<Vec<&'n Name>, Error> {
-    let mut found: Vec<&Name> = names.iter().filter(|name| name.number() == number).copied().collect();
-    if found.len() > 1 {
-        let gone: Vec<Name> = streams.renumbered().into_iter().map(|(_, key)| key).collect();
-        let mut still = Vec::new();
-        for name in found.iter().copied() {
-            let shown = || -> Result<Option<u64>, Error> {
-                let protocol = folded(&streams.view(name)?.content, None).protocol;
-                Ok(protocol.map(|protocol| protocol.created.number))
-            };
-            if !gone.contains(name) || shown()? == Some(number) {
-                still.push(name);
-            }
-        }
-        if !still.is_empty() {
-            found = still;
+/// Returns those of several streams with a number in their names that are still shown under it; all, if none is.
+fn still_numbered(streams: &Streams<'_>, number: u64, found: Vec<Name>) -> Result<Vec<Name>, Error> {
+    let gone: Vec<Name> = streams.renumbered().into_iter().map(|(_, key)| key).collect();
+    let mut still = Vec::new();
+    for name in &found {
+        let shown = || -> Result<Option<u64>, Error> {
+            let protocol = folded(&streams.view(name)?.content, None).protocol;
+            Ok(protocol.map(|protocol| protocol.created.number))
+        };
+        if !gone.contains(name) || shown()? == Some(number) {
+            still.push(name.clone());
         }
     }
-    Ok(found)
+    Ok(if still.is_empty() { found } else { still })
 }
 
 /// Returns the protocol that has, or had, a name which is not that of its stream.

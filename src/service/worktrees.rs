@@ -300,7 +300,7 @@ fn dirty_reason(dir: &Path, paths: &[String], name: &str) -> Reason {
 fn unmerged_reason(standing: &Standing, name: &str) -> Option<Reason> {
     let tip = standing.tip?;
     let n_commits = standing.unpushed.max(1);
-    let commits = if n_commits == 1 { "commit".to_owned() } else { format!("{n_commits} commits") };
+    let commits = if n_commits == 1 { "a commit".to_owned() } else { format!("{n_commits} commits") };
     let message = format!("the branch {name} has {commits} that nothing else has, up to {}", tip.short());
     let remedy = format!(
         "merge it, or: git godzilla worktrees remove {name} --keep-branch; with --force the branch goes too, \

@@ -40,13 +40,17 @@ impl Repo {
         found
     }
 
-    /// Returns git's locks of refs below `prefixes`, and of the files that every write needs, that are
-    /// older than any git at work.
+    /// Returns git's locks of refs below `prefixes`, of each worktree, and of the files that every write needs,
+    /// that are older than any git at work.
     pub fn old_locks(&self, prefixes: &[&str]) -> Vec<PathBuf> {
-        let mut found: Vec<PathBuf> = ["packed-refs.lock", "config.lock", "HEAD.lock"]
+        let mut found: Vec<PathBuf> = ["packed-refs.lock", "config.lock", "shallow.lock"]
             .into_iter()
             .map(|name| self.common_dir.join(name))
             .collect();
+        let linked = std::fs::read_dir(self.common_dir.join("worktrees")).into_iter().flatten().flatten();
+        for admin in linked.map(|entry| entry.path()).chain([self.common_dir.clone()]) {
+            found.extend(["index.lock", "HEAD.lock"].map(|name| admin.join(name)));
+        }
         let mut folders: Vec<PathBuf> = prefixes.iter().map(|prefix| self.common_dir.join(prefix)).collect();
         while let Some(folder) = folders.pop() {
             for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
