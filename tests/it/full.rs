@@ -69,7 +69,7 @@ const SECRET: &str = "hunter2-hunter2";
 /// What was neither done nor acknowledged is as it was, and is done once there is room.
 #[test]
 fn a_full_disk_moves_nothing_half_way() {
-    let world = World::in_memory();
+    let world = World::new();
     let a = worked_on(&world);
     a.godzilla_ok(&["comment", SECRET, "-p", "1"]);
     a.plan("Another one", &["One"]);

@@ -27,7 +27,7 @@ fn begun(world: &World) -> (Place<'_>, Place<'_>) {
 
 #[test]
 fn files_that_were_cut_off_are_made_anew_and_those_of_a_person_stay() {
-    let world = World::in_memory();
+    let world = World::new();
     let (a, work) = begun(&world);
     work.write("long", "a line\na li");
     work.write("README", "mine, and longer than what is committed\n");
@@ -48,7 +48,7 @@ fn files_that_were_cut_off_are_made_anew_and_those_of_a_person_stay() {
 
 #[test]
 fn what_has_no_files_yet_is_added_again() {
-    let world = World::in_memory();
+    let world = World::new();
     let (a, work) = begun(&world);
     let admin = a.path.join(format!(".git/worktrees/{NAME}"));
     fs::remove_file(admin.join("index.lock")).unwrap();
@@ -65,7 +65,7 @@ fn what_has_no_files_yet_is_added_again() {
 /// Whoever lives longest holds it.
 #[test]
 fn a_git_that_goes_on_is_waited_for() {
-    let world = World::in_memory();
+    let world = World::new();
     let (a, work) = begun(&world);
     let lock = a.path.join(".git/godzilla/locks/adding");
     let held = fs::File::create(&lock).unwrap();

@@ -29,7 +29,7 @@ const GO_ON: [&[&str]; 4] =
 
 #[test]
 fn a_lock_that_git_left_stops_what_needs_it_alone() {
-    let world = World::in_memory();
+    let world = World::new();
     let a = world.clone("a");
     let work = a.plan("Add a login", &["The form"]);
     for title in ["Another one", "A third one"] {

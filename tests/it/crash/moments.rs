@@ -168,7 +168,7 @@ struct Trial {
 
 impl Trial {
     fn new(scenario: &'static Scenario) -> Self {
-        let world = World::in_memory();
+        let world = World::new();
         (scenario.set_up)(&world);
         let saved = world.save();
         let facts = Facts::of(&world);

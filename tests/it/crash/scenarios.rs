@@ -649,7 +649,7 @@ pub(super) static SCENARIOS: &[Scenario] = &[
             "uninstall, on a server",
             |world| {
                 served(world);
-                with(world, "srv.git", &["hooks", "install", "--server"], &[]);
+                with(world, "srv.git", &["hooks", "install", "--server"], &WHOLE);
             },
             |world, env| with(world, "srv.git", &["uninstall", "--yes", "--discard"], env),
         )

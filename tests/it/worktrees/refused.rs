@@ -248,7 +248,7 @@ fn an_engine_removes_and_restores_nothing() {
 fn what_nobody_can_read_is_named_and_stays() {
     use std::os::unix::fs::PermissionsExt as _;
 
-    let world = World::in_memory();
+    let world = World::new();
     let (a, work) = merged(&world);
     let program = world.path().join("git-godzilla");
     fs::copy(BIN, &program).unwrap();
