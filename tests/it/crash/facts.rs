@@ -23,7 +23,7 @@ pub(crate) struct Facts {
 }
 
 /// Files of git and of ours, which come and go.
-const OURS: [&str; 3] = ["/.git/", "/srv.git/", "/home/"];
+const OURS: [&str; 3] = [".git", "srv.git", "home"];
 
 impl Facts {
     pub(crate) fn of(world: &World) -> Self {
@@ -38,7 +38,7 @@ impl Facts {
         }
         facts.files = files(world.path(), &|path| {
             let is_hook = path.contains(".git/hooks/") && !path.ends_with(".sample");
-            is_hook || !OURS.iter().any(|ours| path.contains(ours)) && !path.ends_with("/.git")
+            is_hook || !path.split('/').any(|part| OURS.contains(&part))
         });
         // Our own hooks are nobody's loss.
         let is_ours = |bytes: &[u8]| bytes.windows(17).any(|part| part == b"git-godzilla hook");
