@@ -6,6 +6,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use super::ending::Ending;
+
 /// What a program left behind.
 #[derive(Debug)]
 pub struct Output {
@@ -171,13 +173,14 @@ impl<'a> Watch<'a> {
         if self.limits.total.is_none() {
             return Ok(child.wait());
         }
+        let mut ending = Ending::of(child);
         loop {
             match child.try_wait() {
                 Ok(Some(status)) => return Ok(Ok(status)),
                 Ok(None) => self.check(child)?,
                 Err(err) => return Ok(Err(err)),
             }
-            std::thread::sleep(Duration::from_millis(1));
+            ending.wait();
         }
     }
 }
@@ -334,22 +337,14 @@ fn ps(what: &str, pid: u32) -> Option<String> {
 /// Returns the file that would be started for `program`: one that is a path, or the first one of its name
 /// in `PATH`. `None` if there is none that may run.
 pub fn find(program: &str) -> Option<std::path::PathBuf> {
-    let is_program = |path: &std::path::PathBuf| {
-        let Ok(meta) = path.metadata() else { return false };
-        #[cfg(unix)]
-        let may_run = std::os::unix::fs::PermissionsExt::mode(&meta.permissions()) & 0o111 != 0;
-        #[cfg(not(unix))]
-        let may_run = true;
-        meta.is_file() && may_run
-    };
     if program.is_empty() {
         return None;
     }
     if program.contains(std::path::MAIN_SEPARATOR) {
-        return Some(program.into()).filter(is_program);
+        return Some(std::path::PathBuf::from(program)).filter(|path| super::fs::is_executable(path));
     }
     let path = super::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|dir| dir.join(program)).find(is_program)
+    std::env::split_paths(&path).map(|dir| dir.join(program)).find(|path| super::fs::is_executable(path))
 }
 
 #[cfg(test)]

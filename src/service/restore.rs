@@ -120,6 +120,10 @@ fn into_place(ctx: &Context, kept: Kept, dry_run: bool) -> Result<Restored, Erro
             tip.short()
         ));
     }
+    if let Some(dir) = about.dir.as_deref().filter(|_| !dry_run) {
+        // An earlier one may have been cut off.
+        restored.notices.extend(worktree::finish(ctx, &called, dir, Wish::Back)?);
+    }
     let there = of_branch(ctx, &called);
     let is_there = there.as_ref().is_some_and(Worktree::is_there);
     restored.worktree_added = !is_there;

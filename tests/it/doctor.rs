@@ -399,10 +399,13 @@ fn a_stream_whose_objects_are_gone_is_named() {
     let tree = a.git(&["rev-parse", "refs/godzilla/protocols/0001-add-a-login^{tree}"]);
     let (folder, file) = tree.trim().split_at(2);
     std::fs::remove_file(a.path.join(".git/objects").join(folder).join(file)).unwrap();
-    a.godzilla(&["list"]);
-    std::fs::remove_dir_all(a.path.join(".git/godzilla/cache")).ok();
-    let found = findings(&a, &["--fix"]);
-    assert!(found.iter().any(|found| found["code"] == "stream.unreadable"), "{found:?}");
+    // The cache knows what it said, and a look at the objects themselves finds that they are gone.
+    for _ in 0..2 {
+        let found = findings(&a, &["--fix"]);
+        let n_unreadable = found.iter().filter(|found| found["code"] == "stream.unreadable").count();
+        assert_eq!(n_unreadable, 1, "{found:?}");
+        std::fs::remove_dir_all(a.path.join(".git/godzilla/cache")).ok();
+    }
 }
 
 /// What is lost is lost, but not what was there before it.

@@ -18,6 +18,16 @@ fn planned_twice(world: &World) -> (Place<'_>, Place<'_>) {
     (a, b)
 }
 
+/// As [`planned_twice`], and both are shared: somebody overwrote the stream on the remote by force.
+fn shared_twice(world: &World) -> (Place<'_>, Place<'_>) {
+    let (a, b) = planned_twice(world);
+    let stream = format!("refs/godzilla/protocols/{NAME}");
+    b.git(&["push", "--quiet", "--no-verify", "--force", "origin", &format!("{stream}:{stream}")]);
+    a.godzilla_ok(&["sync"]);
+    b.godzilla_ok(&["sync"]);
+    (a, b)
+}
+
 fn names(place: &Place<'_>) -> Vec<String> {
     let list = place.json(&["list"]);
     let rows = list["protocols"].as_array().unwrap().iter();
@@ -174,15 +184,11 @@ fn n4_a_branch_that_is_checked_out_nowhere_is_renamed_all_the_same() {
     assert_eq!(b.godzilla_ok(&["sync"]).lines().count(), 1, "that was all");
 }
 
-/// Somebody overwrote the stream on the remote by force: both had been shared, so both are to stay.
+/// Both had been shared, so both are to stay.
 #[test]
 fn n3_what_was_shared_is_not_renamed_by_itself() {
     let world = World::new();
-    let (a, b) = planned_twice(&world);
-    let stream = format!("refs/godzilla/protocols/{NAME}");
-    b.git(&["push", "--quiet", "--no-verify", "--force", "origin", &format!("{stream}:{stream}")]);
-    a.godzilla_ok(&["sync"]);
-    b.godzilla_ok(&["sync"]);
+    let (a, b) = shared_twice(&world);
     for place in [&a, &b] {
         let shown = names(place);
         assert_eq!((shown.len(), &shown[0][..]), (2, NAME), "{shown:?}");

@@ -8,6 +8,7 @@ mod config_file;
 mod date;
 mod deletes;
 mod guarded;
+mod half_made;
 mod hardened;
 mod hidden;
 mod hook_config;

@@ -11,6 +11,7 @@ use super::shim::Shim;
 use super::{Change, Error, KEPT_SUFFIX, LEGACY_SUFFIX, OLD_SUFFIX, Report, What};
 use super::{io_error, place};
 use crate::platform::fail;
+use crate::platform::fs::is_executable;
 
 /// What every event is planned against.
 struct Request<'a> {
@@ -201,7 +202,7 @@ impl Request<'_> {
         content: Content,
         kept: Option<&Content>,
     ) -> (Plan, Option<Entry>) {
-        let is_right = content::is_executable(&path) && *is == content;
+        let is_right = is_executable(&path) && *is == content;
         let (plan, entry) = self.write(event, path, content, kept, What::Refreshed);
         (if is_right { Plan::Nothing } else { plan }, entry)
     }

@@ -3,11 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::content::{self, Content};
+use super::content::Content;
 use super::found::{self, Found};
 use super::kept::Kept;
 use super::shim::Shim;
 use super::{Error, HookStatus, LEGACY_SUFFIX, Mode, OLD_SUFFIX, US, place};
+use crate::platform::fs::is_executable;
 
 /// One event in one directory.
 struct Event<'a> {
@@ -77,7 +78,7 @@ impl Event<'_> {
                 let resolved = self.dir.join(target);
                 if !resolved.exists() {
                     Some(format!("it points to `{shown}`, which does not exist"))
-                } else if !content::is_executable(path) {
+                } else if !is_executable(path) {
                     Some(format!("it points to `{shown}`, which is not executable"))
                 } else if !is_same(&resolved, self.binary) {
                     Some(format!("it points to another binary, `{shown}`"))
@@ -87,11 +88,11 @@ impl Event<'_> {
             }
             Found::Shim(shim) => {
                 let current = Content::File(shim.render(self.name, self.binary));
-                if !content::is_executable(path) {
+                if !is_executable(path) {
                     Some("it is not executable".to_owned())
                 } else if !matches!(Content::read(path), Ok(Some(is)) if is == current) {
                     Some("it is of another version or calls another binary".to_owned())
-                } else if !content::is_executable(self.binary) {
+                } else if !is_executable(self.binary) {
                     let binary = self.binary.display();
                     Some(format!("it calls `{binary}`, which is not executable"))
                 } else {
@@ -106,7 +107,7 @@ impl Event<'_> {
         let mut chain = Vec::new();
         if matches!(ours, Found::Shim(_) | Found::Cut) {
             let kept = Kept::read(self.dir, self.name)?.hooks.into_iter();
-            let runs = kept.filter(|(path, _)| content::is_executable(path));
+            let runs = kept.filter(|(path, _)| is_executable(path));
             chain.extend(runs.map(|(path, hook)| name_of(&path, &hook)));
         }
         chain.push(US.to_owned());

@@ -12,6 +12,7 @@ use crate::platform::git::{Captured, Ignored, NotHeld, Repo, Worktree};
 use crate::platform::lock::Lock;
 use crate::platform::{fail, fs};
 use crate::service::context::Context;
+use crate::service::intents::Intent as _;
 use crate::service::streams::Streams;
 use crate::service::{act, initialised, resolve, run};
 use crate::store::kept::{self, Kept, Kind};

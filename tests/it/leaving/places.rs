@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 
 use super::{NAME, files, state_of};
+use crate::hooks::git_that;
 use crate::hooks::modes::a_git_that_says;
 use crate::support::{BIN, Place, World, run};
 
@@ -33,6 +34,25 @@ fn settings_come_back_byte_for_byte() {
         assert!(config.is_symlink());
         assert_eq!(std::fs::metadata(&real).unwrap().permissions().mode() & 0o777, 0o444);
     }
+}
+
+/// A git that runs hooks of the configuration runs none of ours afterwards, and no file is left to include.
+#[test]
+fn hooks_of_the_configuration_are_as_before() {
+    let Some(git) = git_that(true) else { return };
+    let world = World::with(Some(git), false);
+    let a = world.bare_clone_of("a");
+    a.write_executable(".git/hooks/post-commit", "#!/bin/sh\necho mine >>../ran\n");
+    let before = state_of(&a);
+    a.godzilla_ok(&["init", "--yes"]);
+    assert!(a.git(&["config", "--get", "hook.godzilla-post-commit.event"]).contains("post-commit"));
+    let work = a.plan("Add a login", &["The form"]);
+    work.commit("form.html", "feat: form");
+    a.godzilla_ok(&["uninstall", "--yes", "--discard"]);
+    assert_eq!(a.git(&["config", "--list", "--show-scope"]).into_bytes(), before["config"]);
+    assert_eq!(std::fs::read(a.path.join(".git/config")).unwrap(), before["config file"]);
+    let commit = work.commit("more.html", "feat: more");
+    assert!(!work.git(&["log", "-1", "--format=%B", &commit]).contains("Godzilla-"));
 }
 
 /// What others write at the same time is not lost, and their lock is heeded.

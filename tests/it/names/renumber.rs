@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{NAME, OWN, names, planned_twice, shown};
+use super::{NAME, OWN, names, shared_twice, shown};
 use crate::support::{Place, World};
 
 const TILL: &str = "0001-fix-the-till";
@@ -101,11 +101,7 @@ fn a_new_number_is_taken_back_like_any_decision() {
 #[test]
 fn n3_a_twin_is_copied_out_and_every_clone_follows() {
     let world = World::new();
-    let (a, b) = planned_twice(&world);
-    let stream = format!("refs/godzilla/protocols/{NAME}");
-    b.git(&["push", "--quiet", "--no-verify", "--force", "origin", &format!("{stream}:{stream}")]);
-    a.godzilla_ok(&["sync"]);
-    b.godzilla_ok(&["sync"]);
+    let (a, b) = shared_twice(&world);
     let twin = names(&a)[1].clone();
     let before = a.json(&["show", &twin]);
     // `a` does it, and the branch of the twin is here or there.
@@ -126,11 +122,7 @@ fn n3_a_twin_is_copied_out_and_every_clone_follows() {
 #[test]
 fn n3_one_twin_that_is_copied_out_twice_goes_to_one_place() {
     let world = World::new();
-    let (a, b) = planned_twice(&world);
-    let stream = format!("refs/godzilla/protocols/{NAME}");
-    b.git(&["push", "--quiet", "--no-verify", "--force", "origin", &format!("{stream}:{stream}")]);
-    a.godzilla_ok(&["sync"]);
-    b.godzilla_ok(&["sync"]);
+    let (a, b) = shared_twice(&world);
     let twin = names(&a)[1].clone();
     a.godzilla_ok(&["renumber", &twin, "2"]);
     b.godzilla_ok(&["renumber", &twin, "3"]);

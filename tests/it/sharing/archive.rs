@@ -32,6 +32,14 @@ pub(super) fn with_one_that_is_over(world: &World) -> (Place<'_>, Place<'_>) {
     (a, b)
 }
 
+/// Archives `0001-x` in `a`, until its stream is gone at the server and in `b`.
+fn archive_everywhere(a: &Place<'_>, b: &Place<'_>) {
+    a.godzilla_ok(&["archive", "1"]);
+    for place in [a, a, b] {
+        sync(place);
+    }
+}
+
 #[test]
 fn a5_what_is_archived_is_its_own_tip_tree_and_is_read_as_before() {
     let world = World::new();
@@ -119,10 +127,7 @@ fn a3_what_comes_back_is_a_stream_with_all_of_it_and_the_entry_stays() {
     let world = World::new();
     let (a, b) = with_one_that_is_over(&world);
     let server = world.place("srv.git");
-    a.godzilla_ok(&["archive", "1"]);
-    for place in [&a, &a, &b] {
-        sync(place);
-    }
+    archive_everywhere(&a, &b);
     let (kept, before) = (entry(&b, NAME), ids(&b, NAME));
     b.godzilla_ok(&["unarchive", "1"]);
     assert_eq!(listed(&b, &[]), [NAME]);
@@ -141,10 +146,7 @@ fn a3_what_comes_back_is_a_stream_with_all_of_it_and_the_entry_stays() {
     }
     assert_eq!(a.godzilla(&["archive", "1"]).code, Some(4));
     a.godzilla_ok(&["cancel", "1"]);
-    a.godzilla_ok(&["archive", "1"]);
-    for place in [&a, &a, &b] {
-        sync(place);
-    }
+    archive_everywhere(&a, &b);
     assert_eq!(ref_at(&server, &stream(NAME)), None);
     assert_eq!(listed(&b, &[]), [""; 0]);
     assert_agree(&[&a, &b]);
@@ -174,10 +176,7 @@ fn a4_a_late_decision_makes_the_stream_anew_and_the_next_archiver_adds_it() {
     let world = World::new();
     let (a, b) = with_one_that_is_over(&world);
     let server = world.place("srv.git");
-    a.godzilla_ok(&["archive", "1"]);
-    for place in [&a, &a, &b] {
-        sync(place);
-    }
+    archive_everywhere(&a, &b);
     let before = entry(&b, NAME);
     b.godzilla_ok(&["comment", "a last word", "-p", "1"]);
     assert_eq!(listed(&b, &[]), [NAME]);
@@ -197,10 +196,7 @@ fn i2_a_report_of_an_archived_protocol_goes_into_its_entry() {
     let world = World::new();
     let (a, b) = with_one_that_is_over(&world);
     let server = world.place("srv.git");
-    a.godzilla_ok(&["archive", "1"]);
-    for place in [&a, &a, &b] {
-        sync(place);
-    }
+    archive_everywhere(&a, &b);
     let commit = ref_at(&server, &format!("refs/heads/{NAME}")).unwrap();
     let report =
         Report { protocol: NAME, commit: &commit, job: "build", result: "failure", run: 1, at_ms: 1 };

@@ -4,9 +4,9 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 
-use super::{NAME, listed, merge, messy, refs, refusal, removed, stays};
 use serde_json::Value;
 
+use super::{NAME, listed, merge, messy, planned, refs, refusal, removed, stays};
 use crate::support::{BIN, Place, World, run};
 
 /// A world in which the first protocol is merged, so that nothing but what a test does keeps it.
@@ -36,8 +36,7 @@ fn stays_for(a: &Place<'_>, work: &Place<'_>, code: &str) {
 #[test]
 fn what_is_not_committed_takes_a_word() {
     let world = World::new();
-    let a = world.clone("a");
-    let work = a.plan("Add a login", &["The form"]);
+    let (a, work) = planned(&world);
     messy(&work);
     merge(&a);
     assert_eq!(stays(&a), ["worktree.dirty"]);
@@ -249,7 +248,7 @@ fn an_engine_removes_and_restores_nothing() {
 fn what_nobody_can_read_is_named_and_stays() {
     use std::os::unix::fs::PermissionsExt as _;
 
-    let world = World::in_memory();
+    let world = World::new();
     let (a, work) = merged(&world);
     let program = world.path().join("git-godzilla");
     fs::copy(BIN, &program).unwrap();
