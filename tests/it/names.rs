@@ -229,7 +229,7 @@ fn n4_a_branch_that_keeps_the_old_name_is_that_of_its_protocol() {
 #[test]
 fn n4_one_that_was_overwritten_by_force_is_renamed_by_one_clone_alone() {
     for first in ["a", "b"] {
-        let world = World::in_memory();
+        let world = World::new();
         let (a, b) = planned_twice(&world);
         a.plan("Something else", &["One"]);
         let stream = format!("refs/godzilla/protocols/{NAME}");

@@ -79,7 +79,7 @@ fn everything_works(world: &World, options: &[&str]) {
 /// Plain git leaves files and trees of the state out of a partial clone, as it does with all others. Nobody takes
 /// what is not here for what is not there.
 fn what_is_left_out_is_said(filter: &str) {
-    let world = World::in_memory();
+    let world = World::new();
     let server = world.place("srv.git");
     server.git(&["config", "uploadpack.allowFilter", "true"]);
     server.git(&["config", "uploadpack.allowAnySHA1InWant", "true"]);
@@ -129,15 +129,15 @@ fn with_sha256() {
 
 #[test]
 fn shallow() {
-    everything_works(&World::in_memory(), &["--depth=1", "--no-single-branch"]);
+    everything_works(&World::new(), &["--depth=1", "--no-single-branch"]);
 }
 
 #[test]
 fn without_blobs() {
-    everything_works(&World::in_memory(), &["--filter=blob:none"]);
+    everything_works(&World::new(), &["--filter=blob:none"]);
 }
 
 #[test]
 fn without_trees() {
-    everything_works(&World::in_memory(), &["--filter=tree:0"]);
+    everything_works(&World::new(), &["--filter=tree:0"]);
 }
