@@ -34,6 +34,8 @@ pub struct Past {
     pub rows: Vec<Row>,
     /// Streams that cannot be read, and why.
     pub set_aside: Vec<(Name, String)>,
+    /// Archives that cannot be read, and why.
+    pub archives_set_aside: Vec<String>,
 }
 
 /// Returns what `text` means: a revision, else a date as git reads it.
@@ -80,9 +82,13 @@ pub fn list(ctx: &Context, when: When) -> Result<Past, Error> {
         When::Stream(commit) => past.rows = rows(&read(&ctx.repo, commit)?, None),
         When::Moment(at_ms) => {
             let streams = Streams::read_all(ctx)?;
+            past.archives_set_aside.clone_from(&streams.inventory.set_aside);
             for name in streams.inventory.streams.keys() {
                 match streams.view(name) {
-                    Ok(view) => past.rows.extend(rows(&view.content.until(at_ms), Some(name))),
+                    Ok(view) => {
+                        past.rows.extend(rows(&view.content.until(at_ms), Some(name)));
+                        past.set_aside.extend(view.set_aside.into_iter().map(|why| (name.clone(), why)));
+                    }
                     Err(err) => past.set_aside.push((name.clone(), super::error_chain(&err))),
                 }
             }

@@ -103,10 +103,10 @@ impl HookBranch {
 pub(super) fn stream_of(ctx: &Context, name: &Name) -> Result<Option<Name>, Error> {
     let repo = &ctx.repo;
     let is_stream = |tips: &Tips| tips.local.is_some() || !tips.tracking.is_empty();
-    let project = Inventory::of_project(repo)?;
-    if !is_stream(&project) || is_stream(&Inventory::of_stream(repo, name)?) {
+    if is_stream(&Inventory::of_stream(repo, name)?) {
         return Ok(None);
     }
+    let project = Inventory::of_project(repo)?;
     // What cannot be read gives no names, and keeps nobody from his work.
     let Ok(content) = stream::project_view(repo, &project).map(|view| view.content) else { return Ok(None) };
     let mut given = content.lines().iter().filter(|line| match &line.event.body {

@@ -6,6 +6,7 @@ use super::on_commit;
 use super::streams::{Streams, folded};
 use crate::domain::id::{Name, StepId, Ulid};
 use crate::domain::state::Protocol;
+use crate::domain::text;
 use crate::store::inventory::Tips;
 
 /// A protocol that was named, or that the current branch belongs to.
@@ -44,10 +45,19 @@ pub fn protocol(streams: &Streams<'_>, arg: Option<&str>) -> Result<Target, Erro
         found = still_numbered(streams, number, found)?;
     }
     match found.as_slice() {
-        [name] => Ok(Target { name: name.clone(), root: None }),
+        [name] => {
+            is_read(streams, name)?;
+            Ok(Target { name: name.clone(), root: None })
+        }
         [] => {
             if let Some(name) = renumbered(streams, arg)? {
                 return Ok(Target { name, root: None });
+            }
+            if let Some(why) = inventory.set_aside.first() {
+                return Err(unread(
+                    &format!("nothing here is called `{}`", text::clip(&text::one_line(arg), 80)),
+                    why,
+                ));
             }
             let archived = inventory.all_archived(repo);
             let known = names.into_iter().chain(archived.keys());
@@ -58,6 +68,23 @@ pub fn protocol(streams: &Streams<'_>, arg: Option<&str>) -> Result<Target, Erro
             candidates: several.iter().map(ToString::to_string).collect(),
         }),
     }
+}
+
+/// Refuses a protocol of which nothing can be read: what an archive or a remote holds of it may not be here.
+fn is_read(streams: &Streams<'_>, name: &Name) -> Result<(), Error> {
+    let is_local = streams.inventory.streams.get(name).is_some_and(|tips| tips.local.is_some());
+    if is_local {
+        return Ok(());
+    }
+    let view = streams.view(name)?;
+    match view.set_aside.first().filter(|_| view.content.lines().is_empty()) {
+        Some(why) => Err(unread(&format!("nothing of {name} can be read"), why)),
+        None => Ok(()),
+    }
+}
+
+fn unread(what: &str, why: &str) -> Error {
+    Error::state("protocol.unread", format!("{what}: {why}"), "git godzilla sync")
 }
 
 /// Returns those of several streams with a number in their names that are still shown under it; all, if none is.
@@ -158,6 +185,6 @@ pub(super) fn unknown<'n>(what: &'static str, text: &str, names: impl Iterator<I
         .collect();
     near.sort_unstable();
     let near = near.into_iter().take(3).map(|(_, name)| name.to_owned()).collect();
-    let text = crate::domain::text::clip(&crate::domain::text::one_line(text), 80);
+    let text = text::clip(&text::one_line(text), 80);
     Error::Unknown { what, text, near }
 }

@@ -99,8 +99,9 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
 
 /// Reads all protocols as they were.
 pub(super) fn past(ui: &mut Ui, ctx: &Context, when: When, open: bool) -> Result<Listing, CliError> {
-    let at::Past { rows, set_aside: unread } = at::list(ctx, when)?;
+    let at::Past { rows, set_aside: unread, archives_set_aside } = at::list(ctx, when)?;
     let mut listing = Listing { set_aside: unread, ..Listing::default() };
+    listing.inventory.set_aside = archives_set_aside;
     listing.rows = rows.into_iter().map(Rc::new).collect();
     listing.rows.retain(|row| !open || (row.status != "completed" && row.status != "cancelled"));
     set_aside(ui, &listing);

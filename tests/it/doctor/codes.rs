@@ -24,6 +24,8 @@ const CODES: &[(&str, &str)] = &[
     ("files.leftover", "unfinished_files_go_when_they_are_old"),
     ("git.missing", "codes::gits_that_are_old_or_gone"),
     ("git.too_old", "codes::gits_that_are_old_or_gone"),
+    ("help.no_completion", "codes::what_a_person_misses"),
+    ("help.no_manual", "codes::what_a_person_misses"),
     ("hooks.git_too_old", "codes::hooks_in_a_configuration_that_git_does_not_look_at"),
     ("hooks.line_ends", "codes::hooks_that_git_cannot_start_or_passes_over"),
     ("hooks.link", "codes::hooks_that_git_cannot_start_or_passes_over"),
@@ -73,6 +75,7 @@ fn every_code_is_produced_by_a_test() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap();
     let mut said = codes_in(&read("src/service/doctor.rs"), '"');
+    said.extend(codes_in(&read("src/cli/commands/doctor.rs"), '"'));
     for entry in std::fs::read_dir(root.join("src/service/doctor")).unwrap() {
         said.extend(codes_in(&std::fs::read_to_string(entry.unwrap().path()).unwrap(), '"'));
     }
@@ -343,6 +346,46 @@ fn hooks_in_a_configuration_that_git_does_not_look_at() {
     assert_gone(&a, &[], "hooks.git_too_old");
     let all = with_git(&a, &["doctor"], new.path());
     assert!(all.iter().all(|found| found["code"] != "hooks.older_git"), "{all:?}");
+}
+
+/// A person who has a shell; a script has none.
+#[test]
+fn what_a_person_misses() {
+    let world = World::new();
+    let a = planned(&world);
+    // As `man -w` does it: it knows the folder of a person, and says so by its exit code.
+    let page = ".local/share/man/man1/git-godzilla.1";
+    let man = format!(
+        "#!/bin/sh\n[ \"$*\" = '-w git-godzilla' ] && [ -f \"$HOME/{page}\" ] && echo \"$HOME/{page}\" || exit 16\n"
+    );
+    let bin = world.path().join("bin");
+    world.place("").write_executable("bin/man", &man);
+    let look = |shell: Option<&str>| {
+        let mut doctor = a.command(BIN);
+        let path = doctor.get_envs().find(|(key, _)| *key == "PATH").unwrap().1.unwrap().to_owned();
+        let dirs = [bin.clone()].into_iter().chain(std::env::split_paths(&path));
+        doctor.args(["doctor", "--json"]).env("PATH", std::env::join_paths(dirs).unwrap());
+        doctor.envs(shell.map(|shell| ("SHELL", shell)));
+        let shown = run(&mut doctor);
+        assert_eq!(shown.code, Some(0), "{shown}");
+        let document: Value = serde_json::from_str(&shown.stdout).unwrap();
+        let all = document["findings"].as_array().unwrap().clone();
+        let text = |found: &Value, key: &str| found[key].as_str().unwrap().to_owned();
+        let of_help = all.iter().filter(|found| found["code"].as_str().unwrap().starts_with("help."));
+        of_help.map(|found| ["code", "severity", "fix"].map(|key| text(found, key))).collect::<Vec<_>>()
+    };
+    let missed = look(Some("/bin/bash"));
+    let manual = ["help.no_manual", "info", "git godzilla man --install"];
+    let completion = ["help.no_completion", "info", "git godzilla completions bash --install"];
+    assert_eq!(missed, [manual, completion].map(|one| one.map(str::to_owned)));
+    assert_eq!(look(None), [[""; 3]; 0].map(|one| one.map(str::to_owned)));
+    for [_, _, fix] in &missed {
+        types(&a, fix);
+    }
+    assert_eq!(look(Some("/bin/bash")).len(), 0);
+    // Another shell, and one that we have nothing for.
+    assert_eq!(look(Some("/usr/bin/zsh"))[0][2], "git godzilla completions zsh --install");
+    assert_eq!(look(Some("/bin/dash")).len(), 0);
 }
 
 #[test]

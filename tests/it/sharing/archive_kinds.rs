@@ -76,6 +76,52 @@ fn everything_works(world: &World, options: &[&str]) {
     server.git(&["fsck", "--strict"]);
 }
 
+/// Plain git leaves files and trees of the state out of a partial clone, as it does with all others. Nobody takes
+/// what is not here for what is not there.
+fn what_is_left_out_is_said(filter: &str) {
+    let world = World::new();
+    let server = world.place("srv.git");
+    server.git(&["config", "uploadpack.allowFilter", "true"]);
+    server.git(&["config", "uploadpack.allowAnySHA1InWant", "true"]);
+    world.clone("b");
+    let url = format!("file://{}", server.path.display());
+    world.place("").git(&["clone", "--quiet", &format!("--filter={filter}"), &url, "c"]);
+    let c = world.place("c");
+    c.git(&["config", "maintenance.auto", "false"]);
+    c.godzilla_ok(&["init", "--yes"]);
+    let a = archived(&world);
+    c.git(&["fetch", "--quiet"]);
+    for (args, code) in [
+        (&["show", NAME][..], 4),
+        (&["log", NAME], 4),
+        (&["unarchive", NAME], 4),
+        (&["archive", NAME], 4),
+        (&["show", NAME, "--at", "now"], 4),
+        (&["list", "--all"], 0),
+        (&["status", "--at", "now"], 0),
+        (&["export", "left-out.jsonl"], 1),
+        (&["redact", TOKEN, "--dry-run"], 0),
+    ] {
+        let said = c.godzilla(args);
+        let told = "this partial clone left it out; `git godzilla sync` fetches it";
+        assert!(said.code == Some(code) && said.to_string().contains(told), "{args:?} {said}");
+    }
+    assert_eq!(ref_at(&c, &stream(NAME)), None, "nothing was made of nothing");
+    sync(&c);
+    assert_agree(&[&a, &c]);
+    assert_eq!(c.json(&["redact", TOKEN, "--dry-run"])["events"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn files_that_a_plain_fetch_leaves_out_are_said() {
+    what_is_left_out_is_said("blob:none");
+}
+
+#[test]
+fn trees_that_a_plain_fetch_leaves_out_are_said() {
+    what_is_left_out_is_said("tree:0");
+}
+
 #[test]
 fn with_sha256() {
     everything_works(&World::with(None, true), &[]);

@@ -17,6 +17,10 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
+/// What a person has configured.
+const GITCONFIG: &str = "[user]\n\tname = Ada\n\temail = ada@example.com\n[init]\n\tdefaultBranch = main\n\
+                         [advice]\n\tdetachedHead = false\n[protocol \"file\"]\n\tallow = always\n";
+
 /// What must be free in memory: far more than all tests that run at once put there.
 const ROOM_IN_MEMORY: u64 = 1 << 30;
 
@@ -59,7 +63,9 @@ impl World {
 
     fn without_remote(sha256: bool) -> Self {
         let world = Self { dir: dir_in_memory(), git: None, sha256 };
-        std::fs::create_dir(world.path().join("home")).unwrap();
+        let home = world.path().join("home");
+        std::fs::create_dir(&home).unwrap();
+        std::fs::write(home.join("gitconfig"), GITCONFIG).unwrap();
         world
     }
 
@@ -131,12 +137,6 @@ impl World {
         if self.sha256 {
             // An older git takes the format of an empty remote for its default.
             command.env("GIT_DEFAULT_HASH", "sha256");
-        }
-        let config = self.path().join("home/gitconfig");
-        if !config.exists() {
-            let text = "[user]\n\tname = Ada\n\temail = ada@example.com\n[init]\n\tdefaultBranch = main\n\
-                        [advice]\n\tdetachedHead = false\n[protocol \"file\"]\n\tallow = always\n";
-            std::fs::write(config, text).unwrap();
         }
         command
     }
