@@ -16,7 +16,7 @@ mod strike;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Mutex;
 
 use serde_json::Value;
@@ -77,7 +77,7 @@ struct Trial {
     world: World,
     /// The world as set up.
     saved: tempfile::TempDir,
-    log: PathBuf,
+    log: tempfile::TempPath,
 }
 
 impl Trial {
@@ -85,7 +85,7 @@ impl Trial {
         let world = World::new();
         (scenario.set_up)(&world);
         let saved = world.save();
-        let log = saved.path().with_extension("points");
+        let log = tempfile::NamedTempFile::new().unwrap().into_temp_path();
         Self { scenario, world, saved, log }
     }
 
