@@ -31,6 +31,7 @@ const MAX_DRAFT_AGE: Duration = Duration::from_hours(1);
 pub fn replace_file(path: &Path, bytes: &[u8], sync: bool) -> io::Result<()> {
     let dir = path.parent().unwrap_or_else(|| Path::new("."));
     fs::create_dir_all(dir)?;
+    fail::room()?;
     let mut draft = tempfile::Builder::new().prefix(DRAFT_PREFIX).tempfile_in(dir)?;
     draft.write_all(bytes)?;
     copy_mode(path, draft.as_file())?;
@@ -88,6 +89,7 @@ pub fn write_new_file(path: &Path, bytes: &[u8], executable: bool) -> io::Result
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, if executable { 0o700 } else { 0o600 });
     #[cfg(not(unix))]
     let _ = executable;
+    fail::room()?;
     options.open(path)?.write_all(bytes)
 }
 
