@@ -1,7 +1,11 @@
 //! The functions; the integration tests include this file.
 
-use std::cell::OnceCell;
+#[path = "repository.rs"]
+mod repository;
+
 use std::collections::HashMap;
+
+pub use repository::{answers, archives, guards, kept_worktrees, pushes};
 
 use git_godzilla::ci::{self, Source};
 use git_godzilla::domain::fold::fold;
@@ -9,12 +13,13 @@ use git_godzilla::domain::id::Ulid;
 use git_godzilla::domain::message::{self, Rules};
 use git_godzilla::domain::redact::{Known, Redactor};
 use git_godzilla::domain::review::{MAX_FINDINGS, Opinion, Reviewer, Severity, Word};
-use git_godzilla::domain::{outline, step_file};
+use git_godzilla::domain::{outline, step_file, text};
 use git_godzilla::hooks::stdin;
 use git_godzilla::platform::git::{Repo, TreeEntry};
 use git_godzilla::service::review;
 use git_godzilla::service::settings::Settings;
-use git_godzilla::store::content::Content;
+use git_godzilla::store::content::{Content, sha256};
+use git_godzilla::store::exported::{self, Record};
 use git_godzilla::store::{spec, tip, wire};
 
 /// A function that takes any bytes.
@@ -31,6 +36,12 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("settings", settings),
     ("reviews", reviews),
     ("redaction", redaction),
+    ("exports", exports),
+    ("archives", archives),
+    ("pushes", pushes),
+    ("answers", answers),
+    ("guards", guards),
+    ("kept_worktrees", kept_worktrees),
 ];
 
 /// Event lines: each is read or set aside, has one canonical form, and the set of them folds.
@@ -55,24 +66,7 @@ pub fn event_lines(data: &[u8]) {
 
 /// Tip trees: read or refused, and what is read is written and read again as it was.
 pub fn stream_trees(data: &[u8]) {
-    thread_local! {
-        static REPO: OnceCell<(Repo, tempfile::TempDir)> = const { OnceCell::new() };
-    }
-    REPO.with(|made| {
-        let (repo, _) = made.get_or_init(make_repo);
-        stream_tree(repo, data);
-    });
-}
-
-fn make_repo() -> (Repo, tempfile::TempDir) {
-    let dir = tempfile::tempdir().unwrap();
-    for (file, text) in [("HEAD", "ref: refs/heads/main\n"), ("config", "[core]\n\tbare = true\n")] {
-        std::fs::write(dir.path().join(file), text).unwrap();
-    }
-    for folder in ["objects", "refs"] {
-        std::fs::create_dir(dir.path().join(folder)).unwrap();
-    }
-    (Repo::open(dir.path()).unwrap(), dir)
+    repository::with_repo(|repo| stream_tree(repo, data));
 }
 
 fn stream_tree(repo: &Repo, data: &[u8]) {
@@ -107,6 +101,38 @@ fn stream_tree(repo: &Repo, data: &[u8]) {
     }
 }
 
+/// The file that `import` reads: what a line says can be written and read again, and what all of them say folds.
+pub fn exports(data: &[u8]) {
+    let mut content = Content::default();
+    for line in data.split(|byte| *byte == b'\n') {
+        let Ok(record) = Record::decode(line) else { continue };
+        let written = match &record {
+            Record::Header { object_format } => exported::header_line(object_format),
+            Record::Stream { name, format } => exported::stream_line(name.as_ref(), *format),
+            Record::Event(line) => exported::event_line(line),
+            Record::Spec(text) => exported::spec_line(text),
+            Record::Reject { line, marker } => exported::reject_line(*line, marker),
+            Record::File { path, mode, bytes } => exported::file_line(path, *mode, bytes).unwrap(),
+            Record::End { streams, events } => {
+                let size = |n: &u64| usize::try_from(*n).unwrap();
+                exported::end_line(size(streams), size(events))
+            }
+        };
+        let is_ours = matches!(record, Record::Header { .. });
+        assert!(is_ours || !written.chars().any(text::is_raw), "{written:?}");
+        assert_eq!(Record::decode(written.as_bytes()).as_ref(), Ok(&record), "{written}");
+        match record {
+            Record::Event(line) => content.add(*line),
+            Record::Spec(text) => drop(content.specs.insert(sha256(text.as_bytes()), text)),
+            Record::Reject { line, marker } => drop(content.rejects.insert(line, marker)),
+            _ => (),
+        }
+    }
+    content.normalize();
+    let folded = fold(&content.events(), &content.decoded_specs());
+    assert_eq!(folded.outcomes.len(), content.lines().len());
+}
+
 /// Plans in Markdown, step files, and specs.
 pub fn plans(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
@@ -139,6 +165,7 @@ pub fn hook_stdin(data: &[u8]) {
     let n_lines = text.lines().count();
     assert!(stdin::pushed(&text).len() <= n_lines);
     assert!(stdin::rewritten(&text).len() <= n_lines);
+    assert!(stdin::received(&text).len() <= n_lines);
 }
 
 /// The environment of a CI job, one variable a line, and the file of its event after an empty line.
@@ -218,7 +245,7 @@ pub fn reviews(data: &[u8]) {
         assert!(judged.downgraded.is_none() || (opinion.structured && n_blocking > 0));
         assert!(opinion.findings.len() <= MAX_FINDINGS);
         for finding in &opinion.findings {
-            assert!(!finding.message.chars().any(|c| c != '\n' && c.is_control()), "{finding:?}");
+            assert!(!finding.message.chars().any(|c| !"\n\t".contains(c) && c.is_control()), "{finding:?}");
             let path = finding.path.as_deref().unwrap_or("x");
             assert!(!path.starts_with('/') && !path.split('/').any(|part| part == ".."), "{finding:?}");
         }

@@ -8,6 +8,7 @@ use crate::domain::id::{InvalidName, Ulid};
 use crate::domain::sentence;
 use crate::domain::undo::{By, Refused};
 use crate::platform::git::{self, OpenError, SigningError, TransportError};
+use crate::platform::hook_files;
 use crate::service::demo;
 use crate::service::error::{Command, Error};
 use crate::service::error_chain;
@@ -127,6 +128,10 @@ impl From<Error> for CliError {
             Error::Stream(err) => of_stream(&err, message),
             Error::Transport(err) => of_transport(&err, message),
             Error::Git(err) => of_git(&err, message),
+            Error::Hooks(hook_files::Error::KeptTwice { path }) => {
+                let hint = format!("look at it, and move it away or back: ls -l '{}'*", path.display());
+                Self::new(Exit::Refused, "hooks.failed", message).hint(hint)
+            }
             Error::Hooks(_) => {
                 Self::new(Exit::Refused, "hooks.failed", message).hint("git godzilla hooks status")
             }

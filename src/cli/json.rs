@@ -52,6 +52,7 @@ pub(super) struct RowJson<'a> {
     blocked_reason: Option<&'a Reason>,
     merged: Option<&'a Merged>,
     unshared_events: usize,
+    archived: bool,
     updated_at_ms: u64,
 }
 
@@ -66,13 +67,14 @@ pub(super) fn row<'a>(row: &'a Row, worktrees: &'a Worktrees) -> RowJson<'a> {
         branch: &row.branch,
         base: &row.base,
         base_commit: &row.base_commit,
-        worktree: worktrees.get(&row.branch),
+        worktree: worktrees.get(&row.branch_here),
         current_step: row.current_step.as_ref(),
         steps_total: row.steps_total,
         steps_completed: row.steps_completed,
         blocked_reason: row.blocked_reason.as_ref(),
         merged: row.merged.as_ref(),
         unshared_events: row.unshared_events,
+        archived: row.archived,
         updated_at_ms: row.updated_at_ms,
     }
 }

@@ -1,5 +1,8 @@
 //! The terminal: results on stdout, everything else on stderr, and nothing raw on either.
 
+mod pipe;
+mod table;
+
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::io::{self, BufWriter, IsTerminal as _, Write};
@@ -7,8 +10,9 @@ use std::path::PathBuf;
 
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
-use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
+use self::pipe::{Pipe, write_json};
+pub(super) use self::table::Table;
 use super::error::CliError;
 use super::pager;
 use crate::domain::text;
@@ -194,7 +198,7 @@ impl Ui {
     /// one takes everything in silence.
     pub(super) fn pipe(&mut self) -> impl Write {
         self.end_progress();
-        Pipe { out: BufWriter::with_capacity(64 * 1024, io::stdout().lock()), is_closed: false }
+        Pipe::new()
     }
 
     /// Writes a JSON document in one line. What a terminal would obey is escaped, which changes nothing
@@ -269,42 +273,6 @@ impl Ui {
     }
 }
 
-/// Stdout, until nobody reads it any more.
-struct Pipe {
-    out: BufWriter<io::StdoutLock<'static>>,
-    is_closed: bool,
-}
-
-impl Pipe {
-    fn told<T: Default>(&mut self, written: io::Result<T>, all: T) -> io::Result<T> {
-        match written {
-            Err(err) if err.kind() == io::ErrorKind::BrokenPipe => {
-                self.is_closed = true;
-                Ok(all)
-            }
-            written => written,
-        }
-    }
-}
-
-impl Write for Pipe {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.is_closed {
-            return Ok(bytes.len());
-        }
-        let written = self.out.write(bytes);
-        self.told(written, bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        if self.is_closed {
-            return Ok(());
-        }
-        let flushed = self.out.flush();
-        self.told(flushed, ())
-    }
-}
-
 /// Returns `text` without anything that a terminal would obey, but for styles.
 pub(super) fn harmless(text: &str) -> String {
     let mut pieces = text.split("\u{1b}[");
@@ -323,30 +291,6 @@ pub(super) fn harmless(text: &str) -> String {
     out
 }
 
-/// Writes JSON in which every character that a terminal would obey is escaped.
-fn write_json(out: impl Write, document: &impl Serialize) -> io::Result<()> {
-    document.serialize(&mut serde_json::Serializer::with_formatter(out, Harmless)).map_err(io::Error::from)
-}
-
-struct Harmless;
-
-impl serde_json::ser::Formatter for Harmless {
-    fn write_string_fragment<W: ?Sized + Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
-        let mut rest = fragment;
-        if text::is_plain(rest) {
-            return out.write_all(rest.as_bytes());
-        }
-        while let Some((idx, c)) = rest.char_indices().find(|(_, c)| text::is_raw(*c)) {
-            out.write_all(&rest.as_bytes()[..idx])?;
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                write!(out, "\\u{unit:04x}")?;
-            }
-            rest = &rest[idx + c.len_utf8()..];
-        }
-        out.write_all(rest.as_bytes())
-    }
-}
-
 /// Returns `text` in a style.
 pub(super) fn styled(style: Style, text: impl Display) -> String {
     format!("{style}{text}{style:#}")
@@ -355,103 +299,6 @@ pub(super) fn styled(style: Style, text: impl Display) -> String {
 /// Returns a count with its noun, which forms its plural by an `s`.
 pub(super) fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
-}
-
-/// Cells in columns as wide as their widest cell.
-#[derive(Default)]
-pub(super) struct Table {
-    rows: Vec<Vec<(String, Style)>>,
-    /// Lines below rows, by how many rows there were before.
-    below: Vec<(usize, String, Style)>,
-}
-
-impl Table {
-    /// What stands between columns.
-    const GAP: usize = 2;
-
-    pub(super) fn row<S: Into<String>>(&mut self, cells: impl IntoIterator<Item = (S, Style)>) {
-        self.rows.push(cells.into_iter().map(|(cell, style)| (cell.into(), style)).collect());
-    }
-
-    /// Adds a line below the last row, which is in no column; an empty one is left out.
-    pub(super) fn below(&mut self, text: String, style: Style) {
-        if !text.is_empty() {
-            self.below.push((self.rows.len(), text, style));
-        }
-    }
-
-    /// Returns the lines, without spaces at their ends.
-    pub(super) fn lines(&self) -> Vec<String> {
-        self.lines_within(None)
-    }
-
-    /// Returns the lines, whose cells are cut as far as it takes to fit into `columns`.
-    fn lines_within(&self, columns: Option<usize>) -> Vec<String> {
-        let mut widths = self.widths();
-        if let Some(columns) = columns {
-            squeeze(&mut widths, columns);
-        }
-        let line = |row: &Vec<(String, Style)>| {
-            // Empty cells at the end would only leave spaces behind.
-            let n_cells = row.iter().rposition(|(cell, _)| !cell.is_empty()).map_or(0, |idx| idx + 1);
-            let cells = row.iter().take(n_cells).enumerate().map(|(idx, (cell, style))| {
-                let cell = cut(cell, widths[idx]);
-                let is_last = idx + 1 == n_cells || widths[idx] == 0;
-                let gap = if is_last { 0 } else { widths[idx] - cell.width() + Self::GAP };
-                styled(*style, cell) + &" ".repeat(gap)
-            });
-            cells.collect()
-        };
-        let below = |n_rows: usize| {
-            let lines = self.below.iter().filter(move |(after, ..)| *after == n_rows);
-            lines.map(|(_, text, style)| {
-                let text = columns.map_or_else(|| text.clone(), |columns| cut(text, columns));
-                styled(*style, text)
-            })
-        };
-        let rows = self.rows.iter().enumerate();
-        rows.flat_map(|(idx, row)| std::iter::once(line(row)).chain(below(idx + 1))).collect()
-    }
-
-    fn widths(&self) -> Vec<usize> {
-        let n_columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
-        let widest = |idx: usize| {
-            let cells = self.rows.iter().filter_map(|row| row.get(idx));
-            cells.map(|(cell, _)| cell.width()).max().unwrap_or(0)
-        };
-        (0..n_columns).map(widest).collect()
-    }
-}
-
-/// Makes the widest columns narrower until they fit. The first one holds names, which are to be
-/// typed, so it may be twice as wide as the others.
-fn squeeze(widths: &mut [usize], columns: usize) {
-    const LEAST: usize = 6;
-    loop {
-        let n_filled = widths.iter().filter(|width| **width > 0).count();
-        let total = widths.iter().sum::<usize>() + Table::GAP * n_filled.saturating_sub(1);
-        let weight = |idx: &usize| if *idx == 0 { widths[0] / 2 } else { widths[*idx] };
-        let widest = (0..widths.len()).filter(|idx| widths[*idx] > LEAST).max_by_key(weight);
-        let Some(widest) = widest.filter(|_| total > columns) else { return };
-        widths[widest] -= 1;
-    }
-}
-
-/// Returns `text` in at most `width` cells of a terminal, with `…` at its end if it is cut.
-fn cut(text: &str, width: usize) -> String {
-    if text.width() <= width {
-        return text.to_owned();
-    }
-    let mut out = String::new();
-    let mut n_left = width.saturating_sub(1);
-    for c in text.chars() {
-        let Some(rest) = n_left.checked_sub(c.width().unwrap_or(0)) else { break };
-        n_left = rest;
-        out.push(c);
-    }
-    out.truncate(out.trim_end().len());
-    out.push('…');
-    out
 }
 
 /// Returns the sign that stands for one of ours where the locale knows ASCII only.
@@ -513,39 +360,5 @@ mod tests {
         ] {
             assert_eq!(harmless(text), want, "{text:?}");
         }
-    }
-
-    #[test]
-    fn tables_are_cut_by_cells_of_the_screen_names_last() {
-        let mut table = Table::default();
-        let plain = Style::new();
-        table.row([
-            ("● 0001-add-a-login-page", plain),
-            ("running", plain),
-            ("漢字のタイトルはとても長い", plain),
-        ]);
-        table.row([("○ 0002-fix", plain), ("planned", plain), ("Fix", plain)]);
-        for (columns, want) in [
-            (None, "● 0001-add-a-login-page  running  漢字のタイトルはとても長い"),
-            (Some(52), "● 0001-add-a-login-page  running  漢字のタイトルは…"),
-            (Some(44), "● 0001-add-a-login-page  running  漢字のタ…"),
-            (Some(20), "● 000…  runni…  漢字…"),
-        ] {
-            let lines = table.lines_within(columns);
-            assert_eq!(lines[0], want);
-            assert!(columns.is_none_or(|columns| lines.iter().all(|line| line.width() <= columns.max(22))));
-        }
-        assert_eq!(cut("abc", 0), "…");
-        assert_eq!(cut("a bcd", 3), "a…");
-    }
-
-    #[test]
-    fn json_is_the_same_document_in_safe_letters() {
-        let document = serde_json::json!({ "a\u{9b}": "é \u{202e} \u{e0001} \u{1b} 🦖" });
-        let mut bytes = Vec::new();
-        write_json(&mut bytes, &document).unwrap();
-        let text = String::from_utf8(bytes).unwrap();
-        assert!(!text.contains(text::is_raw) && text.contains('🦖'), "{text}");
-        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), document);
     }
 }

@@ -198,6 +198,11 @@ impl Protocol {
         self.names.first().map_or_else(|| self.name(), Name::to_string)
     }
 
+    /// Whether it has or had another name than its branch was made with.
+    pub fn has_other_names(&self) -> bool {
+        self.names.iter().any(|name| name.as_str() != self.created.branch)
+    }
+
     /// Takes in a name; one that it has already stays where it is.
     pub(super) fn add_name(&mut self, name: Name) {
         if !self.names.contains(&name) {

@@ -1,5 +1,8 @@
 //! Files that appear whole or not at all.
 
+mod drafts;
+mod folders;
+mod modes;
 mod whole;
 
 use std::fs::{self, File};
@@ -9,16 +12,16 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
+pub use self::drafts::{DraftFolder, is_writable, old_drafts, remove_draft, remove_old_drafts};
+pub use self::folders::{
+    forget_oldest, is_real_dir, make_private_dir, move_dir, remove_empty_dirs, remove_tree, size_of,
+};
+pub use self::modes::{is_executable, is_executable_to_git, make_executable};
 pub use self::whole::WholeFile;
 
-use super::lock::Lock;
+use self::drafts::draft_in;
+use self::modes::copy_mode;
 use super::{clock, fail};
-
-/// How the names of unfinished files begin.
-const DRAFT_PREFIX: &str = ".godzilla-draft-";
-
-/// A draft lives for milliseconds; one that is older than this was left by a process that died.
-const MAX_DRAFT_AGE: Duration = Duration::from_hours(1);
 
 /// Replaces `path` by a file with `bytes`: a reader, or a crash, sees the old or the new one.
 ///
@@ -32,7 +35,7 @@ pub fn replace_file(path: &Path, bytes: &[u8], sync: bool) -> io::Result<()> {
     let dir = path.parent().unwrap_or_else(|| Path::new("."));
     fs::create_dir_all(dir)?;
     fail::room()?;
-    let mut draft = tempfile::Builder::new().prefix(DRAFT_PREFIX).tempfile_in(dir)?;
+    let mut draft = draft_in(dir)?;
     draft.write_all(bytes)?;
     copy_mode(path, draft.as_file())?;
     if sync {
@@ -45,33 +48,6 @@ pub fn replace_file(path: &Path, bytes: &[u8], sync: bool) -> io::Result<()> {
         File::open(dir)?.sync_all()?;
     }
     Ok(())
-}
-
-/// A folder for what is of use only to this process, which goes with it. However long that takes,
-/// nobody takes it for the leftover of a dead one.
-#[derive(Debug)]
-pub struct DraftFolder {
-    folder: tempfile::TempDir,
-    /// Locked until the process is gone. Not every file system can do that for folders.
-    _held: Option<File>,
-}
-
-impl DraftFolder {
-    /// Makes a folder in `dir`, which is made as well.
-    ///
-    /// # Errors
-    ///
-    /// Any error of the file system.
-    pub fn new(dir: &Path) -> io::Result<Self> {
-        fs::create_dir_all(dir)?;
-        let folder = tempfile::Builder::new().prefix(DRAFT_PREFIX).tempdir_in(dir)?;
-        let held = File::open(folder.path()).ok().filter(|file| file.try_lock().is_ok());
-        Ok(Self { folder, _held: held })
-    }
-
-    pub fn path(&self) -> &Path {
-        self.folder.path()
-    }
 }
 
 /// Writes a file that is not there yet, for this user only, with the folders above it.
@@ -102,7 +78,7 @@ pub fn write_new_file(path: &Path, bytes: &[u8], executable: bool) -> io::Result
 pub fn rewrite_file(path: &Path, pass: &mut dyn FnMut(&[u8], &mut Vec<u8>)) -> io::Result<bool> {
     let mut file = File::open(path)?;
     let dir = path.parent().unwrap_or(Path::new("."));
-    let mut draft = tempfile::Builder::new().prefix(DRAFT_PREFIX).tempfile_in(dir)?;
+    let mut draft = draft_in(dir)?;
     let (mut before, mut after) = (Sha256::new(), Sha256::new());
     let mut piece = vec![0; 64 * 1024];
     loop {
@@ -131,60 +107,13 @@ pub fn rewrite_file(path: &Path, pass: &mut dyn FnMut(&[u8], &mut Vec<u8>)) -> i
 /// Any error of the file system.
 pub fn replace_script(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let dir = path.parent().unwrap_or(Path::new("."));
-    let mut draft = tempfile::Builder::new().prefix(DRAFT_PREFIX).tempfile_in(dir)?;
+    let mut draft = draft_in(dir)?;
     draft.write_all(bytes)?;
     #[cfg(unix)]
     draft.as_file().set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
     draft.as_file().sync_all()?;
     draft.persist(path).map_err(|err| err.error)?;
     Ok(())
-}
-
-/// Whether somebody may run the file.
-pub fn is_executable(path: &Path) -> bool {
-    #[cfg(unix)]
-    return fs::metadata(path).is_ok_and(|it| {
-        it.is_file() && std::os::unix::fs::PermissionsExt::mode(&it.permissions()) & 0o111 != 0
-    });
-    #[cfg(not(unix))]
-    path.is_file()
-}
-
-/// Removes a folder with all that is in it; links in it are not followed. It may be gone.
-///
-/// # Errors
-///
-/// Any error of the file system.
-pub fn remove_tree(path: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(path) {
-        Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(()),
-        removed => removed,
-    }
-}
-
-/// Removes the folders below `dir` that hold nothing, and `dir` if nothing is left in it. What cannot be
-/// removed stays.
-pub fn remove_empty_dirs(dir: &Path) {
-    if !is_real_dir(dir) {
-        return;
-    }
-    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
-        remove_empty_dirs(&entry.path());
-    }
-    fs::remove_dir(dir).ok();
-}
-
-/// Makes a folder for this user only, with those above it; it may be there.
-///
-/// # Errors
-///
-/// Any error of the file system.
-pub fn make_private_dir(path: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
 }
 
 /// Makes a file for this user only, and opens it to be written and read.
@@ -198,19 +127,6 @@ pub fn create_private(path: &Path) -> io::Result<File> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path)
-}
-
-/// Removes folders below `dir` until at most `n_kept` are left: those whose names come first go, unless
-/// somebody holds the lock `lock` in them. What cannot be removed stays.
-pub fn forget_oldest(dir: &Path, n_kept: usize) {
-    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
-    let mut dirs: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
-    dirs.sort();
-    for dir in dirs.iter().take(dirs.len().saturating_sub(n_kept)) {
-        if Lock::acquire(&dir.join("lock"), Duration::ZERO).is_ok() {
-            fs::remove_dir_all(dir).ok();
-        }
-    }
 }
 
 /// Makes a link that is not there yet, with the folders above it. Where there are no links it is a
@@ -233,25 +149,6 @@ pub fn write_new_link(path: &Path, target: &[u8]) -> io::Result<()> {
     write_new_file(path, target, false)
 }
 
-/// Lets whoever may read a file run it as well, or nobody.
-///
-/// # Errors
-///
-/// Any error of the file system.
-#[cfg(unix)]
-pub fn make_executable(path: &Path, executable: bool) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-
-    let mode = fs::metadata(path)?.permissions().mode() & 0o777;
-    let wanted = if executable { mode | (mode & 0o444) >> 2 } else { mode & !0o111 };
-    if wanted == mode { Ok(()) } else { fs::set_permissions(path, fs::Permissions::from_mode(wanted)) }
-}
-
-#[cfg(not(unix))]
-pub fn make_executable(_: &Path, _: bool) -> io::Result<()> {
-    Ok(())
-}
-
 /// Returns the path of these bytes; `None` where paths are something else.
 pub fn path_of_bytes(bytes: &[u8]) -> Option<PathBuf> {
     gix::path::from_byte_slice(bytes).ok().map(Path::to_owned)
@@ -262,76 +159,6 @@ pub fn sync(path: &Path) {
     if let Ok(file) = File::open(path) {
         drop(file.sync_all());
     }
-}
-
-/// Returns how many bytes the files below `dir` have, and whether that is all of them: after `max_entries`
-/// nobody counts on. Links are not followed.
-pub fn size_of(dir: &Path, max_entries: usize) -> (u64, bool) {
-    let (mut bytes, mut n_entries) = (0, 0);
-    let mut folders = vec![dir.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-            n_entries += 1;
-            if n_entries > max_entries {
-                return (bytes, false);
-            }
-            let Ok(meta) = entry.metadata() else { continue };
-            if meta.is_dir() {
-                folders.push(entry.path());
-            } else {
-                bytes += meta.len();
-            }
-        }
-    }
-    (bytes, true)
-}
-
-/// Moves a folder to a name that nothing has, on the disk when this returns.
-///
-/// # Errors
-///
-/// Any error of the file system, also if something is there.
-pub fn move_dir(from: &Path, to: &Path) -> io::Result<()> {
-    if to.symlink_metadata().is_ok() {
-        return Err(io::ErrorKind::AlreadyExists.into());
-    }
-    fs::rename(from, to)?;
-    [from, to].into_iter().filter_map(Path::parent).for_each(sync);
-    Ok(())
-}
-
-/// Removes a folder with all that is in it, also what is read-only there; it may be gone already.
-///
-/// # Errors
-///
-/// Any error of the file system but "not found".
-pub fn remove_all(dir: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(dir) {
-        Err(err) if err.kind() == io::ErrorKind::PermissionDenied => {
-            unlock(dir);
-            fs::remove_dir_all(dir)
-        }
-        Err(err) if !is_missing(&err) => Err(err),
-        _ => Ok(()),
-    }
-}
-
-/// Lets the owner of folders remove what is in them.
-#[cfg(unix)]
-fn unlock(dir: &Path) {
-    use std::os::unix::fs::PermissionsExt as _;
-
-    drop(fs::set_permissions(dir, fs::Permissions::from_mode(0o700)));
-    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
-    entries.map(|entry| entry.path()).filter(|path| is_real_dir(path)).for_each(|path| unlock(&path));
-}
-
-#[cfg(not(unix))]
-fn unlock(_: &Path) {}
-
-/// Whether `path` is a folder, and no link to one.
-pub fn is_real_dir(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir())
 }
 
 /// Whether `path` is a file, and no link, with exactly these bytes.
@@ -352,38 +179,6 @@ pub fn is_link_to(path: &Path, target: &[u8]) -> bool {
     is_file_with(path, target)
 }
 
-/// Removes what processes that died left unfinished in `dir`. Whatever cannot be removed stays: it
-/// does no harm.
-pub fn remove_old_drafts(dir: &Path) {
-    for draft in old_drafts(dir) {
-        drop(remove_draft(&draft));
-    }
-}
-
-/// Removes a draft, which may be a folder.
-///
-/// # Errors
-///
-/// Any error of the file system.
-pub fn remove_draft(path: &Path) -> io::Result<()> {
-    if path.symlink_metadata()?.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }
-}
-
-/// Returns what processes that died left unfinished in `dir`.
-pub fn old_drafts(dir: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = fs::read_dir(dir) else { return Vec::new() };
-    let is_draft =
-        |entry: &fs::DirEntry| entry.file_name().as_encoded_bytes().starts_with(DRAFT_PREFIX.as_bytes());
-    let drafts = entries.flatten().filter(is_draft).map(|entry| entry.path());
-    drafts.filter(|path| is_older(path, MAX_DRAFT_AGE) && !is_held(path)).collect()
-}
-
-/// Whether a process that lives holds this [`DraftFolder`].
-fn is_held(path: &Path) -> bool {
-    let is_locked = |file: File| matches!(file.try_lock(), Err(fs::TryLockError::WouldBlock));
-    path.is_dir() && File::open(path).is_ok_and(is_locked)
-}
-
 /// Whether there is something at `path` that was last written longer ago than `age`.
 pub fn is_older(path: &Path, age: Duration) -> bool {
     let modified = || {
@@ -391,25 +186,6 @@ pub fn is_older(path: &Path, age: Duration) -> bool {
         modified.duration_since(std::time::UNIX_EPOCH).ok()
     };
     modified().is_some_and(|modified| modified + age < Duration::from_millis(clock::now_ms()))
-}
-
-/// Whether files can be made in `dir`.
-pub fn is_writable(dir: &Path) -> bool {
-    tempfile::Builder::new().prefix(DRAFT_PREFIX).tempfile_in(dir).is_ok()
-}
-
-/// A temporary file is private; a file in its place is not.
-fn copy_mode(path: &Path, draft: &File) -> io::Result<()> {
-    match fs::metadata(path) {
-        Ok(meta) => draft.set_permissions(meta.permissions()),
-        #[cfg(unix)]
-        Err(_) => {
-            use std::os::unix::fs::PermissionsExt as _;
-            draft.set_permissions(fs::Permissions::from_mode(0o644))
-        }
-        #[cfg(not(unix))]
-        Err(_) => Ok(()),
-    }
 }
 
 /// Whether both paths lead to one file, through links. `false` where that cannot be told.
@@ -503,25 +279,4 @@ pub fn remove_if_there(path: &Path) -> io::Result<()> {
 
 fn is_missing(err: &io::Error) -> bool {
     matches!(err.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_folder_of_a_process_at_work_is_no_leftover_however_old() {
-        let dir = tempfile::tempdir().unwrap();
-        let draft = DraftFolder::new(dir.path()).unwrap();
-        let long_ago = std::time::UNIX_EPOCH + MAX_DRAFT_AGE;
-        File::open(draft.path()).unwrap().set_modified(long_ago).unwrap();
-        assert_eq!(old_drafts(dir.path()), Vec::<PathBuf>::new());
-        // As after a kill: the folder stays and nobody holds it.
-        let DraftFolder { folder, _held: held } = draft;
-        drop(held);
-        let path = folder.keep();
-        assert_eq!(old_drafts(dir.path()), [path]);
-        remove_old_drafts(dir.path());
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
-    }
 }

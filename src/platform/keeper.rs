@@ -27,16 +27,14 @@ use rustix::process::{
     Pid, Signal, WaitId, WaitIdOptions, getpid, kill_process, kill_process_group, set_child_subreaper, waitid,
 };
 
-use super::{process, supervise};
+use super::ending::PAUSE;
+use super::{ending, process, supervise};
 
 /// The name that this program is called by as a keeper.
 const NAME: &str = "git-godzilla-keeper";
 
 /// This program, also after it was replaced on the disk.
 const SELF: &str = "/proc/self/exe";
-
-/// How often a program is looked at where the system does not tell of its end.
-const PAUSE: Duration = Duration::from_millis(20);
 
 /// How long a keeper that has ended may take to have said what it had to.
 const REPORT: Duration = Duration::from_secs(1);
@@ -151,9 +149,9 @@ pub fn keep(args: &[OsString]) -> ExitCode {
 /// Waits until the program has ended, or until whoever asked for it hangs up. Returns whether it was the
 /// former.
 fn wait(line: &mut UnixStream, child: &Child) -> bool {
-    let ended = supervise::pidfd(child);
+    let ended = ending::pidfd(child);
     loop {
-        if supervise::has_ended(child).unwrap_or(true) {
+        if ending::has_ended(child).unwrap_or(true) {
             return true;
         }
         let mut fds = vec![PollFd::new(&*line, PollFlags::IN)];
@@ -173,7 +171,7 @@ fn wait(line: &mut UnixStream, child: &Child) -> bool {
 }
 
 fn signal_group(child: &Child, signal: Signal) {
-    if let Some(pid) = supervise::pid_of(child) {
+    if let Some(pid) = ending::pid_of(child) {
         // Nothing of it may be left.
         kill_process_group(pid, signal).ok();
     }

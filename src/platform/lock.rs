@@ -68,6 +68,13 @@ impl Lock {
         Ok(lock)
     }
 
+    /// Lets the processes that are started hold it too, until what is returned is dropped: whoever of them lives
+    /// longest releases it.
+    pub fn share(&self) -> Shared<'_> {
+        Shared::set(&self.file, true);
+        Shared(&self.file)
+    }
+
     /// Names the git lock that is about to be taken and the bytes it will hold.
     ///
     /// # Errors
@@ -117,6 +124,29 @@ impl Lock {
             self.file.set_len(0)?;
         }
         Ok(())
+    }
+}
+
+/// A lock that the processes which are started inherit.
+#[derive(Debug)]
+pub struct Shared<'a>(&'a File);
+
+impl Shared<'_> {
+    #[cfg(unix)]
+    fn set(file: &File, is_shared: bool) {
+        use rustix::io::{FdFlags, fcntl_setfd};
+        let flags = if is_shared { FdFlags::empty() } else { FdFlags::CLOEXEC };
+        // Without it nobody waits for those who are left.
+        fcntl_setfd(file, flags).ok();
+    }
+
+    #[cfg(not(unix))]
+    fn set(_: &File, _: bool) {}
+}
+
+impl Drop for Shared<'_> {
+    fn drop(&mut self) {
+        Self::set(self.0, false);
     }
 }
 

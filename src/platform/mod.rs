@@ -1,6 +1,7 @@
 //! The only code that leaves the process: git, files, processes, the clock, the environment.
 
 pub mod clock;
+mod ending;
 pub mod env;
 pub mod fail;
 pub mod foreground;

@@ -6,6 +6,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use super::ending::Ending;
+
 /// What a program left behind.
 #[derive(Debug)]
 pub struct Output {
@@ -129,19 +131,25 @@ struct Watch<'a> {
     limits: Limits,
     start: Instant,
     heard: Instant,
+    /// When the program was seen to have ended.
+    ended: Option<Instant>,
     was_interrupted: bool,
 }
 
 impl<'a> Watch<'a> {
     fn new(program: &'a str, limits: Limits) -> Self {
         let start = Instant::now();
-        Self { program, limits, start, heard: start, was_interrupted: is_interrupted() }
+        Self { program, limits, start, heard: start, ended: None, was_interrupted: is_interrupted() }
     }
 
     /// Whether the program has ended, and its pipes are held by what it left behind, such as the
     /// master of a shared connection.
-    fn has_only_leftovers(&self, child: &mut Child) -> bool {
-        self.heard.elapsed() >= LINGER && child.try_wait().is_ok_and(|status| status.is_some())
+    fn has_only_leftovers(&mut self, child: &mut Child) -> bool {
+        if self.ended.is_none() && child.try_wait().is_ok_and(|status| status.is_some()) {
+            self.ended = Some(Instant::now());
+        }
+        // What it said last may still be in the pipe, however long it was silent before.
+        self.heard.elapsed() >= LINGER && self.ended.is_some_and(|ended| ended.elapsed() >= LINGER)
     }
 
     fn check(&self, child: &mut Child) -> Result<(), Error> {
@@ -165,13 +173,14 @@ impl<'a> Watch<'a> {
         if self.limits.total.is_none() {
             return Ok(child.wait());
         }
+        let mut ending = Ending::of(child);
         loop {
             match child.try_wait() {
                 Ok(Some(status)) => return Ok(Ok(status)),
                 Ok(None) => self.check(child)?,
                 Err(err) => return Ok(Err(err)),
             }
-            std::thread::sleep(Duration::from_millis(1));
+            ending.wait();
         }
     }
 }
@@ -328,20 +337,28 @@ fn ps(what: &str, pid: u32) -> Option<String> {
 /// Returns the file that would be started for `program`: one that is a path, or the first one of its name
 /// in `PATH`. `None` if there is none that may run.
 pub fn find(program: &str) -> Option<std::path::PathBuf> {
-    let is_program = |path: &std::path::PathBuf| {
-        let Ok(meta) = path.metadata() else { return false };
-        #[cfg(unix)]
-        let may_run = std::os::unix::fs::PermissionsExt::mode(&meta.permissions()) & 0o111 != 0;
-        #[cfg(not(unix))]
-        let may_run = true;
-        meta.is_file() && may_run
-    };
     if program.is_empty() {
         return None;
     }
     if program.contains(std::path::MAIN_SEPARATOR) {
-        return Some(program.into()).filter(is_program);
+        return Some(std::path::PathBuf::from(program)).filter(|path| super::fs::is_executable(path));
     }
     let path = super::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|dir| dir.join(program)).find(is_program)
+    std::env::split_paths(&path).map(|dir| dir.join(program)).find(|path| super::fs::is_executable(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_said_last_is_waited_for_however_long_nothing_was_said() {
+        let mut child = command("true").spawn().unwrap();
+        child.wait().unwrap();
+        let mut watch = Watch::new("true", Limits::default());
+        watch.heard -= LINGER;
+        assert!(!watch.has_only_leftovers(&mut child), "it may have spoken as it ended");
+        watch.ended = watch.ended.and_then(|ended| ended.checked_sub(LINGER));
+        assert!(watch.has_only_leftovers(&mut child));
+    }
 }

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest as _, Sha256};
 
+#[cfg(unix)]
+use super::ending::pid_of;
+use super::ending::{self, Ending, PAUSE};
 #[cfg(target_os = "linux")]
 use super::keeper::{self, Line};
-
-/// How often the program is looked at while it says nothing.
-const PAUSE: Duration = Duration::from_millis(20);
 
 /// How long a program that was asked to stop may take.
 const GRACE: Duration = Duration::from_secs(2);
@@ -225,7 +225,7 @@ impl Started {
     /// Whether it has ended; it is still to be waited for.
     fn has_ended(&mut self) -> io::Result<bool> {
         #[cfg(unix)]
-        return has_ended(&self.child);
+        return ending::has_ended(&self.child);
         #[cfg(not(unix))]
         return Ok(self.child.try_wait()?.is_some());
     }
@@ -339,62 +339,6 @@ fn watch(
             Some(_) => (),
         }
     }
-}
-
-/// What is waited for when a program says nothing any more.
-struct Ending {
-    /// Tells of its end, where the system does that.
-    #[cfg(target_os = "linux")]
-    told: Option<std::os::fd::OwnedFd>,
-    pause: Duration,
-}
-
-impl Ending {
-    #[cfg_attr(not(target_os = "linux"), expect(unused_variables, reason = "nothing tells of its end"))]
-    fn of(child: &Child) -> Self {
-        Self {
-            #[cfg(target_os = "linux")]
-            told: pidfd(child),
-            pause: Duration::from_micros(200),
-        }
-    }
-
-    /// Waits for the end, at most until it is time to look whether somebody wants us to stop.
-    fn wait(&mut self) {
-        #[cfg(target_os = "linux")]
-        if let Some(told) = &self.told {
-            use rustix::event::{PollFd, PollFlags, Timespec, poll};
-
-            let mut fds = [PollFd::new(told, PollFlags::IN)];
-            // A signal may interrupt it, which is looked at next.
-            poll(&mut fds, Timespec::try_from(PAUSE).ok().as_ref()).ok();
-            return;
-        }
-        // Nothing here tells of an end.
-        std::thread::sleep(self.pause);
-        self.pause = (self.pause * 2).min(PAUSE);
-    }
-}
-
-/// Returns what can be waited for to learn of the end of a child; kernels before 5.3 have none.
-#[cfg(target_os = "linux")]
-pub(super) fn pidfd(child: &Child) -> Option<std::os::fd::OwnedFd> {
-    rustix::process::pidfd_open(pid_of(child)?, rustix::process::PidfdFlags::empty()).ok()
-}
-
-#[cfg(unix)]
-pub(super) fn pid_of(child: &Child) -> Option<rustix::process::Pid> {
-    i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw)
-}
-
-/// Whether the program has ended; it is still to be waited for.
-#[cfg(unix)]
-pub(super) fn has_ended(child: &Child) -> io::Result<bool> {
-    use rustix::process::{WaitId, WaitIdOptions, waitid};
-
-    let Some(pid) = pid_of(child) else { return Ok(true) };
-    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-    Ok(waitid(WaitId::Pid(pid), options)?.is_some())
 }
 
 fn listen(mut reader: PipeReader, stream: Stream, sender: SyncSender<Said>) {

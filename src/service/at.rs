@@ -12,7 +12,6 @@ use super::list::{Shown, row, twin_name};
 use super::resolve::{self, Target};
 use super::streams::{Streams, folded};
 use crate::domain::id::{Name, Oid, Ulid};
-use crate::domain::state::Protocol;
 use crate::domain::text::{clip, one_line};
 use crate::platform::clock;
 use crate::platform::git::{CommitInfo, Repo, TreeEntry};
@@ -35,6 +34,8 @@ pub struct Past {
     pub rows: Vec<Row>,
     /// Streams that cannot be read, and why.
     pub set_aside: Vec<(Name, String)>,
+    /// Archives that cannot be read, and why.
+    pub archives_set_aside: Vec<String>,
 }
 
 /// Returns what `text` means: a revision, else a date as git reads it.
@@ -81,9 +82,13 @@ pub fn list(ctx: &Context, when: When) -> Result<Past, Error> {
         When::Stream(commit) => past.rows = rows(&read(&ctx.repo, commit)?, None),
         When::Moment(at_ms) => {
             let streams = Streams::read_all(ctx)?;
+            past.archives_set_aside.clone_from(&streams.inventory.set_aside);
             for name in streams.inventory.streams.keys() {
                 match streams.view(name) {
-                    Ok(view) => past.rows.extend(rows(&view.content.until(at_ms), Some(name))),
+                    Ok(view) => {
+                        past.rows.extend(rows(&view.content.until(at_ms), Some(name)));
+                        past.set_aside.extend(view.set_aside.into_iter().map(|why| (name.clone(), why)));
+                    }
                     Err(err) => past.set_aside.push((name.clone(), super::error_chain(&err))),
                 }
             }
@@ -110,7 +115,7 @@ pub fn show(ctx: &Context, name: Option<&str>, when: When) -> Result<Shown, Erro
             })?;
             let streams = Streams::read(ctx)?;
             match name.map(|name| resolve::protocol(&streams, Some(name))).transpose()? {
-                Some(target) if target.name.as_str() != shown.name => Err(Error::Usage {
+                Some(target) if target.name.as_str() != shown.protocol.key() => Err(Error::Usage {
                     message: format!("that commit is of {}, not of {}", shown.name, target.name),
                     hint: Some(format!("git log refs/godzilla/protocols/{}", target.name)),
                 }),
@@ -150,8 +155,7 @@ fn read(repo: &Repo, commit: Oid) -> Result<Content, Error> {
 /// Returns the rows of a stream; `name` is the one that it is kept under.
 fn rows(content: &Content, name: Option<&Name>) -> Vec<Row> {
     let now = folded(content, None);
-    let told = |protocol: &Protocol| name.map_or_else(|| protocol.name(), ToString::to_string);
-    let mut rows: Vec<Row> = now.protocol.iter().map(|protocol| row(protocol, told(protocol))).collect();
+    let mut rows: Vec<Row> = now.protocol.iter().map(|protocol| row(protocol, protocol.name())).collect();
     for root in &now.twins {
         if let (Some(twin), Some(name)) = (folded(content, Some(*root)).protocol, name) {
             rows.push(row(&twin, twin_name(name, *root)));
@@ -165,8 +169,7 @@ fn shown(name: Option<&Name>, root: Option<Ulid>, content: Content) -> Option<Sh
     let protocol = folded.protocol.clone()?;
     let name = match (name, root) {
         (Some(name), Some(root)) => twin_name(name, root),
-        (Some(name), None) => name.to_string(),
-        (None, _) => protocol.name(),
+        (_, None) | (None, _) => protocol.name(),
     };
     Some(Shown { row: row(&protocol, name.clone()), name, protocol, folded, content })
 }

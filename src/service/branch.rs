@@ -4,9 +4,12 @@ use std::cell::RefCell;
 
 use foldhash::HashMap;
 
+use super::streams::folded;
 use crate::domain::id::{Name, Oid};
 use crate::domain::state::Protocol;
 use crate::platform::git::{Error, Repo};
+use crate::store::inventory::Inventory;
+use crate::store::stream;
 
 /// All branches, local and tracked, read once or looked up one by one.
 pub struct Branches<'a> {
@@ -67,12 +70,13 @@ impl<'a> Branches<'a> {
         self.bases_key
     }
 
-    /// Returns a number that changes whenever a branch of that name does, here or at a remote.
-    pub fn key_of(&self, branch: &str) -> u64 {
-        let local = self.find(&format!("refs/heads/{branch}"));
-        let tracked: Vec<Option<Oid>> =
-            self.remotes.iter().map(|remote| self.find(&format!("refs/remotes/{remote}/{branch}"))).collect();
-        crate::store::cache::key(&(local, tracked))
+    /// Returns a number that changes whenever a branch of one of these names does, here or at a remote.
+    pub fn key_of<'n>(&self, names: impl Iterator<Item = &'n str>) -> u64 {
+        let tips = |branch: &str| -> Vec<Option<Oid>> {
+            let tracked = self.remotes.iter().map(|remote| format!("refs/remotes/{remote}/{branch}"));
+            [format!("refs/heads/{branch}")].into_iter().chain(tracked).map(|name| self.find(&name)).collect()
+        };
+        crate::store::cache::key(&names.map(tips).collect::<Vec<_>>())
     }
 
     /// Returns the protocols whose names local branches have; none if branches are looked up one by one.
@@ -92,7 +96,45 @@ impl<'a> Branches<'a> {
     /// Returns the tips of a protocol's branch and base. `home` is the remote that local refs follow.
     pub fn of(&self, protocol: &Protocol, home: Option<&str>) -> BranchTips {
         let created = &protocol.created;
-        self.of_names(&created.branch, &created.base, home)
+        let mut tips = self.of_names(&created.branch, &created.base, home);
+        if protocol.has_other_names() {
+            tips.local = self.named_at("refs/heads", protocol).map(|(_, tip)| tip);
+            let at = |remote: &String| {
+                let (_, tip) = self.named_at(&format!("refs/remotes/{remote}"), protocol)?;
+                Some((remote.clone(), tip))
+            };
+            tips.tracked = self.remotes.iter().filter_map(at).collect();
+        }
+        tips
+    }
+
+    /// Returns what the branch of a protocol is called here: as its stream, or, where there is no such branch, by
+    /// another name that it has or had, since branches are renamed by hand as well.
+    pub fn name_here(&self, protocol: &Protocol) -> String {
+        let own = &protocol.created.branch;
+        let other = || self.named_at("refs/heads", protocol).map(|(name, _)| name);
+        if protocol.has_other_names() { other().unwrap_or_else(|| own.clone()) } else { own.clone() }
+    }
+
+    /// Returns the branch of a protocol below `folder`, and its tip.
+    fn named_at(&self, folder: &str, protocol: &Protocol) -> Option<(String, Oid)> {
+        let own = &protocol.created.branch;
+        let find = |name: &str| Some((name.to_owned(), self.find(&format!("{folder}/{name}"))?));
+        let mut others = protocol.names.iter().rev().filter(|name| name.as_str() != own);
+        find(own).or_else(|| {
+            others.find_map(|name| find(name.as_str()).filter(|(_, tip)| self.is_own(protocol, name, *tip)))
+        })
+    }
+
+    /// Whether the branch of a name that the protocol has or had is its own: another one may have that name, too.
+    fn is_own(&self, protocol: &Protocol, name: &Name, tip: Oid) -> bool {
+        let Ok(tips) = Inventory::of_stream(self.repo, name) else { return false };
+        if tips.local.is_none() && tips.tracking.is_empty() {
+            return true;
+        }
+        let other = stream::view(self.repo, name, &tips, None).ok();
+        let other = other.and_then(|view| folded(&view.content, None).protocol);
+        holds(self.repo, protocol, tip) && !other.is_some_and(|other| holds(self.repo, &other, tip))
     }
 
     /// Returns the tips of a branch and a base by name.
@@ -126,6 +168,12 @@ impl<'a> Branches<'a> {
             bases: local_base.into_iter().chain(tracked_bases.iter().map(|(_, oid)| *oid)).collect(),
         }
     }
+}
+
+/// Whether `tip` is that of the protocol's branch.
+pub(super) fn holds(repo: &Repo, protocol: &Protocol, tip: Oid) -> bool {
+    let is_behind = |oid: Oid| oid == tip || repo.is_ancestor(oid, tip);
+    protocol.plan_commit.is_some_and(is_behind) || protocol.live_commits().any(|(oid, _)| is_behind(*oid))
 }
 
 fn remotes(repo: &Repo) -> Vec<String> {

@@ -1,5 +1,6 @@
 //! Why a protocol or a step stands where it does, and what to type next.
 
+use super::branch::Branches;
 use super::error::Error;
 use super::list::Shown;
 use super::resolve;
@@ -82,7 +83,8 @@ fn of_protocol(repo: &Repo, protocol: &Protocol, name: &str) -> Said {
         ProtocolStatus::Cancelled => (None, "the protocol was cancelled".to_owned(), None),
         ProtocolStatus::Completed => (None, "the protocol is completed".to_owned(), None),
         _ if protocol.is_ready_to_merge() => {
-            let (base, branch) = (&protocol.created.base, &protocol.created.branch);
+            let base = &protocol.created.base;
+            let branch = &Branches::lazy(repo).name_here(protocol);
             let Some(source) = branch_here(repo, branch) else {
                 let remote = repo.remotes().into_iter().next().map_or("origin".to_owned(), |it| it.name);
                 let why = format!(

@@ -30,7 +30,8 @@ pub struct Exported {
 /// and told.
 pub fn write(ctx: &Context, out: &mut dyn Write) -> Result<Exported, Error> {
     let streams = Streams::read_all(ctx)?;
-    let mut exporter = Exporter { ctx, out, done: Exported::default() };
+    let done = Exported { left_out: streams.inventory.set_aside.clone(), ..Exported::default() };
+    let mut exporter = Exporter { ctx, out, done };
     exporter.line(&exported::header_line(ctx.repo.object_format()))?;
     for name in streams.inventory.streams.keys() {
         match streams.view(name) {

@@ -49,7 +49,7 @@ pub fn snapshot_of(
         protocol: name,
         head: place.head,
         branch: branch.as_deref(),
-        tip: place.repo.find_ref(&format!("refs/heads/{name}"))?,
+        tip: place.repo.find_ref(&format!("refs/heads/{}", branch.as_deref().unwrap_or(name.as_str())))?,
         dir: &place.dir,
         why,
         op,

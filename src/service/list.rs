@@ -87,7 +87,8 @@ fn rows_of_all(mut streams: Streams<'_>) -> Listing {
     let mut is_cold = false;
     for name in names {
         let tips = &streams.inventory.streams[name];
-        let key = input_key(&streams, name, tips);
+        // Its names change with its events only.
+        let key = input_key(&streams, name, tips, cache.last_seen(name.as_str()));
         if let Some(rows) = cache.get(name.as_str(), key) {
             listing.add(rows);
             continue;
@@ -96,7 +97,7 @@ fn rows_of_all(mut streams: Streams<'_>) -> Listing {
             memory::keep_freed();
             is_cold = true;
         }
-        match rows_of(&streams, name, key, &mut moved) {
+        match rows_of(&streams, name, &mut moved) {
             Ok(Computed { rows, key, set_aside }) => {
                 listing.add(&rows);
                 listing.set_aside.extend(set_aside.into_iter().map(|why| (name.clone(), why)));
@@ -161,16 +162,17 @@ fn unmatched(streams: &Streams<'_>) -> usize {
 }
 
 /// Everything that the rows of a stream are computed from.
-fn input_key(streams: &Streams<'_>, name: &Name, tips: &Tips) -> cache::Key {
+fn input_key(streams: &Streams<'_>, name: &Name, tips: &Tips, rows: &[Rc<Row>]) -> cache::Key {
     let routed: Vec<_> = streams
         .routed(Some(name))
         .map(|content| content.lines().iter().map(|line| &line.text).collect())
         .unwrap_or_default();
     let inventory = &streams.inventory;
+    let other_names = rows.iter().flat_map(|row| &row.other_names).map(String::as_str);
     let stream = cache::key(&(
         (tips.local, &tips.tracking, &tips.archived, tips.nothing_spooled),
         (routed, &inventory.remotes),
-        streams.branches.key_of(name.as_str()),
+        streams.branches.key_of([name.as_str()].into_iter().chain(other_names)),
     ));
     cache::Key { stream, bases: streams.branches.bases_key() }
 }
@@ -184,14 +186,8 @@ struct Computed {
     set_aside: Vec<String>,
 }
 
-/// Returns the rows of a stream, having refreshed it; what that changed goes to `moved`. `key` is that
-/// of the stream before.
-fn rows_of(
-    streams: &Streams<'_>,
-    name: &Name,
-    key: cache::Key,
-    moved: &mut Vec<Protocol>,
-) -> Result<Computed, Error> {
+/// Returns the rows of a stream, having refreshed it; what that changed goes to `moved`.
+fn rows_of(streams: &Streams<'_>, name: &Name, moved: &mut Vec<Protocol>) -> Result<Computed, Error> {
     let looked = streams.look(name)?;
     let Looked { content, folded: incumbent, tips, moved: has_moved, is_settled, set_aside } = looked;
     if has_moved {
@@ -207,6 +203,7 @@ fn rows_of(
         let has_entry = !tips.archived.is_empty();
         let archived = has_entry && tips.local.is_none() && is_settled && archive::may_be_archived(&content);
         rows.push(Rc::new(Row {
+            branch_here: streams.branches.name_here(protocol),
             unshared_events: unshared,
             merged_here,
             duplicate_ids,
@@ -222,8 +219,7 @@ fn rows_of(
             rows.push(Rc::new(Row { archived, ..row(&twin, twin_name(name, *root)) }));
         }
     }
-    let is_same = streams.inventory.streams.get(name) == Some(&tips);
-    let key = is_settled.then(|| if is_same { key } else { input_key(streams, name, &tips) });
+    let key = is_settled.then(|| input_key(streams, name, &tips, &rows));
     Ok(Computed { rows, key, set_aside })
 }
 
@@ -321,6 +317,8 @@ pub fn row(protocol: &Protocol, name: String) -> Row {
         title: created.title.clone(),
         status: protocol.shown.to_string(),
         branch: created.branch.clone(),
+        branch_here: created.branch.clone(),
+        other_names: protocol.names.iter().skip(1).map(ToString::to_string).collect(),
         base: created.base.clone(),
         base_commit: created.base_commit.to_string(),
         current_step: current.map(|step| step.id.to_string()),
@@ -382,6 +380,8 @@ pub fn show(streams: &Streams<'_>, name: &Name, root: Option<Ulid>) -> Result<Sh
     };
     let shown_name = root.map_or_else(|| protocol.name(), |root| twin_name(name, root));
     let row = Row {
+        branch_here: streams.branches.name_here(&protocol),
+        archived: streams.is_archived(name),
         unshared_events: unshared,
         merged_here: merged_here(streams, &protocol),
         ..row(&protocol, shown_name.clone())

@@ -24,6 +24,7 @@ pub mod guard;
 pub mod hooks;
 pub mod import;
 pub mod init;
+mod intents;
 pub mod issue;
 pub mod keep;
 pub mod kept;

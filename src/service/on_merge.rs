@@ -57,6 +57,14 @@ pub fn arrived(ctx: &Context, old: Option<Oid>, new: Oid) -> Result<News, Error>
                 .extend(hints.into_iter().filter_map(|hint| Some((hint.protocol.parse().ok()?, Scope::All))));
         }
     }
+    // Trailers may bear any name that a protocol was given.
+    let given: Vec<Name> = streams
+        .renumbered()
+        .into_iter()
+        .filter(|(name, _)| names.contains_key(name))
+        .map(|(_, key)| key)
+        .collect();
+    names.extend(given.into_iter().map(|key| (key, Scope::All)));
     names.retain(|name, _| streams.inventory.streams.contains_key(name));
     for (name, scope) in names {
         match streams.refresh_within(&name, scope) {

@@ -271,6 +271,9 @@ fn peek(ctx: &Context, branch: &HookBranch) -> Result<Option<Protocol>, Error> {
     let writer = ctx.writer();
     let specs = view.content.decoded_specs();
     let mut ledger = Ledger::new(branch.name.clone(), view.content.events(), specs, writer.author);
+    if let Some(branch) = branch.gone_on(ctx, ledger.folded())? {
+        return peek(ctx, &branch);
+    }
     if let Some(protocol) = ledger.protocol() {
         let tips = HookBranch::branch_tips(ctx, protocol);
         let mut content = view.content;

@@ -3,7 +3,7 @@
 use super::answers::{self, Said};
 use super::context::Context;
 use super::error::Error;
-use super::share;
+use super::{on_commit, share};
 use crate::domain::id::{Name, Oid};
 use crate::domain::state::Protocol;
 use crate::domain::status::StepStatus;
@@ -67,6 +67,7 @@ pub fn unmet_gates(ctx: &Context, pushed: &[PushedRef]) -> Result<Vec<String>, E
     for line in pushed.iter().filter(|line| line.local_oid.is_some()) {
         let branch = line.remote.strip_prefix("refs/heads/").and_then(|branch| branch.parse::<Name>().ok());
         let Some(name) = branch else { continue };
+        let name = on_commit::stream_of(ctx, &name)?.unwrap_or(name);
         let tips = Inventory::of_stream(&ctx.repo, &name)?;
         let view = crate::store::stream::view(&ctx.repo, &name, &tips, None)?;
         let Some(protocol) = super::streams::folded(&view.content, None).protocol else { continue };

@@ -17,6 +17,7 @@ pub use intent::{interrupted, recover};
 use self::intent::Intent;
 use super::context::Context;
 use super::error::Error;
+use super::intents::Intent as _;
 use super::streams::Streams;
 use crate::domain::drafted::Drafted;
 use crate::domain::event::{Body, Cause, CommitSeen, Created, Draft, Evidence, StepChange, Via};

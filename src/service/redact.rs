@@ -120,9 +120,12 @@ pub fn look(ctx: &Context, wanted: &Wanted) -> Result<Looked, Error> {
     let mut looked = Looked::default();
     let archived = streams.inventory.all_archived(&ctx.repo);
     let names: BTreeSet<&Name> = streams.inventory.streams.keys().chain(archived.keys()).collect();
+    let unread = |why: &String| format!("{why}; what cannot be read may say it");
+    looked.stays.extend(streams.inventory.set_aside.iter().map(unread));
     for name in names {
-        let content = streams.view(name)?.content;
-        looked.look_at(Some(name), &content, wanted);
+        let view = streams.view(name)?;
+        looked.stays.extend(view.set_aside.iter().map(|why| unread(&format!("{name}: {why}"))));
+        looked.look_at(Some(name), &view.content, wanted);
     }
     let project = stream::project_view(&ctx.repo, &streams.inventory.project)?;
     looked.look_at(None, &project.content, wanted);
@@ -152,7 +155,9 @@ impl Looked {
             if wanted.is_secret(spec) {
                 let digest = text::clip(&digest.to_string(), 12);
                 self.stays.push(format!(
-                    "{label}: the plan {digest} says it, and so do its files on the branch, whose history is yours to rewrite"
+                    "{label}: the plan {digest} says it, for which no stub can stand, and so do its files on the branch, \
+                     whose history is yours to rewrite; take it out of the files, then \
+                     `git godzilla plan --amend -p {label}` makes a plan without it the one that is shown"
                 ));
             }
         }

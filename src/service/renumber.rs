@@ -3,6 +3,7 @@
 //! The stream of a protocol keeps its name for ever, and so do its branch and its folder: what is given is the
 //! name that it is shown under. A twin, which has no stream of its own, is given one.
 
+use super::branch::Branches;
 use super::context::Context;
 use super::error::Error;
 use super::resolve::{self, Target};
@@ -10,6 +11,7 @@ use super::streams::Streams;
 use super::{initialised, list, plan, twins};
 use crate::domain::event::{Body, Draft, Event};
 use crate::domain::id::{Name, Ulid};
+use crate::domain::state::Protocol;
 use crate::domain::text;
 use crate::platform::fail;
 use crate::platform::lock::Lock;
@@ -47,7 +49,7 @@ pub fn renumber(ctx: &Context, old: &str, new: &str) -> Result<Renumbered, Error
     let name = wanted(new, &shown.protocol.created.slug)?;
     if root.is_none() && shown.name == name.as_str() {
         share_names(ctx, &key)?;
-        return Ok(done(shown.name.clone(), name, &shown.protocol, false));
+        return Ok(done(ctx, shown.name.clone(), name, &shown.protocol));
     }
     {
         let lock = ctx.repo.state_dir().join("locks").join("number");
@@ -64,7 +66,8 @@ pub fn renumber(ctx: &Context, old: &str, new: &str) -> Result<Renumbered, Error
             share_names(ctx, &key)?;
         }
     }
-    let mut answer = done(shown.name.clone(), name.clone(), &shown.protocol, true);
+    let mut answer =
+        Renumbered { recorded: true, ..done(ctx, shown.name.clone(), name.clone(), &shown.protocol) };
     if let Some(root) = root {
         let rows = list::list(ctx)?.rows;
         let renamed = twins::give_name(ctx, &rows, (&key, root), Some(&name))?;
@@ -75,9 +78,10 @@ pub fn renumber(ctx: &Context, old: &str, new: &str) -> Result<Renumbered, Error
     Ok(answer)
 }
 
-fn done(was: String, name: Name, protocol: &crate::domain::state::Protocol, recorded: bool) -> Renumbered {
-    let (root, branch) = (protocol.root, protocol.created.branch.clone());
-    Renumbered { was, name, root, branch, recorded, told: Vec::new() }
+/// What is answered where nothing was recorded.
+fn done(ctx: &Context, was: String, name: Name, protocol: &Protocol) -> Renumbered {
+    let branch = Branches::lazy(&ctx.repo).name_here(protocol);
+    Renumbered { was, name, root: protocol.root, branch, recorded: false, told: Vec::new() }
 }
 
 /// Returns the name that is meant: a number keeps the slug.

@@ -2,9 +2,11 @@
 
 use super::error::Error;
 use super::list::twin_name;
+use super::on_commit;
 use super::streams::{Streams, folded};
 use crate::domain::id::{Name, StepId, Ulid};
 use crate::domain::state::Protocol;
+use crate::domain::text;
 use crate::store::inventory::Tips;
 
 /// A protocol that was named, or that the current branch belongs to.
@@ -33,18 +35,29 @@ pub fn protocol(streams: &Streams<'_>, arg: Option<&str>) -> Result<Target, Erro
         return twin(streams, arg, base, suffix);
     }
     let (repo, inventory) = (&streams.ctx.repo, &streams.inventory);
-    let mut found: Vec<Name> = match arg.parse::<u64>() {
-        Ok(number) => still_numbered(streams, number, &names)?.into_iter().cloned().collect(),
-        Err(_) => names.iter().filter(|name| name.as_str() == arg).copied().cloned().collect(),
-    };
+    let number = arg.parse::<u64>().ok();
+    let is_named = |name: &&&Name| number.map_or(name.as_str() == arg, |number| name.number() == number);
+    let mut found: Vec<Name> = names.iter().filter(is_named).copied().cloned().collect();
     found.extend(inventory.archived_as(repo, arg));
     found.sort();
     found.dedup();
+    if let Some(number) = number.filter(|_| found.len() > 1) {
+        found = still_numbered(streams, number, found)?;
+    }
     match found.as_slice() {
-        [name] => Ok(Target { name: name.clone(), root: None }),
+        [name] => {
+            is_read(streams, name)?;
+            Ok(Target { name: name.clone(), root: None })
+        }
         [] => {
             if let Some(name) = renumbered(streams, arg)? {
                 return Ok(Target { name, root: None });
+            }
+            if let Some(why) = inventory.set_aside.first() {
+                return Err(unread(
+                    &format!("nothing here is called `{}`", text::clip(&text::one_line(arg), 80)),
+                    why,
+                ));
             }
             let archived = inventory.all_archived(repo);
             let known = names.into_iter().chain(archived.keys());
@@ -57,30 +70,37 @@ pub fn protocol(streams: &Streams<'_>, arg: Option<&str>) -> Result<Target, Erro
     }
 }
 
-/// Returns the streams with a number in their names; of several, those that are still shown under it.
-fn still_numbered<'n>(
-    streams: &Streams<'_>,
-    number: u64,
-    names: &[&'n Name],
-) -> Result<Vec<&'n Name>, Error> {
-    let mut found: Vec<&Name> = names.iter().filter(|name| name.number() == number).copied().collect();
-    if found.len() > 1 {
-        let gone: Vec<Name> = streams.renumbered().into_iter().map(|(_, key)| key).collect();
-        let mut still = Vec::new();
-        for name in found.iter().copied() {
-            let shown = || -> Result<Option<u64>, Error> {
-                let protocol = folded(&streams.view(name)?.content, None).protocol;
-                Ok(protocol.map(|protocol| protocol.created.number))
-            };
-            if !gone.contains(name) || shown()? == Some(number) {
-                still.push(name);
-            }
-        }
-        if !still.is_empty() {
-            found = still;
+/// Refuses a protocol of which nothing can be read: what an archive or a remote holds of it may not be here.
+fn is_read(streams: &Streams<'_>, name: &Name) -> Result<(), Error> {
+    let is_local = streams.inventory.streams.get(name).is_some_and(|tips| tips.local.is_some());
+    if is_local {
+        return Ok(());
+    }
+    let view = streams.view(name)?;
+    match view.set_aside.first().filter(|_| view.content.lines().is_empty()) {
+        Some(why) => Err(unread(&format!("nothing of {name} can be read"), why)),
+        None => Ok(()),
+    }
+}
+
+fn unread(what: &str, why: &str) -> Error {
+    Error::state("protocol.unread", format!("{what}: {why}"), "git godzilla sync")
+}
+
+/// Returns those of several streams with a number in their names that are still shown under it; all, if none is.
+fn still_numbered(streams: &Streams<'_>, number: u64, found: Vec<Name>) -> Result<Vec<Name>, Error> {
+    let gone: Vec<Name> = streams.renumbered().into_iter().map(|(_, key)| key).collect();
+    let mut still = Vec::new();
+    for name in &found {
+        let shown = || -> Result<Option<u64>, Error> {
+            let protocol = folded(&streams.view(name)?.content, None).protocol;
+            Ok(protocol.map(|protocol| protocol.created.number))
+        };
+        if !gone.contains(name) || shown()? == Some(number) {
+            still.push(name.clone());
         }
     }
-    Ok(found)
+    Ok(if still.is_empty() { found } else { still })
 }
 
 /// Returns the protocol that has, or had, a name which is not that of its stream.
@@ -118,17 +138,12 @@ fn twin(streams: &Streams<'_>, arg: &str, base: &str, suffix: &str) -> Result<Ta
 ///
 /// [`Error`] if `HEAD` is damaged.
 pub fn current(streams: &Streams<'_>) -> Result<Option<Name>, Error> {
-    let repo = &streams.ctx.repo;
-    let branch = match repo.rebase().and_then(|rebase| rebase.branch) {
-        Some(branch) => Some(branch),
-        None => repo.head()?.branch().map(str::to_owned),
-    };
-    let name = branch.and_then(|branch| branch.parse::<Name>().ok());
     let inventory = &streams.inventory;
     let is_known = |name: &Name| {
-        inventory.streams.contains_key(name) || !inventory.archived_as(repo, name.as_str()).is_empty()
+        let archived = || inventory.archived_as(&streams.ctx.repo, name.as_str());
+        inventory.streams.contains_key(name) || !archived().is_empty()
     };
-    Ok(name.filter(is_known))
+    Ok(on_commit::current(streams.ctx)?.filter(is_known))
 }
 
 /// Returns the step of `protocol` that `arg` names: its id or its number; without `arg` the
@@ -170,6 +185,6 @@ pub(super) fn unknown<'n>(what: &'static str, text: &str, names: impl Iterator<I
         .collect();
     near.sort_unstable();
     let near = near.into_iter().take(3).map(|(_, name)| name.to_owned()).collect();
-    let text = crate::domain::text::clip(&crate::domain::text::one_line(text), 80);
+    let text = text::clip(&text::one_line(text), 80);
     Error::Unknown { what, text, near }
 }

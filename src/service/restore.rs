@@ -2,16 +2,18 @@
 
 use std::path::PathBuf;
 
+use super::branch::Branches;
 use super::context::Context;
 use super::error::Error;
 use super::plan::worktree::{self, Wish};
-use super::streams::Streams;
+use super::streams::{Streams, folded};
 use super::workplace::Workplace;
 use super::worktrees::only_one;
 use super::{initialised, resolve, run};
 use crate::domain::id::{Name, Oid};
+use crate::domain::text;
 use crate::platform::fail;
-use crate::platform::git::{Ignored, Move, Put, Worktree};
+use crate::platform::git::{Captured, Ignored, Move, Put, Worktree};
 use crate::store::kept::{self, About, Kept, Kind};
 
 /// What to restore.
@@ -82,12 +84,11 @@ pub(super) fn of_plan(ctx: &Context, name: &Name, tip: Oid) -> Result<(), Error>
         };
     }
     make_branch(ctx, name, tip)?;
-    worktree::add(
-        ctx,
-        name,
-        worktree::root(ctx)?.map(|root| root.join(name.as_str())).as_deref(),
-        Wish::User,
-    )?;
+    let path = worktree::root(ctx)?.map(|root| root.join(name.as_str()));
+    // Nothing holds the bytes that a filter of the repository would have made.
+    for why in worktree::add(ctx, name, path.as_deref(), Wish::Note)? {
+        tracing::warn!("{why}");
+    }
     Ok(())
 }
 
@@ -101,8 +102,8 @@ fn into_place(ctx: &Context, kept: Kept, dry_run: bool) -> Result<Restored, Erro
     if let Some(missing) = [tip, about.head].into_iter().find(|oid| !ctx.repo.has_object(*oid)) {
         return Err(crate::platform::git::Error::Missing(missing).into());
     }
-    let branch = format!("refs/heads/{name}");
-    let now = ctx.repo.find_ref(&branch)?;
+    let called = called(ctx, &name);
+    let now = ctx.repo.find_ref(&format!("refs/heads/{called}"))?;
     let mut restored = Restored {
         dir: None,
         branch: now.is_none().then_some(tip),
@@ -114,12 +115,16 @@ fn into_place(ctx: &Context, kept: Kept, dry_run: bool) -> Result<Restored, Erro
     };
     if let Some(now) = now.filter(|now| !ctx.repo.is_ancestor(tip, *now)) {
         restored.notices.push(format!(
-            "the branch {name} is at {} now and stays there; its commit of then is {}",
+            "the branch {called} is at {} now and stays there; its commit of then is {}",
             now.short(),
             tip.short()
         ));
     }
-    let there = of_branch(ctx, &name);
+    if let Some(dir) = about.dir.as_deref().filter(|_| !dry_run) {
+        // An earlier one may have been cut off.
+        restored.notices.extend(worktree::finish(ctx, &called, dir, Wish::Back)?);
+    }
+    let there = of_branch(ctx, &called);
     let is_there = there.as_ref().is_some_and(Worktree::is_there);
     restored.worktree_added = !is_there;
     restored.dir = there.as_ref().filter(|_| is_there).map(|it| it.dir.clone());
@@ -127,14 +132,28 @@ fn into_place(ctx: &Context, kept: Kept, dry_run: bool) -> Result<Restored, Erro
         restored.put = would_put(ctx, there.filter(|_| is_there).as_ref(), &about)?;
         return Ok(restored);
     }
-    make_branch(ctx, &name, tip)?;
+    make_branch(ctx, &called, tip)?;
     fail::point("restore.branch");
     if !is_there {
-        restored.dir = Some(add(ctx, &name, &about, there)?);
+        restored.dir = Some(add(ctx, &called, &about, there)?);
+        if ctx.repo.names_filters() {
+            let message =
+                "what passes through this repository's own filters, and was not kept, lies there unfiltered";
+            restored.notices.push(message.to_owned());
+        }
         fail::point("restore.worktree");
     }
     put(ctx, &name, &about, &mut restored)?;
     Ok(restored)
+}
+
+/// Returns what the branch of a protocol is called here.
+fn called(ctx: &Context, name: &Name) -> Name {
+    let streams = Streams::for_target(ctx, Some(name.as_str())).ok();
+    let content = streams.and_then(|streams| streams.view(name).ok()).map(|view| view.content);
+    let protocol = content.and_then(|content| folded(&content, None).protocol);
+    let called = protocol.and_then(|it| Branches::lazy(&ctx.repo).name_here(&it).parse().ok());
+    called.unwrap_or_else(|| name.clone())
 }
 
 /// Makes the branch, if there is none.
@@ -170,7 +189,7 @@ fn add(ctx: &Context, name: &Name, about: &About, stale: Option<Worktree>) -> Re
         Some(old) => Some(old),
         None => worktree::root(ctx)?.map(|root| root.join(name.as_str())),
     };
-    let warnings = worktree::add(ctx, name, path.as_deref(), Wish::User)?;
+    let warnings = worktree::add(ctx, name, path.as_deref(), Wish::Back)?;
     of_branch(ctx, name).filter(Worktree::is_there).map(|it| it.dir).ok_or_else(|| {
         let why = warnings.first().map(|why| format!(": {why}")).unwrap_or_default();
         let message = format!("no worktree here has the branch {name} checked out{why}");
@@ -197,7 +216,7 @@ fn put(ctx: &Context, name: &Name, about: &About, restored: &mut Restored) -> Re
     let protocol = protocol.ok_or_else(|| super::act::unknown(name))?;
     let place = Workplace::find(ctx, &protocol)?;
     let base = place.repo.tree_of(about.head)?;
-    let present = place.repo.capture(place.repo.tree_of(place.head)?, Ignored::Small)?;
+    let present = what_lies_in_the_way(&place, base, about)?;
     let is_staged = match (about.index, present.index) {
         (Some(index), Some(now)) => place.repo.would_put(now, base, index)?.is_nothing(),
         (index, _) => index.is_none(),
@@ -215,6 +234,23 @@ fn put(ctx: &Context, name: &Name, about: &About, restored: &mut Restored) -> Re
     }
     place.repo.refresh_index();
     Ok(())
+}
+
+/// Returns what lies in the worktree, with all of it that is about to be overwritten.
+fn what_lies_in_the_way(place: &Workplace, base: Oid, about: &About) -> Result<Captured, Error> {
+    let committed = place.repo.tree_of(place.head)?;
+    let present = place.repo.capture(committed, Ignored::Small)?;
+    let would = place.repo.would_put(present.tree, base, about.tree)?;
+    match place.repo.overwritten(&would, &present).into_iter().min_by_key(|it| it.why.may_go()) {
+        None => Ok(present),
+        Some(ignored) if ignored.why.may_go() => Ok(place.repo.capture(committed, Ignored::All)?),
+        Some(held) => {
+            let path = text::one_line(&held.path.to_string());
+            let message =
+                format!("`{path}` ({}) would be overwritten, and cannot be kept", held.why.as_str());
+            Err(Error::state("restore.not_held", message, format!("move `{path}` away, and restore again")))
+        }
+    }
 }
 
 fn find(ctx: &Context, which: Option<&str>) -> Result<Kept, Error> {

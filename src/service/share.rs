@@ -32,6 +32,8 @@ pub struct Plan {
     pub n_events: HashMap<String, usize>,
     /// Streams that are left alone there, and why.
     pub set_aside: Vec<String>,
+    /// How many entries of the archive are new or larger there then.
+    pub n_archived: usize,
     /// Events that wait until their protocol has a name of its own: its name is that of another one there.
     pub n_of_twins: usize,
 }

@@ -8,7 +8,7 @@ use super::context::Context;
 use super::error::Error;
 use super::keep;
 use super::observe::{self, Scope};
-use super::on_commit::HookBranch;
+use super::on_commit;
 use crate::domain::event::{Body, Event};
 use crate::domain::fold::{Folded, fold_refs};
 use crate::domain::id::{Name, Ulid};
@@ -60,7 +60,7 @@ impl<'a> Streams<'a> {
     pub fn for_target(ctx: &'a Context, arg: Option<&str>) -> Result<Self, Error> {
         let name = match arg {
             Some(arg) => arg.parse::<Name>().ok(),
-            None => HookBranch::find(ctx)?.map(|branch| branch.name),
+            None => on_commit::current(ctx)?,
         };
         if let Some(name) = name {
             let only = Inventory::only(&ctx.repo, &name)?;

@@ -26,6 +26,14 @@ pub struct Synced {
     pub result: Outcome,
     pub fetched_events: usize,
     pub pushed_events: usize,
+    /// Protocols that its archive has brought, with nothing new of most of them.
+    pub fetched_archived: usize,
+    /// Protocols that its archive has got, or more of.
+    pub pushed_archived: usize,
+    /// Refs there that are no longer needed and are gone: streams that its archive holds, drop boxes.
+    pub removed_refs: usize,
+    /// Refs there that have moved or are new.
+    pub pushed_refs: usize,
     /// Why it did not work, or what is worth knowing.
     pub message: Option<String>,
     /// In which way it did not take what it was to take.
@@ -169,8 +177,9 @@ fn fetch(
     fail::point("sync.fetched");
     progress(Progress::Reading);
     let mut listing = list::list(ctx)?;
-    synced.fetched_events +=
-        known.n_new_in(&ctx.repo, &Known::of(listing.n_events.clone(), &listing.inventory));
+    let now = Known::of(listing.n_events.clone(), &listing.inventory);
+    synced.fetched_events += known.n_new_in(&ctx.repo, &now);
+    synced.fetched_archived += known.n_newly_archived_in(&ctx.repo, &now);
     for renamed in twins::settle(ctx, &listing.rows, before)? {
         synced.say(format!(
             "{} is the name of another protocol there, so yours is {} now",
@@ -212,7 +221,7 @@ fn push(
             Err(err) => return synced.failed(err),
         };
         fail::point("sync.pushed");
-        synced.pushed_events += plan.events_in(&result.accepted);
+        synced.count(&plan, &result.accepted);
         let deletion = refused::deletion(&plan, &result);
         let had_deletes = deletion.is_some();
         if let Some(reason) = deletion {
@@ -332,9 +341,30 @@ impl Synced {
             result: Outcome::Ok,
             fetched_events: 0,
             pushed_events: 0,
+            fetched_archived: 0,
+            pushed_archived: 0,
+            removed_refs: 0,
+            pushed_refs: 0,
             message: None,
             said: None,
         }
+    }
+
+    /// Whether anything here or there is other than before.
+    pub fn is_news(&self) -> bool {
+        let counts = [self.fetched_events, self.fetched_archived, self.pushed_refs, self.removed_refs];
+        counts.iter().any(|count| *count > 0)
+    }
+
+    fn count(&mut self, plan: &share::Plan, accepted: &[String]) {
+        self.pushed_events += plan.events_in(accepted);
+        if accepted.iter().any(|name| name == refs::ARCHIVE) {
+            self.pushed_archived += plan.n_archived;
+        }
+        let is_delete = |update: &&RefPush| accepted.contains(&update.name) && update.new.is_none();
+        let n_removed = plan.updates.iter().filter(is_delete).count();
+        self.removed_refs += n_removed;
+        self.pushed_refs += accepted.len() - n_removed;
     }
 
     fn say(&mut self, message: String) {

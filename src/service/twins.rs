@@ -85,8 +85,11 @@ fn unless_too_new(done: Result<Option<Renamed>, Error>) -> Result<Option<Renamed
     }
 }
 
-/// Returns the roots of `content` that no remote was seen to hold, by any of `tips`, if remotes hold others of
-/// that name.
+/// Returns the roots of `content` that this clone made and no remote was seen to hold, by any of `tips`, if remotes
+/// hold others of that name.
+///
+/// What another clone made came from a remote, which somebody may have overwritten since: whoever made it gives it
+/// a name, and nobody else, who would choose another one.
 pub fn unshared(repo: &Repo, tips: &[&Tips], content: &Content) -> Vec<Ulid> {
     if roots_of(content).nth(1).is_none() {
         return Vec::new();
@@ -106,10 +109,14 @@ pub fn unshared(repo: &Repo, tips: &[&Tips], content: &Content) -> Vec<Ulid> {
         known.extend(roots_of(&theirs));
     }
     if known.is_empty() {
-        Vec::new()
-    } else {
-        roots.into_iter().filter(|root| !known.contains(root)).collect()
+        return Vec::new();
     }
+    let label = repo.clone_label();
+    let is_own = |root: &Ulid| {
+        let mut events = content.lines().iter().map(|line| &line.event);
+        events.any(|event| event.id == *root && event.actor.host == label)
+    };
+    roots.into_iter().filter(|root| !known.contains(root) && is_own(root)).collect()
 }
 
 fn roots_of(content: &Content) -> impl Iterator<Item = Ulid> {

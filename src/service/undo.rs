@@ -198,7 +198,7 @@ impl Work {
         let planned = |protocol: &Protocol| protocol.plan_commit;
         match (before.and_then(|before| Some((before, planned(before)?))), planned(after)) {
             (Some((before, _)), None) => Self::Goes(Box::new(before.clone())),
-            (None, Some(tip)) => after.name().parse().map_or(Self::Stays, |name| Self::Comes(name, tip)),
+            (None, Some(tip)) => after.key().parse().map_or(Self::Stays, |name| Self::Comes(name, tip)),
             _ => Self::Stays,
         }
     }

@@ -266,6 +266,7 @@ impl Leaving<'_> {
         for key in keys {
             self.say("setting", key, "removed");
         }
+        self.repo.config_tidy("godzilla")?;
         Ok(())
     }
 

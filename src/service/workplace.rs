@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::branch::Branches;
 use super::context::Context;
 use super::error::Error;
 use crate::domain::id::{Name, Oid};
@@ -24,8 +25,8 @@ impl Workplace {
     ///
     /// [`Error::State`] if no worktree here has the branch, or the one that has it is not what it was.
     pub fn find(ctx: &Context, protocol: &Protocol) -> Result<Self, Error> {
-        let branch = &protocol.created.branch;
-        let found = ctx.repo.worktrees().into_iter().find(|(_, checked_out)| checked_out == branch);
+        let branch = Branches::lazy(&ctx.repo).name_here(protocol);
+        let found = ctx.repo.worktrees().into_iter().find(|(_, checked_out)| *checked_out == branch);
         let Some((dir, _)) = found.filter(|(dir, _)| dir.is_dir()) else {
             return Err(Error::state(
                 "worktree.missing",

@@ -16,7 +16,7 @@ use super::branch::BranchTips;
 use super::context::Context;
 use super::error::Error;
 use super::streams::Streams;
-use super::{observe, run};
+use super::{observe, on_commit, run};
 use crate::domain::id::{Name, Oid};
 use crate::domain::state::Protocol;
 use crate::domain::status::ProtocolStatus;
@@ -56,6 +56,8 @@ pub struct Listed {
 /// How the branch of a protocol stands to what others have.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
+    /// What the branch is called here.
+    pub branch: String,
     pub tip: Option<Oid>,
     /// The rule that it is merged by, and the ref that has it.
     pub merged: Option<(String, String)>,
@@ -95,7 +97,7 @@ pub fn list(ctx: &Context, with_sizes: bool) -> Result<Vec<Listed>, Error> {
     let mut streams = Streams::read(ctx)?;
     let all = ctx.repo.all_worktrees();
     // Also those that are archived have left a worktree behind.
-    let names: Vec<Name> = all.iter().flat_map(names_of).collect();
+    let names: Vec<Name> = all.iter().flat_map(|it| names_of(ctx, it)).collect();
     streams.inventory.add_archived(&ctx.repo, &names);
     Ok(all.into_iter().map(|worktree| listed(&streams, worktree, with_sizes)).collect())
 }
@@ -150,7 +152,10 @@ fn listed(streams: &Streams<'_>, worktree: Worktree, with_sizes: bool) -> Listed
         Some(Vec::new())
     };
     let head_ms = || worktree.head.and_then(|head| ctx.repo.commit(head).ok()).map(|info| info.time_ms);
-    let mut stays = hard_reasons(ctx, &worktree, name.as_ref());
+    let of = name.as_ref().map(|name| {
+        (name, if standing.branch.is_empty() { name.as_str() } else { standing.branch.as_str() })
+    });
+    let mut stays = hard_reasons(ctx, &worktree, of);
     match &protocol {
         Some(protocol) => stays.extend(soft_reasons(protocol, &worktree, dirty.as_deref(), &standing)),
         None if !worktree.is_main => {
@@ -173,26 +178,28 @@ fn listed(streams: &Streams<'_>, worktree: Worktree, with_sizes: bool) -> Listed
 
 /// Returns the protocol whose branch is checked out there, or whose folder it is.
 fn protocol_of(streams: &Streams<'_>, worktree: &Worktree) -> Option<Name> {
-    names_of(worktree).find(|name| streams.inventory.streams.contains_key(name))
+    names_of(streams.ctx, worktree).find(|name| streams.inventory.streams.contains_key(name))
 }
 
 /// Returns the names of protocols that a worktree may be of: that of its branch, that of its folder.
-fn names_of(worktree: &Worktree) -> impl Iterator<Item = Name> + use<> {
+fn names_of(ctx: &Context, worktree: &Worktree) -> impl Iterator<Item = Name> + use<> {
     let folder = worktree.dir.file_name().and_then(|name| name.to_str()).filter(|_| !worktree.is_main);
-    let names: Vec<Name> =
-        worktree.branch.as_deref().into_iter().chain(folder).filter_map(|text| text.parse().ok()).collect();
-    names.into_iter()
+    let branch = worktree.branch.as_deref().and_then(|branch| branch.parse::<Name>().ok());
+    let branch = branch.map(|name| on_commit::stream_of(ctx, &name).ok().flatten().unwrap_or(name));
+    branch.into_iter().chain(folder.and_then(|folder| folder.parse().ok()))
 }
 
 /// Returns how the branch of a protocol stands to what others have.
 pub(super) fn standing(streams: &Streams<'_>, protocol: &Protocol) -> Standing {
     let tips = streams.branches.of(protocol, streams.inventory.home());
-    let Some(tip) = tips.local else { return Standing::default() };
+    let branch = streams.branches.name_here(protocol);
+    let Some(tip) = tips.local else { return Standing { branch, ..Standing::default() } };
     let repo = &streams.ctx.repo;
     let elsewhere: Vec<Oid> =
         tips.bases.iter().copied().chain(tips.tracked.iter().map(|(_, oid)| *oid)).collect();
     let unpushed = repo.commits_between(&[tip], &elsewhere, &std::collections::BTreeSet::new(), MAX_COMMITS);
     Standing {
+        branch,
         tip: Some(tip),
         merged: merged(repo, protocol, &tips, tip),
         pushed: observe::is_pushed(repo, &tips, tip),
@@ -214,7 +221,8 @@ fn merged(repo: &Repo, protocol: &Protocol, tips: &BranchTips, tip: Oid) -> Opti
 }
 
 /// Returns why a worktree stays whatever a person wants: what would go could not be brought back.
-fn hard_reasons(ctx: &Context, worktree: &Worktree, name: Option<&Name>) -> Vec<Reason> {
+/// `of` is the protocol, with what its branch is called.
+fn hard_reasons(ctx: &Context, worktree: &Worktree, of: Option<(&Name, &str)>) -> Vec<Reason> {
     let (dir, mut reasons) = (worktree.dir.display(), Vec::new());
     let mut say = |code, message: String, remedy: String| reasons.push(Reason::new(code, message, remedy));
     if worktree.is_main {
@@ -242,11 +250,11 @@ fn hard_reasons(ctx: &Context, worktree: &Worktree, name: Option<&Name>) -> Vec<
         let remedy = format!("git worktree remove --force '{dir}', if nothing of them is needed");
         say("worktree.submodules", message, remedy);
     }
-    if let Some(name) = name {
-        if worktree.branch.as_deref() != Some(name.as_str()) {
+    if let Some((name, own)) = of {
+        if worktree.branch.as_deref() != Some(own) {
             let branch = worktree.branch.as_deref().unwrap_or("no branch");
-            let message = format!("{dir} has {} checked out, not {name}", text::one_line(branch));
-            say("worktree.switched", message, format!("git -C '{dir}' switch {name}"));
+            let message = format!("{dir} has {} checked out, not {own}", text::one_line(branch));
+            say("worktree.switched", message, format!("git -C '{dir}' switch {own}"));
         }
         if run::goes_on(&ctx.repo, name) {
             let remedy = format!("wait for its end, or stop it: git godzilla logs -f -p {name}");
@@ -292,7 +300,7 @@ fn dirty_reason(dir: &Path, paths: &[String], name: &str) -> Reason {
 fn unmerged_reason(standing: &Standing, name: &str) -> Option<Reason> {
     let tip = standing.tip?;
     let n_commits = standing.unpushed.max(1);
-    let commits = if n_commits == 1 { "commit".to_owned() } else { format!("{n_commits} commits") };
+    let commits = if n_commits == 1 { "a commit".to_owned() } else { format!("{n_commits} commits") };
     let message = format!("the branch {name} has {commits} that nothing else has, up to {}", tip.short());
     let remedy = format!(
         "merge it, or: git godzilla worktrees remove {name} --keep-branch; with --force the branch goes too, \

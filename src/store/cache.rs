@@ -12,10 +12,10 @@ use crate::platform::git::Repo;
 use crate::platform::simulated;
 
 /// Changes with [`Row`], whose bytes do not say which fields they are of.
-const ROW_VERSION: u32 = 4;
+const ROW_VERSION: u32 = 5;
 
-/// One protocol in a list. All but `unshared_events` and `merged_here` is the same in clones that
-/// agree.
+/// One protocol in a list. All but `unshared_events`, `merged_here` and `branch_here` is the same in
+/// clones that agree.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "each is asked by itself")]
 pub struct Row {
@@ -29,6 +29,10 @@ pub struct Row {
     pub title: String,
     pub status: String,
     pub branch: String,
+    /// What its branch is called here.
+    pub branch_here: String,
+    /// The names that it has or had beside that of its stream.
+    pub other_names: Vec<String>,
     pub base: String,
     pub base_commit: String,
     pub current_step: Option<String>,

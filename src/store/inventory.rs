@@ -152,7 +152,8 @@ impl Inventory {
                 Ok(tree) => self.archives.push(Archive { holder, tip, tree }),
                 Err(err) => {
                     let whose = holder.map_or_else(|| "here".to_owned(), |remote| format!("of {remote}"));
-                    self.set_aside.push(format!("the archive {whose} cannot be read: {err}"));
+                    self.set_aside
+                        .push(format!("the archive {whose} cannot be read: {}", tip::why_unread(repo, &err)));
                 }
             }
         }

@@ -85,14 +85,24 @@ pub fn read(repo: &Repo, tree: Oid) -> Result<Content, Error> {
     Ok(content)
 }
 
+/// What is said of objects that a partial clone has not.
+const LEFT_OUT: &str = "this partial clone left it out; `git godzilla sync` fetches it";
+
 /// Says why what a remote holds is not taken in: it could not be read, or it is too new.
 pub fn why_set_aside(repo: &Repo, remote: &str, err: Option<Error>) -> String {
     match err {
         None => format!("{remote} holds it in a form that demands a newer version"),
-        Some(Error::Missing(_)) if repo.is_partial(remote) => {
-            "this partial clone left it out; `git godzilla sync` fetches it".to_owned()
-        }
+        Some(Error::Missing(_)) if repo.is_partial(remote) => LEFT_OUT.to_owned(),
         Some(err) => format!("what {remote} holds cannot be read: {err}"),
+    }
+}
+
+/// Says why something cannot be read, whoever holds it.
+pub fn why_unread(repo: &Repo, err: &Error) -> String {
+    let is_partial = || repo.remotes().iter().any(|remote| repo.is_partial(&remote.name));
+    match err {
+        Error::Missing(_) if is_partial() => LEFT_OUT.to_owned(),
+        err => err.to_string(),
     }
 }
 

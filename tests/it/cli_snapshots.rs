@@ -541,7 +541,7 @@ fn push_what_is_taken_and_what_is_not() {
     Please make sure you have the correct access rights
     and the repository exists.
     error: `elsewhere` cannot be reached: Could not read from remote repository.
-    hint: try again with `git godzilla sync`; nothing is lost
+    hint: nothing was pushed; try again when git's complaint above is seen to
     [exit code: 7]
     ");
 }

@@ -249,3 +249,36 @@ fn v2_what_is_kept_of_a_worktree_is_read_as_it_was_written() {
     assert_eq!(keys(&message), want);
     assert!(message.contains(&format!("Tip: {}\n", gone["branch"].as_str().unwrap())), "{message}");
 }
+
+/// Why a remote took nothing: it is read, and written again with the same bytes.
+#[test]
+fn v1_what_a_remote_answered_is_written_as_it_was() {
+    use git_godzilla::platform::git::Remote;
+    use git_godzilla::store::answer::{self, Said};
+
+    const SCHEMA: &str = include_str!("../../schemas/remote-answer.schema.json");
+    const ANSWER: &str = include_str!("../data/v1/remote-answer.json");
+
+    assert_valid(SCHEMA, ANSWER);
+    let world = World::new();
+    let a = world.clone("a");
+    let repo = Repo::discover(&a.path).unwrap();
+    let urls = vec!["https://example.invalid/x.git".to_owned()];
+    let remote = Remote { name: "origin".to_owned(), urls, push_urls: Vec::new(), fetch: Vec::new() };
+    let file = a.path.join(".git/godzilla/remotes/origin.json");
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    // What a newer version says beside it does no harm.
+    for said in [ANSWER.to_owned(), ANSWER.replacen('{', "{\"later\":[1],", 1)] {
+        std::fs::write(&file, said).unwrap();
+        let mut answer = answer::read(&repo, &remote).unwrap();
+        assert_eq!((answer.said, answer.at_ms), (Said::Refused, 1_795_000_000_000));
+        answer::write(&repo, &remote, &answer);
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), ANSWER.trim_end());
+        for said in [Said::Overtaken, Said::Auth, Said::Unreachable, Said::Failed] {
+            answer.said = said;
+            answer.reason = "x".repeat(400);
+            answer::write(&repo, &remote, &answer);
+            assert_valid(SCHEMA, &std::fs::read_to_string(&file).unwrap());
+        }
+    }
+}

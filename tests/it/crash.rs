@@ -4,17 +4,25 @@
 //! them it reaches, then once for each, dying there; then the same command is run again, and what
 //! it leaves must be what it would have left at once.
 
+pub(crate) mod facts;
+mod half_made;
 mod killed;
+mod locks;
+mod moments;
+mod more;
 mod scenarios;
+mod strike;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use serde_json::Value;
 
 use self::scenarios::{SCENARIOS, Scenario};
+use self::strike::{How, WHOLE};
 use super::support::{Place, World};
 
 /// How many scenarios run at once.
@@ -49,11 +57,11 @@ fn fail_points() -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
     while let Some(folder) = folders.pop() {
-        for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
             if path.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let text = std::fs::read_to_string(path).unwrap();
+                let text = fs::read_to_string(path).unwrap();
                 let calls = text.split("fail::point(\"").skip(1);
                 names.extend(calls.filter_map(|rest| Some(rest.split_once('"')?.0.to_owned())));
             }
@@ -74,7 +82,7 @@ struct Trial {
 
 impl Trial {
     fn new(scenario: &'static Scenario) -> Self {
-        let world = World::in_memory();
+        let world = World::new();
         (scenario.set_up)(&world);
         let saved = world.save();
         let log = saved.path().with_extension("points");
@@ -86,14 +94,14 @@ impl Trial {
         let mut died_at = BTreeSet::new();
         let mut said = String::new();
         let counts = self.count_points();
-        let wanted = self.outcome();
+        let wanted = outcome(&self.world, self.scenario);
         for (point, n_hits) in counts {
             if self.scenario.only.is_some_and(|only| !only.contains(&point.as_str())) {
                 continue;
             }
             for nth in occurrences(&point, n_hits) {
                 self.world.restore(&self.saved);
-                let killed = (self.scenario.run)(&self.world, &self.env(&format!("{point}:{nth}")));
+                let killed = (self.scenario.run)(&self.world, &self.dying_at(&format!("{point}:{nth}")));
                 let has_died = self.read_log().contains(&format!("died at {point}"));
                 if has_died {
                     died_at.insert(point.clone());
@@ -104,9 +112,9 @@ impl Trial {
                 }
                 let again = match self.scenario.again {
                     Some(again) => again(&self.world),
-                    None => (self.scenario.run)(&self.world, &[]),
+                    None => (self.scenario.run)(&self.world, &WHOLE),
                 };
-                let outcome = self.outcome();
+                let outcome = outcome(&self.world, self.scenario);
                 if !has_died || again.code != Some(0) || outcome != wanted {
                     let name = self.scenario.name;
                     writeln!(
@@ -123,7 +131,7 @@ impl Trial {
 
     /// Runs it to its end and returns how often each point was reached.
     fn count_points(&self) -> BTreeMap<String, usize> {
-        let shown = (self.scenario.run)(&self.world, &self.env(""));
+        let shown = (self.scenario.run)(&self.world, &self.dying_at(""));
         assert!(shown.code == Some(0), "{}\n{shown}", self.scenario.name);
         // Every process counts its own; hooks are processes too.
         let mut counts: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
@@ -134,49 +142,47 @@ impl Trial {
         counts.into_iter().map(|(point, hits)| (point, hits.into_values().max().unwrap())).collect()
     }
 
-    fn env(&self, fail_point: &str) -> [(&'static str, String); 2] {
-        std::fs::remove_file(&self.log).ok();
-        [
-            ("GODZILLA_FAIL_LOG", self.log.to_str().unwrap().to_owned()),
-            ("GODZILLA_FAIL_POINT", fail_point.to_owned()),
-        ]
+    fn dying_at(&self, point: &str) -> How {
+        fs::remove_file(&self.log).ok();
+        How::at_point(point, self.log.to_str())
     }
 
     fn read_log(&self) -> String {
-        std::fs::read_to_string(&self.log).unwrap_or_default()
+        fs::read_to_string(&self.log).unwrap_or_default()
     }
+}
 
-    /// Returns what must not depend on when and how often the command was run.
-    fn outcome(&self) -> String {
-        let a = self.world.place("a");
-        let mut outcome = String::new();
-        if let Some(also) = self.scenario.also {
-            outcome.push_str(&also(&a));
-        }
-        let names = describe(&a, &mut outcome);
-        if a.path.join(".git/godzilla/clone").exists() {
-            let mut lives_on = |args: &[&str]| {
-                let shown = a.godzilla(args);
-                if shown.code != Some(0) || !shown.stderr.is_empty() {
-                    writeln!(outcome, "{args:?}: {shown}").unwrap();
-                }
-            };
-            for name in &names {
-                lives_on(&["comment", "still alive", "-p", name]);
-            }
-            lives_on(&["sync"]);
-        }
-        for place in ["a", "srv.git"].map(|name| self.world.place(name)) {
-            let fsck = place.try_git(&["fsck", "--no-dangling", "--no-progress"]);
-            if fsck.code != Some(0) || fsck.to_string().contains("error") {
-                writeln!(outcome, "fsck of {}: {fsck}", place.path.display()).unwrap();
-            }
-        }
-        for path in leftovers(&a.path.join(".git")) {
-            writeln!(outcome, "left: {path}").unwrap();
-        }
-        outcome
+/// Returns what must not depend on when and how often the command was run.
+fn outcome(world: &World, scenario: &Scenario) -> String {
+    let a = world.place("a");
+    let mut outcome = String::new();
+    if let Some(also) = scenario.also {
+        outcome.push_str(&also(&a));
     }
+    let names = describe(&a, &mut outcome);
+    if a.path.join(".git/godzilla/clone").exists() {
+        let mut lives_on = |args: &[&str]| {
+            let shown = a.godzilla(args);
+            if shown.code != Some(0) || !shown.stderr.is_empty() {
+                // What a sync says that it sent depends on what went before it was killed.
+                writeln!(outcome, "{args:?}: {:?} {}", shown.code, shown.stderr).unwrap();
+            }
+        };
+        for name in &names {
+            lives_on(&["comment", "still alive", "-p", name]);
+        }
+        lives_on(&["sync"]);
+    }
+    for place in ["a", "srv.git"].map(|name| world.place(name)) {
+        let fsck = place.try_git(&["fsck", "--no-dangling", "--no-progress"]);
+        if fsck.code != Some(0) || fsck.to_string().contains("error") {
+            writeln!(outcome, "fsck of {}: {fsck}", place.path.display()).unwrap();
+        }
+    }
+    for path in leftovers(&a.path.join(".git")) {
+        writeln!(outcome, "left: {path}").unwrap();
+    }
+    outcome
 }
 
 /// Which occurrences of a point to die at.
@@ -206,9 +212,13 @@ fn describe(a: &Place<'_>, text: &mut String) -> Vec<String> {
             assert!(ids.insert(event["id"].to_string()), "an event is there twice: {event}");
             // That a commit is gone is told by its rewriting, or by the tip that lacks it. Reports of
             // one job, its run and its attempt are one, however often they were sent.
-            if !["commit.rewritten", "branch.tip", "ci.reported"].contains(&event["type"].as_str().unwrap()) {
+            let is_fact = ["commit.rewritten", "branch.tip", "ci.reported"];
+            // What somebody else saw as well counts once, and need not be there.
+            if !is_fact.contains(&event["type"].as_str().unwrap()) && event["outcome"] != "duplicate" {
                 let what = format!("{} {} {}", event["type"], event["step"], event["outcome"]);
-                *events.entry(what).or_insert(0) += 1;
+                let n = events.entry(what).or_insert(0);
+                // A run that was cut off is one as well.
+                *n = if event["type"].as_str().unwrap().starts_with("run.") { 1 } else { *n + 1 };
             }
         }
         writeln!(text, "  {events:?}").unwrap();
@@ -234,7 +244,7 @@ fn leftovers(git_dir: &Path) -> Vec<String> {
     let mut found = Vec::new();
     let mut folders = vec![git_dir.to_owned()];
     while let Some(folder) = folders.pop() {
-        for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
             let text = path.strip_prefix(git_dir).unwrap().to_str().unwrap().to_owned();
             let is_waiting = ["godzilla/intents/", "godzilla/spool/"].iter().any(|dir| text.starts_with(dir));
             // An unfinished file is harmless, and goes when it is old.

@@ -1,5 +1,6 @@
 //! What `doctor` finds, what it mends, and what it leaves alone.
 
+mod codes;
 mod probes;
 
 use std::collections::BTreeSet;
@@ -35,7 +36,8 @@ fn codes(place: &Place<'_>, args: &[&str]) -> Vec<String> {
         format!("{mark}{}", finding["code"].as_str().unwrap())
     };
     let mut codes: Vec<String> = findings(place, args).iter().map(code).collect();
-    codes.retain(|code| code != "events.unshared");
+    // What is not shared yet, and what took long on a machine that is busy.
+    codes.retain(|code| code != "events.unshared" && code != "hooks.slow");
     codes
 }
 
@@ -57,7 +59,11 @@ fn nothing_is_wrong_in_a_clone_that_is_used() {
     assert_eq!(codes(&a, &[]), [""; 0]);
     assert_eq!(codes(&world.place("a/worktrees/0001-add-a-login"), &[]), [""; 0]);
     let unshared = findings(&a, &[]);
-    assert_eq!((unshared.len(), &unshared[0]["severity"]), (1, &Value::from("info")));
+    assert_eq!((unshared.len(), &unshared[0]["code"]), (1, &Value::from("events.unshared")));
+    assert_eq!(
+        (&unshared[0]["severity"], &unshared[0]["fix"]),
+        (&"info".into(), &"git godzilla sync".into())
+    );
     a.godzilla_ok(&["sync"]);
     assert_eq!(findings(&a, &["--fix"]), [Value::Null; 0]);
     assert!(a.godzilla_ok(&["doctor"]).contains("nothing is wrong"));
@@ -156,7 +162,7 @@ fn another_hook_in_the_place_of_ours_is_named_and_left() {
     let a = planned(&world);
     let hook = a.path.join(".git/hooks/pre-push");
     std::fs::remove_file(&hook).unwrap();
-    std::fs::write(&hook, "#!/bin/sh\nexit 0\n").unwrap();
+    a.write_executable(".git/hooks/pre-push", "#!/bin/sh\nexit 0\n");
     assert_eq!(codes(&a, &["--fix"]), ["hooks.not_called"]);
     assert_eq!(std::fs::read_to_string(&hook).unwrap(), "#!/bin/sh\nexit 0\n");
 }
@@ -393,10 +399,13 @@ fn a_stream_whose_objects_are_gone_is_named() {
     let tree = a.git(&["rev-parse", "refs/godzilla/protocols/0001-add-a-login^{tree}"]);
     let (folder, file) = tree.trim().split_at(2);
     std::fs::remove_file(a.path.join(".git/objects").join(folder).join(file)).unwrap();
-    a.godzilla(&["list"]);
-    std::fs::remove_dir_all(a.path.join(".git/godzilla/cache")).ok();
-    let found = findings(&a, &["--fix"]);
-    assert!(found.iter().any(|found| found["code"] == "stream.unreadable"), "{found:?}");
+    // The cache knows what it said, and a look at the objects themselves finds that they are gone.
+    for _ in 0..2 {
+        let found = findings(&a, &["--fix"]);
+        let n_unreadable = found.iter().filter(|found| found["code"] == "stream.unreadable").count();
+        assert_eq!(n_unreadable, 1, "{found:?}");
+        std::fs::remove_dir_all(a.path.join(".git/godzilla/cache")).ok();
+    }
 }
 
 /// What is lost is lost, but not what was there before it.

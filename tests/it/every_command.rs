@@ -227,6 +227,11 @@ fn what_is_traced_is_coloured_as_all_else_is() {
     }
 }
 
+/// Returns the commands that may change something.
+pub(crate) fn writing_commands() -> impl Iterator<Item = &'static str> {
+    ROWS.iter().filter(|row| row.writes).map(|row| row.command)
+}
+
 /// Returns all commands as they are typed, and those that are nothing without another word.
 fn commands() -> (Vec<String>, Vec<String>) {
     fn walk(command: &clap::Command, words: &str, found: &mut (Vec<String>, Vec<String>)) {

@@ -1,5 +1,6 @@
 //! A disk that is full: a clear message, nothing lost, nothing half done.
 
+use crate::crash::facts::Facts;
 use crate::support::{BIN, Place, Shown, World, run};
 
 const NAME: &str = "0001-add-a-login";
@@ -61,6 +62,65 @@ fn a_full_disk_loses_nothing() {
         assert!(again.code == Some(0) || args == ["undo"], "{args:?}\n{again}");
     }
     assert!(n_failed > 15, "only {n_failed} ran into the limit");
+}
+
+const SECRET: &str = "hunter2-hunter2";
+
+/// What was neither done nor acknowledged is as it was, and is done once there is room.
+#[test]
+fn a_full_disk_moves_nothing_half_way() {
+    let world = World::new();
+    let a = worked_on(&world);
+    a.godzilla_ok(&["comment", SECRET, "-p", "1"]);
+    a.plan("Another one", &["One"]);
+    a.godzilla_ok(&["cancel", "2"]);
+    a.godzilla_ok(&["export", "../all.jsonl"]);
+    let work = world.place(&format!("a/worktrees/{NAME}"));
+    work.write("staged", "staged\n");
+    work.git(&["add", "staged"]);
+    work.write("large", &"not committed\n".repeat(500));
+    let mut n_failed = 0;
+    for args in [
+        &["export", "../kept.jsonl"][..],
+        &["worktrees", "remove", "1", "--force"],
+        &["restore", "1"],
+        &["archive", "2"],
+        &["unarchive", "2"],
+        &["redact", SECRET, "--yes"],
+        &["redact", "--purge", "--yes"],
+    ] {
+        for n_blocks in [0, 1, 2, 4] {
+            let (before, facts) = (sound(&a), Facts::of(&world));
+            let said = limited(&a, args, n_blocks);
+            assert!(!matches!(said.code, Some(70) | None), "{args:?} with {n_blocks} blocks\n{said}");
+            let after = sound(&a);
+            assert!(before.iter().all(|id| after.contains(id)), "{args:?} with {n_blocks} blocks\n{said}");
+            if said.code != Some(0) {
+                n_failed += 1;
+                assert!(said.to_string().len() > 40, "{args:?} with {n_blocks} blocks\n{said}");
+            }
+            if args[0] != "redact" {
+                let lost = facts.lost(&world);
+                assert!(lost.is_empty(), "{args:?} with {n_blocks} blocks: {lost:?}\n{said}");
+            }
+        }
+        let again = a.godzilla(args);
+        // What a tree needs that is small enough was written below the limit.
+        assert!(matches!(again.code, Some(0 | 3 | 4)), "{args:?}\n{again}");
+    }
+    assert_eq!(work.read("large"), "not committed\n".repeat(500));
+    assert!(work.git(&["status", "--porcelain"]).contains("A  staged"));
+    assert!(n_failed > 10, "only {n_failed} ran into the limit");
+    // A clone that has lost its state gets it back from the file, whole or not at all.
+    for name in [NAME, "0002-another-one"] {
+        a.git(&["update-ref", "-d", &format!("refs/godzilla/protocols/{name}")]);
+    }
+    for n_blocks in [0, 1, 2, 4] {
+        let said = limited(&a, &["import", "jsonl", "../all.jsonl"], n_blocks);
+        assert!(!matches!(said.code, Some(70) | None), "with {n_blocks} blocks\n{said}");
+    }
+    a.godzilla_ok(&["import", "jsonl", "../all.jsonl"]);
+    sound(&a);
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! The fuzz targets, on what was kept and on what chance makes of it; the search itself is
-//! `cargo fuzz run NAME`.
+//! `cargo fuzz run NAME`. Where that is not installed, `TARGET=NAME CASES=100000` searches on here.
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -32,10 +32,11 @@ fn every_target_stands_what_was_kept() {
 #[test]
 fn every_target_stands_what_chance_makes_of_it() {
     let edits = prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0..4_u8), 1..12);
-    for (name, target) in TARGETS {
+    let cases = std::env::var("CASES").map_or(64, |cases| cases.parse().unwrap());
+    let only = std::env::var("TARGET").ok();
+    for (name, target) in TARGETS.iter().filter(|(name, _)| only.as_ref().is_none_or(|only| only == name)) {
         let kept = prop::sample::select(corpus(name));
-        let mut runner =
-            TestRunner::new(Config { cases: 64, failure_persistence: None, ..Config::default() });
+        let mut runner = TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() });
         let made = (kept, edits.clone()).prop_map(|(mut bytes, edits)| {
             for (at, byte, kind) in edits {
                 let at = if bytes.is_empty() { 0 } else { at.index(bytes.len()) };

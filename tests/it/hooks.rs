@@ -5,7 +5,7 @@ mod flow;
 mod install;
 mod managers;
 mod messages;
-mod modes;
+pub(crate) mod modes;
 mod push;
 mod reconcile;
 mod rewrites;
@@ -37,7 +37,7 @@ pub(crate) fn git_folders() -> Vec<PathBuf> {
 }
 
 /// The folder of the first git of this machine that looks at hooks in the configuration, or does not.
-fn git_that(knows_configured_hooks: bool) -> Option<PathBuf> {
+pub(crate) fn git_that(knows_configured_hooks: bool) -> Option<PathBuf> {
     let is_it = |dir: &PathBuf| {
         let said = World::with(Some(dir.clone()), false).place("").git(&["--version"]);
         let mut parts = said.split([' ', '.']).filter_map(|part| part.trim().parse::<u32>().ok());

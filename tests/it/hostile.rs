@@ -121,7 +121,7 @@ fn lines(world: &World) -> String {
 
 #[test]
 fn garbage_in_a_stream_is_kept_aside() {
-    let world = World::in_memory();
+    let world = World::new();
     let a = shared(&world);
     let good = lines(&world);
     let mut bytes = good.clone().into_bytes();
@@ -155,7 +155,7 @@ fn garbage_in_a_stream_is_kept_aside() {
 
 #[test]
 fn a_stream_that_is_something_else_is_set_aside_alone() {
-    let world = World::in_memory();
+    let world = World::new();
     let a = shared(&world);
     a.plan("Another one", &[]);
     let srv = world.place("srv.git");
@@ -204,7 +204,7 @@ fn a_stream_that_is_something_else_is_set_aside_alone() {
 
 #[test]
 fn a_forged_snapshot_is_not_believed() {
-    let world = World::in_memory();
+    let world = World::new();
     let a = shared(&world);
     let srv = world.place("srv.git");
     let state = srv.git(&["show", &format!("{STREAM}:state.json")]);
@@ -221,7 +221,7 @@ fn a_forged_snapshot_is_not_believed() {
 
 #[test]
 fn clocks_beyond_belief_stop_nobody() {
-    let world = World::in_memory();
+    let world = World::new();
     let a = shared(&world);
     let good = lines(&world);
     let created = good.lines().next().unwrap();
@@ -259,7 +259,7 @@ fn clocks_beyond_belief_stop_nobody() {
 
 #[test]
 fn texts_of_a_forged_stream_are_shown_as_texts() {
-    let world = World::in_memory();
+    let world = World::new();
     let a = shared(&world);
     a.godzilla_ok(&["block", "1", "-p", "1", "--reason", "a reason"]);
     a.godzilla_ok(&["comment", "a note", "-p", "1"]);
@@ -292,7 +292,7 @@ fn texts_of_a_forged_stream_are_shown_as_texts() {
 
 #[test]
 fn events_of_another_protocol_change_nothing() {
-    let world = World::in_memory();
+    let world = World::new();
     let a = shared(&world);
     a.plan("Another one", &["One"]);
     a.godzilla_ok(&["start", "1", "-p", "2"]);

@@ -227,8 +227,7 @@ fn what_only_reads_runs_nothing_that_a_repository_names() {
 fn what_removes_a_worktree_runs_nothing_that_a_repository_names() {
     let world = World::new();
     let (a, work) = prepared(&world);
-    let config = a.path.join(".git/config");
-    let clean = std::fs::read_to_string(&config).unwrap();
+    let other = a.plan("Something else", &["One"]);
     work.write("shared.txt", "changed\n");
     work.write("new.txt", "new\n");
     set(&a, &format!("{}/.git/config", a.path.display()), &payloads(&world));
@@ -238,9 +237,15 @@ fn what_removes_a_worktree_runs_nothing_that_a_repository_names() {
     assert_eq!(shown.code, Some(0), "{shown}");
     assert_nothing_ran(&world, "worktrees remove");
     assert!(!work.path.exists());
-    std::fs::write(&config, &clean).unwrap();
-    a.godzilla_ok(&["restore", "1"]);
+    let shown = a.godzilla(&["restore", "1"]);
+    assert!(shown.code == Some(0) && shown.stderr.contains("unfiltered"), "{shown}");
+    assert_nothing_ran(&world, "restore into a new worktree");
     assert_eq!((work.read("shared.txt"), work.read("new.txt")), ("changed\n".into(), "new\n".into()));
+    for args in [["undo"], ["redo"]] {
+        a.godzilla_ok(&args);
+        assert_nothing_ran(&world, args[0]);
+        assert_eq!(other.path.join("shared.txt").exists(), args == ["redo"]);
+    }
     // A worktree is there: nothing is left for a program to do.
     work.write("new.txt", "other\n");
     set(&a, &format!("{}/.git/config", a.path.display()), &payloads(&world));

@@ -20,6 +20,8 @@ use git_godzilla::store::tip;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
+use crate::support::dir_in_memory;
+
 /// A repository to write objects to.
 struct World {
     _dir: tempfile::TempDir,
@@ -33,7 +35,7 @@ impl World {
 
     #[expect(clippy::disallowed_methods, reason = "the repository is made by git itself")]
     fn of(hash: &str) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = dir_in_memory();
         let init = ["init", "--quiet", "--bare", "--object-format", hash, "."];
         let status = std::process::Command::new("git").args(init).current_dir(dir.path()).status().unwrap();
         assert!(status.success());

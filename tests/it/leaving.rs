@@ -1,5 +1,7 @@
 //! Leaving: everything is as it was before `init`, and nothing is lost that nobody else has.
 
+mod places;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 

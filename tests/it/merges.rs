@@ -290,7 +290,7 @@ fn play(stage: &Stage<'_>, init: &[&str], play: fn(&Stage<'_>)) -> Vec<Value> {
 
 #[track_caller]
 fn play_all(init: &[&str]) {
-    let world = World::in_memory();
+    let world = World::new();
     let stage = Stage::set(&world, init);
     let saved = world.save();
     let mut wrong = Vec::new();

@@ -18,6 +18,16 @@ fn planned_twice(world: &World) -> (Place<'_>, Place<'_>) {
     (a, b)
 }
 
+/// As [`planned_twice`], and both are shared: somebody overwrote the stream on the remote by force.
+fn shared_twice(world: &World) -> (Place<'_>, Place<'_>) {
+    let (a, b) = planned_twice(world);
+    let stream = format!("refs/godzilla/protocols/{NAME}");
+    b.git(&["push", "--quiet", "--no-verify", "--force", "origin", &format!("{stream}:{stream}")]);
+    a.godzilla_ok(&["sync"]);
+    b.godzilla_ok(&["sync"]);
+    (a, b)
+}
+
 fn names(place: &Place<'_>) -> Vec<String> {
     let list = place.json(&["list"]);
     let rows = list["protocols"].as_array().unwrap().iter();
@@ -174,15 +184,11 @@ fn n4_a_branch_that_is_checked_out_nowhere_is_renamed_all_the_same() {
     assert_eq!(b.godzilla_ok(&["sync"]).lines().count(), 1, "that was all");
 }
 
-/// Somebody overwrote the stream on the remote by force: both had been shared, so both are to stay.
+/// Both had been shared, so both are to stay.
 #[test]
 fn n3_what_was_shared_is_not_renamed_by_itself() {
     let world = World::new();
-    let (a, b) = planned_twice(&world);
-    let stream = format!("refs/godzilla/protocols/{NAME}");
-    b.git(&["push", "--quiet", "--no-verify", "--force", "origin", &format!("{stream}:{stream}")]);
-    a.godzilla_ok(&["sync"]);
-    b.godzilla_ok(&["sync"]);
+    let (a, b) = shared_twice(&world);
     for place in [&a, &b] {
         let shown = names(place);
         assert_eq!((shown.len(), &shown[0][..]), (2, NAME), "{shown:?}");
@@ -191,4 +197,61 @@ fn n3_what_was_shared_is_not_renamed_by_itself() {
         assert!(!place.event_ids(&shown[1]).is_empty());
     }
     assert_eq!(shown(&a), shown(&b));
+}
+
+/// Git renames no branch that is being rebased. Until the next `sync` does, it is that of its protocol all the same.
+#[test]
+fn n4_a_branch_that_keeps_the_old_name_is_that_of_its_protocol() {
+    let world = World::new();
+    let (_, b) = planned_twice(&world);
+    let work = world.place(&format!("b/worktrees/{NAME}"));
+    b.commit("form", "feat: of main");
+    work.commit("form", "feat: a form");
+    assert_ne!(work.try_git(&["rebase", "main"]).code, Some(0), "there is a conflict");
+    let said = b.godzilla_ok(&["sync"]);
+    assert!(said.contains(&format!("the branch {NAME} is not {OWN} yet")), "{said}");
+    work.git(&["rebase", "--abort"]);
+    work.commit("more", "feat: more of it");
+    let message = work.git(&["log", "-1", "--format=%B"]);
+    assert!(message.contains(&format!("Godzilla-Step: {OWN}/01-the-form")), "{message}");
+    let status = work.json(&["status"]);
+    assert_eq!((&status["name"], &status["worktree"]), (&OWN.into(), &work.path.to_str().unwrap().into()));
+    assert_eq!(status["steps"][1]["commits"].as_array().unwrap().len(), 2, "{status}");
+    work.godzilla_ok(&["comment", "from the old branch"]);
+    assert!(b.godzilla_ok(&["log", OWN]).contains("from the old branch"));
+    // There is nothing in the way any more.
+    let said = b.godzilla_ok(&["sync"]);
+    assert!(said.contains(&format!("the branch {NAME} is {OWN} now")), "{said}");
+    assert_eq!(b.json(&["show", OWN])["steps"][1]["commits"].as_array().unwrap().len(), 2);
+}
+
+/// Whoever lost by force has the other one's protocol as well, and leaves it to who made it to name it anew.
+#[test]
+fn n4_one_that_was_overwritten_by_force_is_renamed_by_one_clone_alone() {
+    for first in ["a", "b"] {
+        let world = World::new();
+        let (a, b) = planned_twice(&world);
+        a.plan("Something else", &["One"]);
+        let stream = format!("refs/godzilla/protocols/{NAME}");
+        let own = b.git(&["rev-parse", &stream]);
+        // `b` takes the other one over, and then overwrites it with what it had.
+        b.git(&["fetch", "--quiet"]);
+        b.godzilla_ok(&["list"]);
+        b.git(&["push", "--quiet", "--no-verify", "--force", "origin", &format!("{}:{stream}", own.trim())]);
+        // `a` sees by plain git that its own is gone.
+        a.git(&["fetch", "--quiet"]);
+        // Whoever looks first cannot tell what it did before the other one looks.
+        let order = if first == "a" { [&a, &b] } else { [&b, &a] };
+        let hook = world.path().join("srv.git/hooks/pre-receive");
+        world.place("srv.git").write_executable("hooks/pre-receive", "#!/bin/sh\nexit 1\n");
+        assert_eq!(order[0].godzilla(&["sync"]).code, Some(7));
+        std::fs::remove_file(hook).unwrap();
+        for place in [order[1], &a, &b, &a] {
+            place.godzilla_ok(&["sync"]);
+        }
+        assert_eq!(shown(&a), shown(&b), "{first} first");
+        let ids: Vec<Value> = shown(&a).into_iter().map(|one| one["id"].clone()).collect();
+        assert_eq!(ids.len(), 3, "{:?}", names(&a));
+        assert!(ids[0] != ids[1] && ids[1] != ids[2] && ids[0] != ids[2], "{:?}", names(&a));
+    }
 }

@@ -37,6 +37,23 @@ fn begin(world: &World) -> (Place<'_>, Place<'_>) {
     (a, work)
 }
 
+/// Lets the branch at the server and the one in `work` go on apart.
+fn go_apart(world: &World, work: &Place<'_>) {
+    let b = world.clone("b");
+    b.git(&["switch", "--quiet", NAME]);
+    b.commit("theirs.txt", "feat: theirs");
+    b.git(&["push", "--quiet", "--no-verify", "origin", NAME]);
+    work.commit("ours.txt", "feat: ours");
+}
+
+/// Makes a pre-push hook of somebody else, which was there before ours.
+fn chain_pre_push(a: &Place<'_>, text: &str) {
+    let path = a.path.join(".git/hooks/pre-push");
+    std::fs::remove_file(&path).unwrap();
+    write_script(&path, text);
+    a.godzilla_ok(&["hooks", "install"]);
+}
+
 /// How many events the remote was not seen to hold.
 #[track_caller]
 fn unshared(place: &Place<'_>) -> u64 {
@@ -112,6 +129,18 @@ fn server_hook(world: &World, name: &str, text: &str) -> PathBuf {
     let path = world.path().join("srv.git/hooks").join(name);
     write_script(&path, text);
     path
+}
+
+/// Makes the server write down what each push moves; returns what it wrote since the last time.
+fn record_pushes(world: &World) -> impl Fn() -> Vec<Vec<String>> {
+    let record = world.path().join("pushes");
+    server_hook(world, "post-receive", &format!("(cut -d' ' -f3; echo .) >>'{}'", record.display()));
+    move || {
+        let text = std::fs::read_to_string(&record).unwrap_or_default();
+        std::fs::remove_file(&record).ok();
+        let refs = |push: &str| push.lines().map(str::to_owned).collect();
+        text.split(".\n").filter(|push| !push.is_empty()).map(refs).collect()
+    }
 }
 
 /// A program that answers what git asks a person, and notes each question.

@@ -39,7 +39,7 @@ fn assert_sound(place: &Place<'_>) {
 #[test]
 fn t4_eight_processes_append_and_every_acknowledged_event_is_there() {
     const N_EACH: usize = 6;
-    let world = World::in_memory();
+    let world = World::new();
     let a = world.clone("a");
     a.plan("Race", &["One"]);
     let wanted = |idx, round| format!("note {idx} {round}");
@@ -64,7 +64,7 @@ fn t4_eight_processes_append_and_every_acknowledged_event_is_there() {
 
 #[test]
 fn n1_eight_plans_at_once_get_eight_numbers() {
-    let world = World::in_memory();
+    let world = World::new();
     let a = world.clone("a");
     let numbers: BTreeSet<u64> =
         at_once(|idx| a.json(&["plan", &format!("Plan {idx}")])["number"].as_u64().unwrap())
@@ -80,7 +80,7 @@ fn n1_eight_plans_at_once_get_eight_numbers() {
 #[test]
 fn t4_hooks_and_commands_at_once_lose_nothing() {
     const N_COMMITS: usize = 6;
-    let world = World::in_memory();
+    let world = World::new();
     let a = world.clone("a");
     let tree = a.plan("Race", &["One"]);
     let others: Vec<_> = (0..2).map(|idx| a.plan(&format!("Other {idx}"), &["One"])).collect();
@@ -155,7 +155,7 @@ fn overtaken_by_cancel<'w>(world: &'w World, args: &[&str]) -> (Place<'w>, Shown
 #[test]
 fn t4_an_append_overtaken_by_a_cancel_is_refused_not_retried_in() {
     for verb in [&["block", "1", "-p", "1"][..], &["done", "1", "-p", "1"], &["pause", "1"]] {
-        let world = World::in_memory();
+        let world = World::new();
         let (a, shown) = overtaken_by_cancel(&world, verb);
         assert_eq!(shown.code, Some(4), "{verb:?} {shown}");
         assert!(shown.stderr.contains("cancelled"), "{verb:?} {shown}");
@@ -168,7 +168,7 @@ fn t4_an_append_overtaken_by_a_cancel_is_refused_not_retried_in() {
 
 #[test]
 fn t4_an_append_that_was_overtaken_and_still_fits_is_made_on_the_new_state() {
-    let world = World::in_memory();
+    let world = World::new();
     let (a, shown) = overtaken_by_cancel(&world, &["comment", "after all", "-p", "1"]);
     assert_eq!(shown.code, Some(0), "{shown}");
     let events = events(&a);

@@ -282,3 +282,48 @@ fn a_twin_that_was_copied_out_is_redacted_in_both_places() {
     assert!(!b.godzilla_ok(&["log", "2", "--all", "--json"]).contains(SECRET));
     assert_eq!(a.event_ids("0002-add-a-login"), b.event_ids("0002-add-a-login"));
 }
+
+/// An export keeps what it said; the clone that it is imported into does not learn it again.
+#[test]
+fn an_older_export_brings_nothing_back() {
+    let world = World::new();
+    let (a, _) = leaked(&world);
+    a.godzilla_ok(&["export", "before.jsonl"]);
+    assert!(a.read("before.jsonl").contains(SECRET));
+    a.godzilla_ok(&["redact", SECRET, "--purge", "--yes"]);
+    a.godzilla_ok(&["import", "jsonl", "before.jsonl"]);
+    a.godzilla_ok(&["export", "after.jsonl"]);
+    assert!(!a.read("after.jsonl").contains(SECRET) && a.read("after.jsonl").contains("before"));
+    assert!(!log(&a).contains(SECRET) && !anything_says(&a));
+    // Nor where it is archived only.
+    a.godzilla_ok(&["cancel", "1"]);
+    a.godzilla_ok(&["archive", "1"]);
+    a.godzilla_ok(&["import", "jsonl", "before.jsonl"]);
+    assert_eq!(a.git(&["for-each-ref", STREAM]), "", "there was nothing new in it");
+    a.godzilla_ok(&["sync"]);
+    assert!(!anything_says(&a) && !anything_says(&world.place("srv.git")));
+}
+
+#[test]
+fn a_plan_that_says_it_is_named_with_the_way_to_one_that_does_not() {
+    let world = World::new();
+    let a = world.clone("a");
+    a.godzilla_ok(&["plan", &format!("Add {SECRET}"), "--name", "add-a-login", "--step", "One"]);
+    let work = world.place(&format!("a/worktrees/{NAME}"));
+    let stays = |said: &serde_json::Value| said["stays"].as_array().unwrap().len();
+    let said = a.json(&["redact", SECRET, "--dry-run"]);
+    let told = said["stays"].to_string();
+    assert!(stays(&said) > 0 && told.contains("plan --amend -p 0001-add-a-login"), "{told}");
+    assert!(a.json(&["show", "1"]).to_string().contains(SECRET));
+    let folder = work.path.join(".protocols").join(NAME);
+    assert!(work.read(&format!(".protocols/{NAME}/plan.md")).contains(SECRET));
+    for file in std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()) {
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, text.replace(SECRET, "the other form")).unwrap();
+    }
+    a.godzilla_ok(&["redact", SECRET, "--yes"]);
+    a.godzilla_ok(&["plan", "--amend", "-p", "1"]);
+    for args in [&["spec", "show", "1"][..], &["show", "1"], &["list"], &["log", "1"]] {
+        assert!(!a.godzilla_ok(&[args, &["--json"]].concat()).contains(SECRET), "{args:?}");
+    }
+}

@@ -114,7 +114,7 @@ fn a_linked_worktree_has_the_refs_of_all() {
 
 #[test]
 fn a_ref_that_is_being_packed_is_never_missed() {
-    let world = World::in_memory();
+    let world = World::new();
     let place = world.bare_clone_of("a");
     let commit = place.git(&["rev-parse", "HEAD"]);
     let wanted: HashSet<String> = (0..40).map(|idx| format!("refs/heads/topic/{idx:02}")).collect();

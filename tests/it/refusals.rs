@@ -99,7 +99,7 @@ fn planned(world: &World) -> Place<'_> {
 
 #[test]
 fn a_folder_that_is_no_repository() {
-    let world = World::in_memory();
+    let world = World::new();
     let place = world.place("home");
     for args in WRITES.iter().copied().chain([&["list"][..], &["sync"], &["init", "--yes"], &["show", "1"]]) {
         refused(&place, args, 4, "not a git repository");
@@ -111,7 +111,7 @@ fn a_folder_that_is_no_repository() {
 
 #[test]
 fn repositories_that_gix_would_damage() {
-    let world = World::in_memory();
+    let world = World::new();
     let a = planned(&world);
     let all =
         WRITES.iter().copied().chain([&["list"][..], &["sync"], &["init", "--yes"], &["hooks", "install"]]);
@@ -155,7 +155,7 @@ fn a_repository_of_somebody_else() {
         println!("skipped: only root can give a repository away");
         return;
     }
-    let world = World::in_memory();
+    let world = World::new();
     let a = planned(&world);
     std::os::unix::fs::chown(a.path.join(".git"), Some(12345), None).unwrap();
     let top = a.path.canonicalize().unwrap();
@@ -168,7 +168,7 @@ fn a_repository_of_somebody_else() {
 
 #[test]
 fn a_repository_without_a_commit_takes_no_plan() {
-    let world = World::in_memory();
+    let world = World::new();
     world.place("").git(&["init", "--quiet", "new"]);
     let place = world.place("new");
     place.godzilla_ok(&["init", "--yes"]);
@@ -179,7 +179,7 @@ fn a_repository_without_a_commit_takes_no_plan() {
 
 #[test]
 fn a_bare_repository_works_without_a_worktree() {
-    let world = World::in_memory();
+    let world = World::new();
     planned(&world).godzilla_ok(&["sync"]);
     world.place("").git(&["clone", "--quiet", "--bare", "srv.git", "bare.git"]);
     let bare = world.place("bare.git");
@@ -196,7 +196,7 @@ fn a_bare_repository_works_without_a_worktree() {
 
 #[test]
 fn a_clone_that_is_not_set_up() {
-    let world = World::in_memory();
+    let world = World::new();
     world.clone("b").plan("Add a login", &["The form"]).godzilla_ok(&["sync"]);
     let a = world.bare_clone_of("a");
     for args in WRITES.iter().copied().chain([&["sync"][..]]) {
@@ -209,7 +209,7 @@ fn a_clone_that_is_not_set_up() {
 
 #[test]
 fn decisions_need_an_identity_and_facts_do_not() {
-    let world = World::in_memory();
+    let world = World::new();
     let a = planned(&world);
     let tree = world.place("a/worktrees/0001-add-a-login");
     world.place("home").write("gitconfig", "[user]\n\tuseConfigOnly = true\n");
@@ -242,7 +242,7 @@ fn decisions_need_an_identity_and_facts_do_not() {
 #[test]
 fn a_repository_that_can_only_be_read() {
     const NOBODY: u32 = 65534;
-    let world = World::in_memory();
+    let world = World::new();
     let a = planned(&world);
     a.godzilla_ok(&["sync"]);
     let b = world.clone("b");
@@ -301,7 +301,7 @@ fn change_all(path: &Path, change: &dyn Fn(&Path, u32)) {
 
 #[test]
 fn worktrees_stay_in_the_repository() {
-    let world = World::in_memory();
+    let world = World::new();
     let a = planned(&world);
     let outside = world.path().join("elsewhere");
     fs::create_dir(&outside).unwrap();
@@ -320,7 +320,7 @@ fn worktrees_stay_in_the_repository() {
 
 #[test]
 fn a_rebase_or_merge_that_has_not_ended_is_left_alone() {
-    let world = World::in_memory();
+    let world = World::new();
     let a = planned(&world);
     a.git(&["checkout", "--quiet", "-b", "topic"]);
     a.commit("README", "theirs");

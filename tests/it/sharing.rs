@@ -7,6 +7,7 @@ mod archive_bad;
 mod archive_clones;
 mod archive_hands;
 mod archive_histories;
+mod archive_kinds;
 mod boxes;
 mod boxes_bad;
 mod failing;
@@ -32,7 +33,7 @@ use serde_json::Value;
 
 use crate::support::{Place, World};
 
-const LOCAL_FIELDS: [&str; 3] = ["worktree", "unshared_events", "remotes"];
+const LOCAL_FIELDS: [&str; 4] = ["worktree", "unshared_events", "archived", "remotes"];
 
 /// Takes out the fields that may differ between clones that agree.
 fn without_local(value: &mut Value) {

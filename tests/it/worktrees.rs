@@ -67,6 +67,13 @@ fn messy(work: &Place<'_>) {
     work.write(".env", "KEY=1\n");
 }
 
+/// A clone with one protocol, and its worktree.
+fn planned(world: &World) -> (Place<'_>, Place<'_>) {
+    let a = world.clone("a");
+    let work = a.plan("Add a login", &["The form"]);
+    (a, work)
+}
+
 fn removed(a: &Place<'_>, options: &[&str]) -> Value {
     let removed = a.json(&[&["worktrees", "remove", "1"], options].concat());
     assert_valid("worktrees-remove.v1", &removed);
@@ -109,8 +116,7 @@ fn refusal(place: &Place<'_>, args: &[&str]) -> (i64, String) {
 #[test]
 fn a_worktree_with_anything_in_it_goes_and_comes_back_byte_for_byte() {
     let world = World::new();
-    let a = world.clone("a");
-    let work = a.plan("Add a login", &["The form"]);
+    let (a, work) = planned(&world);
     messy(&work);
     let (before, status) = (files_of(&work.path), work.git(&["status", "--porcelain"]));
     let tip = work.git(&["rev-parse", "HEAD"]);
@@ -139,8 +145,7 @@ fn a_worktree_with_anything_in_it_goes_and_comes_back_byte_for_byte() {
 #[test]
 fn what_lies_in_a_merged_worktree_goes_without_being_forced() {
     let world = World::new();
-    let a = world.clone("a");
-    let work = a.plan("Add a login", &["The form"]);
+    let (a, work) = planned(&world);
     let tip = work.commit("form", "feat: the form");
     assert_eq!(stays(&a), ["protocol.open", "branch.unmerged"]);
     assert_eq!(refusal(&a, &["worktrees", "remove", "1"]), (4, "branch.unmerged".to_owned()));
@@ -162,8 +167,7 @@ fn what_lies_in_a_merged_worktree_goes_without_being_forced() {
 #[test]
 fn a_branch_can_stay() {
     let world = World::new();
-    let a = world.clone("a");
-    let work = a.plan("Add a login", &["The form"]);
+    let (a, work) = planned(&world);
     let tip = work.commit("form", "feat: the form");
     let gone = removed(&a, &["--keep-branch"]);
     assert_eq!(gone["branch"], Value::Null);
@@ -177,8 +181,7 @@ fn a_branch_can_stay() {
 #[test]
 fn gc_takes_what_is_over_and_says_why_the_rest_stays() {
     let world = World::new();
-    let a = world.clone("a");
-    let work = a.plan("Add a login", &["The form"]);
+    let (a, work) = planned(&world);
     work.commit("form", "feat: the form");
     let open = a.plan("Still open", &["One"]);
     let pushed = a.plan("Given up", &["One"]);
@@ -219,8 +222,7 @@ fn gc_takes_what_is_over_and_says_why_the_rest_stays() {
 #[test]
 fn the_list_tells_what_lies_where() {
     let world = World::new();
-    let a = world.clone("a");
-    let work = a.plan("Add a login", &["The form"]);
+    let (a, work) = planned(&world);
     work.commit("form", "feat: the form");
     work.write("form", "more\n");
     let all = listed(&work);

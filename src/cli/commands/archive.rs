@@ -87,8 +87,8 @@ pub(super) fn upkeep(ui: &mut Ui, ctx: &Context, listing: &Listing) {
 pub(super) fn tell(ui: &mut Ui, archived: &[Name]) {
     let what = match archived {
         [] => return,
-        [name] => format!("{name} has been over for a while and is archived"),
-        names => format!("{} have been over for a while and are archived", counted(names.len(), "protocol")),
+        [name] => format!("{name} is over and is archived"),
+        names => format!("{} are over and are archived", counted(names.len(), "protocol")),
     };
     ui.note(format!("{what} (git godzilla list --all)"));
 }

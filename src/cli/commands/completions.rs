@@ -84,6 +84,17 @@ impl Shell {
         })
     }
 
+    /// Where packages put it, below a folder `share`.
+    fn packaged(self) -> &'static [&'static str] {
+        match self {
+            Self::Bash => &["bash-completion/completions/git-godzilla"],
+            Self::Zsh => &["zsh/site-functions/_git-godzilla", "zsh/vendor-completions/_git-godzilla"],
+            Self::Fish => {
+                &["fish/vendor_conf.d/git-godzilla.fish", "fish/vendor_completions.d/git-godzilla.fish"]
+            }
+        }
+    }
+
     /// What is left to do once the script is there.
     fn next(self) -> &'static str {
         match self {
@@ -116,6 +127,16 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
         ui.verbatim(shell.script())?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Returns the name of the person's shell, if it is one of those that have a script of ours and has none.
+pub(super) fn missing() -> Option<&'static str> {
+    let shell = shell_of_user().ok()?;
+    let beside = env::current_exe().and_then(|exe| Some(exe.parent()?.parent()?.join("share")));
+    let shares = beside.into_iter().chain(["/usr/local/share", "/usr/share"].map(PathBuf::from));
+    let mut packaged = shares.flat_map(|share| shell.packaged().iter().map(move |name| share.join(name)));
+    let is_own = shell.path().is_ok_and(|path| path.exists());
+    (!is_own && !packaged.any(|path| path.exists())).then(|| shell.name())
 }
 
 fn shell_of_user() -> Result<Shell, CliError> {

@@ -4,14 +4,17 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
+use super::{completions, man};
 use crate::cli::error::CliError;
 use crate::cli::ui::{BOLD, CYAN, DIM, GREEN, RED, Ui, YELLOW, counted, styled};
+use crate::platform::env;
 use crate::service::doctor::{self, Finding, Severity};
 
 /// Find what is wrong in this clone, and mend what is safe to mend
 ///
 /// Looks at hooks (git is asked to call them), refspecs, locks and files that were left, refs, streams,
-/// numbers and settings. Exits with 1 if something is wrong.
+/// numbers and settings; where a person asks, also for the manual and completions. Exits with 1 if something is
+/// wrong.
 #[derive(clap::Args, Debug)]
 pub(in crate::cli) struct Args {
     /// Mend what holds nothing and is ours; all else is only named
@@ -25,7 +28,8 @@ pub(in crate::cli) struct Args {
 
 pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError> {
     let ctx = crate::cli::context_unwarned(ui)?;
-    let findings = doctor::doctor(&ctx, args.fix, args.probe)?;
+    let mut findings = doctor::doctor(&ctx, args.fix, args.probe)?;
+    findings.extend(of_person());
     let n_open = findings.iter().filter(|finding| finding.is_open()).count();
     if ui.json {
         let findings: Vec<Value> = findings.iter().map(as_json).collect();
@@ -34,6 +38,29 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
         print(ui, &findings)?;
     }
     Ok(if n_open == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// What a person misses who types or asks for help; a script, which has no shell of its own, misses nothing.
+fn of_person() -> Vec<Finding> {
+    if env::var_os("SHELL").is_none() {
+        return Vec::new();
+    }
+    let info = |code, message, fix| Finding {
+        code,
+        severity: Severity::Info,
+        message,
+        fix: Some(fix),
+        fixed: false,
+    };
+    let manual = (man::is_there() == Some(false)).then(|| {
+        let message = "`git help godzilla` and `git godzilla --help` find no manual".to_owned();
+        info("help.no_manual", message, "git godzilla man --install".to_owned())
+    });
+    let completion = completions::missing().map(|shell| {
+        let message = format!("{shell} does not complete what follows `git godzilla`");
+        info("help.no_completion", message, format!("git godzilla completions {shell} --install"))
+    });
+    manual.into_iter().chain(completion).collect()
 }
 
 fn as_json(finding: &Finding) -> Value {

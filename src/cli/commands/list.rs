@@ -99,8 +99,9 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
 
 /// Reads all protocols as they were.
 pub(super) fn past(ui: &mut Ui, ctx: &Context, when: When, open: bool) -> Result<Listing, CliError> {
-    let at::Past { rows, set_aside: unread } = at::list(ctx, when)?;
+    let at::Past { rows, set_aside: unread, archives_set_aside } = at::list(ctx, when)?;
     let mut listing = Listing { set_aside: unread, ..Listing::default() };
+    listing.inventory.set_aside = archives_set_aside;
     listing.rows = rows.into_iter().map(Rc::new).collect();
     listing.rows.retain(|row| !open || (row.status != "completed" && row.status != "cancelled"));
     set_aside(ui, &listing);
@@ -146,7 +147,7 @@ pub(super) fn table(listing: &Listing) -> Table {
     let mut table = Table::default();
     for row in &listing.rows {
         let (glyph, style) = status_look(&row.status);
-        let step = match (&row.current_step, &row.current_status) {
+        let mut step = match (&row.current_step, &row.current_status) {
             (Some(step), Some(status)) if status != "pending" => format!("{step} ({status})"),
             (Some(step), _) => step.clone(),
             _ if row.merged.is_some() => "merged".to_owned(),
@@ -158,6 +159,9 @@ pub(super) fn table(listing: &Listing) -> Table {
             }
             _ => String::new(),
         };
+        if row.archived {
+            step.push_str(if step.is_empty() { "archived" } else { ", archived" });
+        }
         let done = format!("{}/{}", row.steps_completed, row.steps_total);
         let plain = anstyle::Style::new();
         table.row([

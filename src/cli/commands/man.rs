@@ -163,13 +163,22 @@ fn file_of(dir: &Path, page: &Page) -> PathBuf {
     dir.join("man1").join(format!("{}.1", page.name))
 }
 
+/// Whether `man` finds a page of ours; `None` without a `man`.
+pub(super) fn is_there() -> Option<bool> {
+    Some(!found()?.trim().is_empty())
+}
+
 /// Whether `man` finds the page at `file` by its name; `None` without a `man`.
 fn is_found(file: &Path) -> Option<bool> {
+    Some(found()?.lines().any(|line| fs::is_same_file(Path::new(line.trim()), file)))
+}
+
+/// Returns where `man` has our page; `None` without a `man`.
+fn found() -> Option<String> {
     let limits = Limits { total: Some(Duration::from_secs(10)), ..Limits::default() };
     let output =
         process::run(process::command("man").args(["-w", "git-godzilla"]), None, limits, |_| {}).ok()?;
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    Some(said.lines().any(|line| fs::is_same_file(Path::new(line.trim()), file)))
+    Some(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 fn documents(kept: &[Kept]) -> Vec<Value> {

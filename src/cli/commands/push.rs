@@ -7,14 +7,15 @@ use serde_json::{Value, json};
 
 use crate::cli::error::CliError;
 use crate::cli::ui::{GREEN, RED, Ui, counted, styled};
-use crate::platform::git::Moved;
+use crate::platform::git::{Moved, TransportError};
+use crate::service::error::Error;
 use crate::service::push::{self, Pushed, State, Wish};
 
 /// Push branches as `git push` does, with the state in the same connection
 ///
 /// Branch and state move together or not at all, where the server can do that. A server that refuses the
 /// state gets the branch alone. Without a refspec the current branch goes where `git push` would push
-/// it. Other options of `git push`: use `git push`, which takes the state along as well.
+/// it, and the branch of a protocol that was never pushed to the same name, which it follows then. Other options of `git push`: use `git push`, which takes the state along as well.
 #[derive(clap::Args, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub(in crate::cli) struct Args {
@@ -96,6 +97,22 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
     let pushed = push::push(&ctx, &args.wish(), &mut |shown| match shown {
         push::Shown::Said(line) => ui.note(line),
         push::Shown::Doing(what) => ui.progress(what),
+    });
+    let pushed = pushed.map_err(|err| {
+        let hint = match &err {
+            Error::Transport(TransportError::Refused { .. }) if args.refspecs.is_empty() => {
+                Some("say where and what to push, as in `git godzilla push -u origin HEAD`")
+            }
+            Error::Transport(TransportError::Refused { .. } | TransportError::Unreachable { .. }) => {
+                Some("nothing was pushed; try again when git's complaint above is seen to")
+            }
+            _ => None,
+        };
+        let err = CliError::from(err);
+        match hint {
+            Some(hint) => err.hint(hint),
+            None => err,
+        }
     })?;
     for line in &pushed.said {
         ui.note(line);

@@ -104,7 +104,10 @@ fn state(ui: &mut Ui, shown: &Shown, worktrees: &Worktrees) -> Result<(), CliErr
         |key: &str, value: String| facts.row([(key.to_owned(), DIM), (value, anstyle::Style::new())]);
     fact("status", styled(style, format!("{glyph} {}", protocol.shown)));
     fact("branch", format!("{} from {} at {}", created.branch, created.base, created.base_commit.short()));
-    if let Some(path) = worktrees.get(&created.branch) {
+    if shown.row.branch_here != created.branch {
+        fact("branch here", shown.row.branch_here.clone());
+    }
+    if let Some(path) = worktrees.get(&shown.row.branch_here) {
         fact("worktree", path.clone());
     }
     if let Some(gates) = &protocol.gates {

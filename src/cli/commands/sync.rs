@@ -37,6 +37,10 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
                     "result": remote.result.as_str(),
                     "fetched_events": remote.fetched_events,
                     "pushed_events": remote.pushed_events,
+                    "fetched_archived": remote.fetched_archived,
+                    "pushed_archived": remote.pushed_archived,
+                    "removed_refs": remote.removed_refs,
+                    "message": remote.message,
                 })
             })
             .collect();
@@ -52,20 +56,35 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
 fn line(remote: &Synced) -> String {
     let message = remote.message.as_ref().map(|message| format!(": {message}")).unwrap_or_default();
     match remote.result {
-        Outcome::Ok if remote.fetched_events + remote.pushed_events == 0 && remote.message.is_none() => {
+        Outcome::Ok if !remote.is_news() && remote.message.is_none() => {
             format!("{} {} is up to date", styled(GREEN, "✓"), remote.name)
         }
         Outcome::Ok => {
-            let fetched = (remote.fetched_events, "fetched");
-            let pushed = (remote.pushed_events, "pushed");
-            let counts: Vec<String> = [fetched, pushed]
-                .into_iter()
-                .filter(|(count, _)| *count > 0)
-                .map(|(count, what)| format!("{} {what}", counted(count, "event")))
-                .collect();
+            let counts = counts(remote);
             let counts = if counts.is_empty() { String::new() } else { format!(": {}", counts.join(", ")) };
             format!("{} {}{counts}{message}", styled(GREEN, "✓"), remote.name)
         }
         result => format!("{} {} is {}{message}", styled(RED, "✗"), remote.name, result.as_str()),
     }
+}
+
+/// What came and went, the events first.
+fn counts(remote: &Synced) -> Vec<String> {
+    let of =
+        |count: usize, what: &str, end: &str| (count > 0).then(|| format!("{}{end}", counted(count, what)));
+    let mut counts: Vec<String> = [
+        of(remote.fetched_events, "event", " fetched"),
+        of(remote.fetched_archived, "archived protocol", " fetched"),
+        of(remote.pushed_events, "event", " pushed"),
+        of(remote.pushed_archived, "archived protocol", " pushed"),
+        of(remote.removed_refs, "ref", " there removed, which is no longer needed"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let n_told = remote.pushed_events + remote.pushed_archived;
+    if n_told == 0 {
+        counts.extend(of(remote.pushed_refs, "ref", " pushed"));
+    }
+    counts
 }

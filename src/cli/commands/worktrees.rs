@@ -134,7 +134,7 @@ fn state(listed: &Listed) -> String {
         Some(paths) if !paths.is_empty() => said.push(format!("{} not committed", paths.len())),
         Some(_) => (),
     }
-    let Standing { merged, pushed, unpushed, tip } = &listed.standing;
+    let Standing { merged, pushed, unpushed, tip, .. } = &listed.standing;
     match (merged, pushed) {
         (Some((rule, _)), _) => said.push(format!("merged ({rule})")),
         (None, Some(remote)) => said.push(format!("at {remote}, not merged")),

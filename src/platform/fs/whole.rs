@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read as _, Write};
 use std::path::{Path, PathBuf};
 
-use super::DRAFT_PREFIX;
+use super::drafts::draft_in;
 use crate::platform::fail;
 
 /// A file that appears whole or not at all, and never in the place of another one.
@@ -22,7 +22,7 @@ impl WholeFile {
     /// Any error of the file system.
     pub fn new(path: &Path) -> io::Result<Self> {
         let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-        let draft = tempfile::Builder::new().prefix(DRAFT_PREFIX).tempfile_in(dir)?;
+        let draft = draft_in(dir)?;
         Ok(Self { draft: io::BufWriter::new(draft), path: path.to_owned() })
     }
 

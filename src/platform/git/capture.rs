@@ -19,7 +19,7 @@ use super::objects::MAX_OBJECT;
 use super::run::{failed, output};
 use super::{Error, Repo};
 use crate::domain::id::Oid;
-use crate::platform::fs::DraftFolder;
+use crate::platform::fs::{DraftFolder, is_executable_to_git};
 use crate::platform::process::{self, Limits};
 
 /// Ignored files that are larger than this are held only if all are to be.
@@ -280,7 +280,7 @@ impl Capture<'_> {
             let oid = self.repo.write_blob(target.as_os_str().as_encoded_bytes())?;
             return Ok(Some((0o120_000, oid)));
         }
-        let mode = if is_executable(meta) { 0o100_755 } else { 0o100_644 };
+        let mode = if is_executable_to_git(meta) { 0o100_755 } else { 0o100_644 };
         if meta.len() <= MAX_OBJECT {
             let Ok(bytes) = fs::read(place) else { return Ok(None) };
             return Ok(Some((mode, self.repo.write_blob(&bytes)?)));
@@ -434,15 +434,4 @@ pub(super) fn update_index(repo: &Repo, git: &mut Command, entries: &Entries) ->
     let args = ["update-index", "-z", "--replace", "--index-info"];
     let output = process::run(git.args(args), Some(&stdin), Limits::default(), |_| ())?;
     if output.status.success() { Ok(()) } else { Err(failed(&args, &output.stderr)) }
-}
-
-#[cfg(unix)]
-fn is_executable(meta: &Metadata) -> bool {
-    use std::os::unix::fs::PermissionsExt as _;
-    meta.permissions().mode() & 0o100 != 0
-}
-
-#[cfg(not(unix))]
-fn is_executable(_: &Metadata) -> bool {
-    false
 }

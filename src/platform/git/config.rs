@@ -2,8 +2,8 @@
 
 use gix::bstr::ByteSlice as _;
 
-use super::{Error, Identity, Repo};
-use crate::platform::{env, fail};
+use super::{Identity, Repo};
+use crate::platform::env;
 
 /// A remote of the repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,20 +133,6 @@ impl Repo {
             }
         }
         wanted
-    }
-
-    /// Sets, adds to, or unsets a key of this repository's own configuration through git.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Git`] if git refuses.
-    pub fn config_edit(&self, args: &[&str]) -> Result<(), Error> {
-        let mut all = vec!["config", "--local"];
-        all.extend(args);
-        fail::point("config.edit");
-        self.git_text(&all)?;
-        fail::point("config.edited");
-        Ok(())
     }
 }
 

@@ -101,7 +101,7 @@ impl Repo {
     pub fn remove_configured_hooks(&self) -> Result<bool, Error> {
         let is_included = self.includes_our_hooks();
         if is_included {
-            self.config_edit(&["--unset-all", "include.path", "^godzilla/hooks\\.config$"])?;
+            self.config_remove("include.path", Some(INCLUDED))?;
         }
         fail::point("hooks.config_unset");
         let path = self.configured_hooks_file();

@@ -14,12 +14,13 @@ impl Repo {
     }
 
     /// Takes every value of a key out of this repository's own configuration, or only those that are `value`.
-    /// It may be gone.
+    /// It may be gone. What we added goes byte for byte.
     ///
     /// # Errors
     ///
-    /// [`Error::Git`] if git refuses, as for a file that somebody has locked.
+    /// [`Error::Git`] if git refuses, as for a file that somebody has locked, [`Error::Io`] if it cannot be written.
     pub fn config_remove(&self, key: &str, value: Option<&str>) -> Result<(), Error> {
+        self.config_take_back(|added| added == key)?;
         let scopes = if self.config_bool("extensions.worktreeConfig").unwrap_or(false) {
             &["--local", "--worktree"][..]
         } else {

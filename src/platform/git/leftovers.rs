@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::loose::TEMPORARY;
-use super::{Error, Repo};
+use super::{Error, Repo, to_gix};
 use crate::domain::id::Oid;
 use crate::platform::fs;
 
@@ -40,13 +40,17 @@ impl Repo {
         found
     }
 
-    /// Returns git's locks of refs below `prefixes`, and of the files that every write needs, that are
-    /// older than any git at work.
+    /// Returns git's locks of refs below `prefixes`, of each worktree, and of the files that every write needs,
+    /// that are older than any git at work.
     pub fn old_locks(&self, prefixes: &[&str]) -> Vec<PathBuf> {
-        let mut found: Vec<PathBuf> = ["packed-refs.lock", "config.lock", "HEAD.lock"]
+        let mut found: Vec<PathBuf> = ["packed-refs.lock", "config.lock", "shallow.lock"]
             .into_iter()
             .map(|name| self.common_dir.join(name))
             .collect();
+        let linked = std::fs::read_dir(self.common_dir.join("worktrees")).into_iter().flatten().flatten();
+        for admin in linked.map(|entry| entry.path()).chain([self.common_dir.clone()]) {
+            found.extend(["index.lock", "HEAD.lock"].map(|name| admin.join(name)));
+        }
         let mut folders: Vec<PathBuf> = prefixes.iter().map(|prefix| self.common_dir.join(prefix)).collect();
         while let Some(folder) = folders.pop() {
             for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
@@ -61,6 +65,12 @@ impl Repo {
         found.retain(|path| fs::is_older(path, MAX_LOCKED));
         found.sort();
         found
+    }
+
+    /// Whether an object lies in a file of its own, as what was written last does: that is what is lost with
+    /// the power.
+    pub fn is_unpacked(&self, oid: Oid) -> bool {
+        self.is_loose(&to_gix(oid))
     }
 
     /// Returns the refs below `prefix`, as [`Self::refs`] takes it, whose own file is damaged.

@@ -4,9 +4,11 @@
 mod as_checked_out;
 mod capture;
 mod config;
+mod config_file;
 mod date;
 mod deletes;
 mod guarded;
+mod half_made;
 mod hardened;
 mod hidden;
 mod hook_config;

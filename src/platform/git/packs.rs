@@ -10,7 +10,7 @@ use super::Repo;
 
 /// How many bytes of objects are kept to apply the deltas of others to: git packs the segments of
 /// streams as deltas of each other.
-const DELTA_BASES: usize = 8 * 1024 * 1024;
+const DELTA_BASES: usize = 4 * 1024 * 1024;
 
 /// A larger buffer is not kept for the next object.
 const MAX_BUFFER: usize = 1024 * 1024;

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::run::{clean_git, output};
 use super::{Error, Repo};
@@ -133,12 +133,12 @@ impl Repo {
 
 impl Scratch {
     /// Has git run the hook `event`, **which runs whatever somebody put there**, and returns whether it
-    /// came to us. It gets what git would give it, but nothing on standard input.
+    /// came to us, and how long it took. It gets what git would give it, but nothing on standard input.
     ///
     /// # Errors
     ///
     /// [`Error`] if git cannot be started, or there is no room for the answer.
-    pub fn try_hook(&self, event: &str) -> Result<Trial, Error> {
+    pub fn try_hook(&self, event: &str) -> Result<(Trial, Duration), Error> {
         let token = clock::new_id().to_string();
         let git_dir = self.dir.path().join(".git");
         let answered = git_dir.join(format!("answer-{event}"));
@@ -158,11 +158,13 @@ impl Scratch {
         let mut git = self.git(false);
         git.args(["hook", "run", event, "--"]).args(args);
         git.env(PROBE, &token).env(PROBE_FILE, &answered);
+        let began = Instant::now();
         let ended =
             supervise::run(git, BOUNDS, |_| ()).map_err(Error::io(format!("have git run {event}")))?;
+        let took = began.elapsed();
         let said = fs::read_if_there(&answered).map_err(Error::io("read the answer"))?;
         if said.is_some_and(|said| said == answer(event, &token).as_bytes()) {
-            return Ok(Trial::Reached);
+            return Ok((Trial::Reached, took));
         }
         let how = match ended.end {
             End::Exit(0) => "it ended well".to_owned(),
@@ -172,10 +174,11 @@ impl Scratch {
         };
         let text = String::from_utf8_lossy(&ended.tail);
         let last = text.lines().map(crate::domain::text::one_line).rfind(|line| !line.is_empty());
-        Ok(Trial::Missed(match last {
+        let how = match last {
             Some(last) => format!("{how} and said `{last}`"),
             None => how,
-        }))
+        };
+        Ok((Trial::Missed(how), took))
     }
 
     fn git(&self, without_hooks: bool) -> Command {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use gix::bstr::{BString, ByteSlice as _};
 
-use super::capture::{SUBMODULE, update_index};
+use super::capture::{Captured, NotHeld, SUBMODULE, update_index};
 use super::objects::MAX_OBJECT;
 use super::run::output;
 use super::{Error, Repo};
@@ -64,6 +64,24 @@ impl Repo {
             }
         }
         Ok(put)
+    }
+
+    /// Returns what lies in this worktree where `would` writes or removes something, and is not held by
+    /// `present`, which was captured there.
+    pub fn overwritten<'p>(&self, would: &Put, present: &'p Captured) -> Vec<&'p NotHeld> {
+        let paths: Vec<&BString> = would.written.iter().chain(&would.removed).collect();
+        let is_there = |path: &BString| {
+            let place = self.work_dir().and_then(|root| safe_place(root, path));
+            place.is_some_and(|place| place.symlink_metadata().is_ok())
+        };
+        let is_hit = |held: &&NotHeld| {
+            let at = held.path.strip_suffix(b"/").unwrap_or(&held.path);
+            let is_at = |path: &&&BString| {
+                path.strip_prefix(at).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+            };
+            paths.iter().filter(is_at).any(|path| is_there(path))
+        };
+        present.not_held.iter().filter(is_hit).collect()
     }
 
     /// Returns what [`Self::put`] would write and remove where `present` lies, a tree of what is there.

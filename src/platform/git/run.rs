@@ -116,6 +116,20 @@ impl Repo {
         output(&mut self.git_here(true), args).map(drop)
     }
 
+    /// Runs `git` with `args`, which check files out: through the user's filters, and through none that only the
+    /// repository names.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Git`] if it fails.
+    pub fn git_unfiltered(&self, args: &[&str]) -> Result<(), Error> {
+        let mut git = self.git();
+        for filter in self.local_filters() {
+            git.args(["-c", &filter]);
+        }
+        output(&mut git, args).map(drop)
+    }
+
     /// Runs `git` with `args` and returns its output.
     ///
     /// # Errors

@@ -142,11 +142,6 @@ pub(super) fn remove_drafts(dir: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether git would run what is at `path`, links followed.
-pub(super) fn is_executable(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && has_execute_bit(&metadata))
-}
-
 /// Whether `err` means that there is nothing at a path, also because its parent
 /// is a file such as `/dev/null`.
 pub(super) fn is_absent(err: &io::Error) -> bool {
@@ -197,18 +192,6 @@ fn symlink(target: &Path, link: &Path) -> io::Result<()> {
 #[cfg(not(unix))]
 fn symlink(_target: &Path, _link: &Path) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
-}
-
-#[cfg(unix)]
-fn has_execute_bit(metadata: &fs::Metadata) -> bool {
-    use std::os::unix::fs::PermissionsExt as _;
-
-    metadata.permissions().mode() & 0o111 != 0
-}
-
-#[cfg(not(unix))]
-fn has_execute_bit(_metadata: &fs::Metadata) -> bool {
-    true
 }
 
 /// Makes new names in `dir` survive a power failure, where that is possible.

@@ -75,6 +75,11 @@ pub(super) fn are_generations_of_one(newer: &Content, older: &Content) -> bool {
     manager == manager_of(older) && matches!(manager, Some("pre-commit" | "prek" | "lefthook" | "git-lfs"))
 }
 
+/// Whether `content` runs the hook that lies beside it as `.legacy`.
+pub(super) fn runs_legacy(content: &Content) -> bool {
+    matches!(manager_of(content), Some("pre-commit" | "prek"))
+}
+
 /// Whether a line of a foreign script calls us, comments aside.
 pub(super) fn calls_us(content: &Content) -> bool {
     let Content::File(bytes) = content else {

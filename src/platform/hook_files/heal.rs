@@ -47,7 +47,7 @@ fn is_displaced(section: &Section, event: &str, binaries: &[&Path]) -> Result<bo
             section.entry(event).is_some()
                 && found::manager_of(&top).is_some()
                 && !found::calls_us(&top)
-                && !found(LEGACY_SUFFIX)?.is_ours()
+                && !(found::runs_legacy(&top) && found(LEGACY_SUFFIX)?.is_ours())
         }
         Found::Absent | Found::Shim(_) | Found::Cut => false,
     })

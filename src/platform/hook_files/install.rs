@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 use super::content::{self, Access, Content};
 use super::found::{self, Found};
 use super::journal::{Entry, Journal, Section, Trace};
+use super::kept::{Keep, Kept};
 use super::shim::Shim;
 use super::{Change, Error, KEPT_SUFFIX, LEGACY_SUFFIX, OLD_SUFFIX, Report, What};
 use super::{io_error, place};
 use crate::platform::fail;
+use crate::platform::fs::is_executable;
 
 /// What every event is planned against.
 struct Request<'a> {
@@ -25,9 +27,9 @@ enum Plan {
     Write {
         path: PathBuf,
         content: Content,
-        /// The hook that is at `path` and has to be kept.
-        keep: Option<Content>,
-        /// What is of no more use: before it is kept, and after ours is there.
+        /// How the hook that is at `path` is kept.
+        keep: Option<Box<Keep>>,
+        /// Ours where nobody runs it, of no more use once it is in its place.
         drop: Vec<PathBuf>,
         what: What,
     },
@@ -78,34 +80,33 @@ impl Request<'_> {
     /// Decides what to do for `event`, and what the journal has to say then.
     fn plan(&self, event: &'static str) -> Result<(Plan, Option<Entry>), Error> {
         let top = place(self.dir, event, "");
-        let kept_path = place(self.dir, event, KEPT_SUFFIX);
-        let kept = Content::read(&kept_path)?;
+        let kept = Kept::read(self.dir, event)?;
 
         match self.find(&top)? {
             Found::Absent => {
                 // Kept, but ours in front of it is gone: somebody removed what
                 // they saw. Their own hook was not meant.
-                let what = match kept {
-                    Some(_) => What::Chained { kept: kept_path },
+                let what = match kept.newest() {
+                    Some(_) => What::Chained { kept: kept.path.clone() },
                     None => What::Installed,
                 };
                 let content = self.ours(event);
-                Ok(self.write(event, top, content, kept.as_ref(), what))
+                Ok(self.write(event, top, content, kept.newest(), what))
             }
             Found::Link(target) => {
                 let is = Content::Link(target);
-                Ok(self.refresh(event, top, &is, self.ours(event), kept.as_ref()))
+                Ok(self.refresh(event, top, &is, self.ours(event), kept.newest()))
             }
             Found::Shim(shim) => {
                 let is = Content::read(&top)?;
                 let content = Content::File(shim.render(event, self.binary));
                 Ok(match is {
-                    Some(is) => self.refresh(event, top, &is, content, kept.as_ref()),
-                    None => self.write(event, top, content, kept.as_ref(), What::Installed),
+                    Some(is) => self.refresh(event, top, &is, content, kept.newest()),
+                    None => self.write(event, top, content, kept.newest(), What::Installed),
                 })
             }
             Found::Cut => Ok((Plan::Tell(cut(top)), None)),
-            Found::Foreign(foreign) => self.plan_beside(event, foreign, kept),
+            Found::Foreign(foreign) => self.plan_beside(event, foreign, &kept),
         }
     }
 
@@ -114,18 +115,19 @@ impl Request<'_> {
         &self,
         event: &'static str,
         foreign: Content,
-        kept: Option<Content>,
+        kept: &Kept,
     ) -> Result<(Plan, Option<Entry>), Error> {
         let side = place(self.dir, event, LEGACY_SUFFIX);
         match self.find(&side)? {
+            _ if !found::runs_legacy(&foreign) => (),
             Found::Link(target) => {
                 let is = Content::Link(target);
-                return Ok(self.refresh(event, side, &is, self.ours(event), kept.as_ref()));
+                return Ok(self.refresh(event, side, &is, self.ours(event), kept.newest()));
             }
             Found::Shim(shim) => {
                 let content = Content::File(shim.render(event, self.binary));
                 let is = Content::read(&side)?.unwrap_or_else(|| content.clone());
-                return Ok(self.refresh(event, side, &is, content, kept.as_ref()));
+                return Ok(self.refresh(event, side, &is, content, kept.newest()));
             }
             Found::Cut => return Ok((Plan::Tell(cut(side)), None)),
             Found::Absent | Found::Foreign(_) => (),
@@ -134,42 +136,48 @@ impl Request<'_> {
             return Ok((Plan::Nothing, None));
         }
 
-        let kept_path = place(self.dir, event, KEPT_SUFFIX);
-        let old_path = place(self.dir, event, OLD_SUFFIX);
-        // Ours in `.old` is never run again, and would be in lefthook's way the next time.
-        let (content, drop) = match self.find(&old_path)? {
-            Found::Shim(shim) => (Content::File(shim.render(event, self.binary)), vec![old_path]),
-            Found::Link(_) => (self.ours(event), vec![old_path]),
-            Found::Cut => return Ok((Plan::Tell(cut(old_path)), None)),
-            Found::Absent | Found::Foreign(_) => (self.ours(event), Vec::new()),
-        };
-        let is_other = |kept: &Content| *kept != foreign && !found::are_generations_of_one(&foreign, kept);
-        if kept.as_ref().is_some_and(is_other) {
-            return Err(Error::KeptTwice { path: kept_path });
+        // Ours where nobody runs it would be in the way of who put it there the next time.
+        let (mut content, mut drop) = (self.ours(event), Vec::new());
+        for suffix in [LEGACY_SUFFIX, OLD_SUFFIX] {
+            let aside = place(self.dir, event, suffix);
+            match self.find(&aside)? {
+                Found::Shim(shim) => content = Content::File(shim.render(event, self.binary)),
+                Found::Link(_) => (),
+                Found::Cut => return Ok((Plan::Tell(cut(aside)), None)),
+                Found::Absent | Found::Foreign(_) => continue,
+            }
+            drop.push(aside);
         }
-        let supersedes = kept.is_some_and(|kept| kept != foreign).then(|| kept_path.clone());
-        let drop = supersedes.into_iter().chain(drop).collect();
         let entry = Entry {
             event: event.to_owned(),
             was: Trace::of(Some(&foreign)),
             wrote: Trace::of(Some(&content)),
         };
-        let plan = Plan::Write {
-            path: place(self.dir, event, ""),
-            content,
-            keep: Some(foreign),
-            drop,
-            what: What::Chained { kept: kept_path },
+        let is_run_already = kept.runs_legacy() && Content::read(&side)?.as_ref() == Some(&foreign);
+        let (keep, what) = if is_run_already {
+            (None, What::Refreshed)
+        } else {
+            // What was put over ours comes after what ours had kept. Of one that was kept and never by us
+            // nobody knows whether it should run.
+            let was_ours = self.earlier.is_some_and(|section| section.entry(event).is_some());
+            let keep = kept.keep(event, foreign, was_ours)?;
+            let what = What::Chained { kept: keep.at.clone() };
+            (Some(Box::new(keep)), what)
         };
+        let plan = Plan::Write { path: place(self.dir, event, ""), content, keep, drop, what };
         Ok((plan, Some(entry)))
     }
 
     /// Removes ours from where a manager put it aside, if it is back in its place: who put it back may have
     /// been killed before.
     fn finish(&self, event: &str) -> Result<(), Error> {
-        let old_path = place(self.dir, event, OLD_SUFFIX);
-        if self.find(&old_path)?.is_ours() && self.find(&place(self.dir, event, ""))?.is_ours() {
-            content::remove(&old_path)?;
+        if self.find(&place(self.dir, event, ""))?.is_ours() {
+            for suffix in [LEGACY_SUFFIX, OLD_SUFFIX] {
+                let aside = place(self.dir, event, suffix);
+                if self.find(&aside)?.is_ours() {
+                    content::remove(&aside)?;
+                }
+            }
         }
         Ok(())
     }
@@ -194,7 +202,7 @@ impl Request<'_> {
         content: Content,
         kept: Option<&Content>,
     ) -> (Plan, Option<Entry>) {
-        let is_right = content::is_executable(&path) && *is == content;
+        let is_right = is_executable(&path) && *is == content;
         let (plan, entry) = self.write(event, path, content, kept, What::Refreshed);
         (if is_right { Plan::Nothing } else { plan }, entry)
     }
@@ -228,18 +236,12 @@ impl Plan {
             Self::Nothing => Ok(None),
             Self::Tell(what) => Ok(Some(what)),
             Self::Write { path, content, keep, drop, what } => {
-                let (superseded, aside) = drop.into_iter().partition::<Vec<_>, _>(|path| path == kept);
-                for path in superseded {
-                    content::remove(&path)?;
-                    fail::point("hooks.superseded_removed");
-                }
-                if let Some(previous) = keep {
-                    previous.keep(&path, kept)?;
-                    fail::point("hooks.previous_kept");
+                if let Some(keep) = keep {
+                    keep.carry_out(&path, kept)?;
                 }
                 content.put(&path, &Access::Run)?;
                 fail::point("hooks.hook_written");
-                for path in aside {
+                for path in drop {
                     content::remove(&path)?;
                     fail::point("hooks.aside_removed");
                 }

@@ -89,6 +89,12 @@ pub fn remove_from_husky(husky: &Path) -> Result<Report, Error> {
     Ok(report)
 }
 
+/// Whether one of the scripts in `husky` calls us.
+pub fn husky_calls_us(husky: &Path) -> bool {
+    let calls = |event: &str| matches!(Content::read(&husky.join(event)), Ok(Some(is)) if super::found::calls_us(&is));
+    EVENTS.into_iter().any(calls)
+}
+
 /// Returns what the personal file of lefthook has to hold for us. For an event that it does not look
 /// after, it would make a hook that stays for ever.
 fn lefthook_jobs(events: &[&str]) -> String {

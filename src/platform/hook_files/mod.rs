@@ -3,7 +3,8 @@
 //!
 //! Ours is a shell script, the *shim*, a file of its own for each event, so that
 //! whoever writes over it reaches nothing else. A hook that was there is kept
-//! beside as `<event>.godzilla-prev`, and the shim runs it before the binary. No
+//! beside as `<event>.godzilla-prev`, and the shim runs it before the binary; so is
+//! one that somebody puts over ours later on. No
 //! file that belongs to somebody else is ever written to, and a hook changes only
 //! by a rename: whenever the program is killed, an event has either its earlier
 //! hook or ours with that one in its chain, and the same call made again completes
@@ -17,6 +18,7 @@ mod found;
 mod heal;
 mod install;
 mod journal;
+mod kept;
 pub mod lines;
 mod shim;
 mod status;
@@ -26,10 +28,13 @@ mod uninstall;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use self::content::Content;
+use self::found::Found;
 use self::journal::Journal;
 
 /// The events that get a hook.
@@ -149,7 +154,7 @@ pub enum Error {
 /// of ours, created with its directory if absent, which remembers what was
 /// there before. A hook of ours is left alone if it is right and refreshed if
 /// not; one that pre-commit or prek has moved aside stays there, since they run
-/// it, and one that lefthook has moved aside, which it does not run, comes back.
+/// it, and one that lies where nobody runs it comes back.
 /// A hook that calls `git-godzilla hook` by itself stays. Any other hook is kept
 /// and chained. Calling again changes nothing.
 ///
@@ -219,6 +224,21 @@ pub fn status(dir: &Path, binary: &Path) -> Vec<HookStatus> {
     let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
     let binary = std::path::absolute(binary).unwrap_or_else(|_| binary.to_owned());
     EVENTS.into_iter().map(|event| status::of(&dir, &binary, event)).collect()
+}
+
+/// Whether the file at `path` is our script, of any version.
+pub fn is_ours(path: &Path) -> bool {
+    Found::at(path, &[]).is_ok_and(|found| found.is_ours())
+}
+
+/// Returns the hook managers whose hooks are in `dir`, by name, also such as ours runs.
+pub fn managers_in(dir: &Path) -> BTreeSet<&'static str> {
+    let files = std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+    let is_sample = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "sample");
+    files
+        .filter(|path| !is_sample(path))
+        .filter_map(|path| found::manager_of(&Content::read(&path).ok()??))
+        .collect()
 }
 
 /// Returns every directory that [`install()`] was called for with this journal

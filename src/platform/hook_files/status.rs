@@ -3,10 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::content::{self, Content};
+use super::content::Content;
 use super::found::{self, Found};
+use super::kept::Kept;
 use super::shim::Shim;
-use super::{Error, HookStatus, KEPT_SUFFIX, LEGACY_SUFFIX, Mode, OLD_SUFFIX, US, place};
+use super::{Error, HookStatus, LEGACY_SUFFIX, Mode, OLD_SUFFIX, US, place};
+use crate::platform::fs::is_executable;
 
 /// One event in one directory.
 struct Event<'a> {
@@ -40,11 +42,13 @@ impl Event<'_> {
 
     /// The same where `foreign` has the place that git looks at.
     fn beside(&self, foreign: &Content) -> Result<(Mode, Vec<String>), Error> {
-        let by = self.name_of("", foreign);
+        let by = name_of(&self.place(""), foreign);
         let legacy_path = self.place(LEGACY_SUFFIX);
         let legacy = Found::at(&legacy_path, &[self.binary])?;
-        if legacy.is_ours() {
+        if legacy.is_ours() && found::runs_legacy(foreign) {
             let mut chain = self.chain(&legacy)?;
+            // An earlier script of theirs does not run once more.
+            chain.retain(|name| !matches!(name.as_str(), "pre-commit" | "prek"));
             chain.push(by.clone());
             let mode = match self.trouble(&legacy_path, &legacy) {
                 Some(trouble) => Mode::Broken(trouble),
@@ -52,11 +56,11 @@ impl Event<'_> {
             };
             return Ok((mode, chain));
         }
-        let old_path = self.place(OLD_SUFFIX);
-        if Found::at(&old_path, &[self.binary])?.is_ours() {
-            let old = old_path.display();
-            let reason = format!("ours was moved to `{old}`, which is never run");
-            return Ok((Mode::Broken(reason), vec![by]));
+        for path in [legacy_path, self.place(OLD_SUFFIX)] {
+            if Found::at(&path, &[self.binary])?.is_ours() {
+                let reason = format!("ours was moved to `{}`, which is never run", path.display());
+                return Ok((Mode::Broken(reason), vec![by]));
+            }
         }
         if found::calls_us(foreign) {
             return Ok((Mode::Chained { by: by.clone() }, vec![by, US.to_owned()]));
@@ -74,7 +78,7 @@ impl Event<'_> {
                 let resolved = self.dir.join(target);
                 if !resolved.exists() {
                     Some(format!("it points to `{shown}`, which does not exist"))
-                } else if !content::is_executable(path) {
+                } else if !is_executable(path) {
                     Some(format!("it points to `{shown}`, which is not executable"))
                 } else if !is_same(&resolved, self.binary) {
                     Some(format!("it points to another binary, `{shown}`"))
@@ -84,11 +88,11 @@ impl Event<'_> {
             }
             Found::Shim(shim) => {
                 let current = Content::File(shim.render(self.name, self.binary));
-                if !content::is_executable(path) {
+                if !is_executable(path) {
                     Some("it is not executable".to_owned())
                 } else if !matches!(Content::read(path), Ok(Some(is)) if is == current) {
                     Some("it is of another version or calls another binary".to_owned())
-                } else if !content::is_executable(self.binary) {
+                } else if !is_executable(self.binary) {
                     let binary = self.binary.display();
                     Some(format!("it calls `{binary}`, which is not executable"))
                 } else {
@@ -101,11 +105,10 @@ impl Event<'_> {
     /// What runs when `ours` is called.
     fn chain(&self, ours: &Found) -> Result<Vec<String>, Error> {
         let mut chain = Vec::new();
-        if matches!(ours, Found::Shim(_) | Found::Cut)
-            && let Some(kept) = Content::read(&self.place(KEPT_SUFFIX))?
-            && content::is_executable(&self.place(KEPT_SUFFIX))
-        {
-            chain.push(self.name_of(KEPT_SUFFIX, &kept));
+        if matches!(ours, Found::Shim(_) | Found::Cut) {
+            let kept = Kept::read(self.dir, self.name)?.hooks.into_iter();
+            let runs = kept.filter(|(path, _)| is_executable(path));
+            chain.extend(runs.map(|(path, hook)| name_of(&path, &hook)));
         }
         chain.push(US.to_owned());
         if matches!(ours, Found::Shim(shim) if Shim::has_more(shim)) {
@@ -114,15 +117,16 @@ impl Event<'_> {
         Ok(chain)
     }
 
-    fn name_of(&self, suffix: &str, content: &Content) -> String {
-        match found::manager_of(content) {
-            Some(manager) => manager.to_owned(),
-            None => format!("{}{suffix}", self.name),
-        }
-    }
-
     fn place(&self, suffix: &str) -> PathBuf {
         place(self.dir, self.name, suffix)
+    }
+}
+
+/// Returns how the hook at `path` is called in a chain.
+fn name_of(path: &Path, content: &Content) -> String {
+    match found::manager_of(content) {
+        Some(manager) => manager.to_owned(),
+        None => path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
     }
 }
 

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use super::content::{self, Access, Content};
 use super::found::{self, Found};
 use super::journal::{Journal, Section, Trace};
+use super::kept::{self, Kept};
 use super::shim::{self, Shim};
-use super::{Change, EVENTS, Error, KEPT_SUFFIX, LEGACY_SUFFIX, OLD_SUFFIX, Report, What};
+use super::{Change, EVENTS, Error, LEGACY_SUFFIX, OLD_SUFFIX, Report, What};
 use super::{io_error, place};
 use crate::platform::fail;
 
@@ -44,7 +45,7 @@ fn remove_event(dir: &Path, event: &str, section: Option<&Section>) -> Result<Ve
     for path in &places {
         found.push(Found::at(path, &binaries)?);
     }
-    let mut kept = Kept::read(dir, event, section)?;
+    let mut kept = Earlier::read(dir, event, section)?;
 
     let moved_aside = found[1..].iter().any(Found::is_ours);
     if let Found::Foreign(top) = &found[0]
@@ -52,13 +53,21 @@ fn remove_event(dir: &Path, event: &str, section: Option<&Section>) -> Result<Ve
     {
         kept.drop_it()?;
     }
+    if let Found::Foreign(top) = &found[0]
+        && moved_aside
+    {
+        kept.drop_older(top)?;
+    }
+    if found[0].is_ours() && matches!(found[2], Found::Absent) {
+        kept.hand_over(&places[2])?;
+    }
     let mut done = Vec::new();
     for (path, found) in places.iter().zip(&found) {
         match found {
             Found::Shim(shim) if shim.has_more() => done.push(kept.give_back_with(shim, path)?),
             Found::Link(_) | Found::Shim(_) => done.push(kept.give_back(path)?),
             Found::Cut => {
-                kept.content = None;
+                kept.leave();
                 done.push(left(path, "it was ours, but its last line is missing"));
             }
             Found::Foreign(content) if found::calls_us(content) => {
@@ -67,53 +76,111 @@ fn remove_event(dir: &Path, event: &str, section: Option<&Section>) -> Result<Ve
             Found::Absent | Found::Foreign(_) => (),
         }
     }
-    if kept.content.is_some() {
+    if let Some((path, _)) = &kept.newest {
         // Ours in front of it is gone already.
         done.push(match found[0] {
             Found::Absent => kept.give_back(&places[0])?,
-            _ => left(&kept.path, "another hook has taken its place"),
+            _ => left(path, "another hook has taken its place"),
         });
     }
+    done.extend(kept.settle(&places[0])?);
     Ok(done)
 }
 
-/// The hook that ours has replaced, until it is given back.
-struct Kept {
+/// The hooks that ours has replaced, until they are given back.
+struct Earlier {
+    /// The one that takes the place of ours again, and where it is.
+    newest: Option<(PathBuf, Content)>,
+    /// What was there before that one.
+    older: Vec<(PathBuf, Content)>,
+    /// What ours ran, and whether it is the script that runs several.
     path: PathBuf,
-    content: Option<Content>,
+    is_script: bool,
     /// There was one, and somebody else has removed it.
     is_lost: bool,
 }
 
-impl Kept {
+impl Earlier {
     fn read(dir: &Path, event: &str, section: Option<&Section>) -> Result<Self, Error> {
-        let path = place(dir, event, KEPT_SUFFIX);
-        let content = Content::read(&path)?;
+        let mut kept = Kept::read(dir, event)?;
+        let newest = kept.hooks.pop();
         let entry = section.and_then(|section| section.entry(event));
-        let is_lost = content.is_none() && entry.is_some_and(|entry| entry.was != Trace::Absent);
-        Ok(Self { path, content, is_lost })
+        let is_lost = newest.is_none() && entry.is_some_and(|entry| entry.was != Trace::Absent);
+        Ok(Self { newest, older: kept.hooks, path: kept.path, is_script: kept.is_numbered, is_lost })
     }
 
-    /// Whether `top`, which somebody else has put in our place, makes it
+    /// Whether `top`, which somebody else has put in our place, makes the newest
     /// useless: a killed process had given it back already, or its manager has
     /// written `top` in its stead and would take fright at both.
     fn is_superseded_by(&self, top: &Content, ours_was_moved_aside: bool) -> bool {
-        self.content.as_ref().is_some_and(|content| {
-            content.is_start_of(top) || (ours_was_moved_aside && found::are_generations_of_one(top, content))
+        self.newest.as_ref().is_some_and(|(_, newest)| {
+            newest.is_start_of(top) || (ours_was_moved_aside && found::are_generations_of_one(top, newest))
         })
     }
 
     fn drop_it(&mut self) -> Result<(), Error> {
-        self.content = None;
-        content::remove(&self.path)?;
-        fail::point("hooks.previous_dropped");
+        if let Some((path, _)) = self.newest.take() {
+            content::remove(&path)?;
+            fail::point("hooks.previous_dropped");
+        }
+        self.newest = self.older.pop();
         Ok(())
+    }
+
+    /// Removes earlier scripts of the manager that wrote `top`, which has put ours aside.
+    fn drop_older(&mut self, top: &Content) -> Result<(), Error> {
+        let is_useless = |hook: &Content| found::are_generations_of_one(top, hook);
+        for (path, _) in self.older.iter().filter(|(_, hook)| is_useless(hook)) {
+            content::remove(path)?;
+            fail::point("hooks.previous_dropped");
+        }
+        self.older.retain(|(_, hook)| !is_useless(hook));
+        Ok(())
+    }
+
+    /// Puts what lefthook would have found without us where it would have kept that, at `old`.
+    fn hand_over(&mut self, old: &Path) -> Result<(), Error> {
+        let is_of_lefthook = |(_, newest): &(PathBuf, Content)| found::manager_of(newest) == Some("lefthook");
+        if self.newest.as_ref().is_some_and(is_of_lefthook)
+            && let [(older, _)] = &self.older[..]
+        {
+            fs::rename(older, old).map_err(io_error("restore", old))?;
+            self.older.clear();
+            fail::point("hooks.older_handed_over");
+        }
+        Ok(())
+    }
+
+    /// Touches nothing of it.
+    fn leave(&mut self) {
+        self.newest = None;
+        self.older.clear();
+        self.is_script = false;
+    }
+
+    /// Removes what is ours beside the hook at `top`. What was there before the one that is back stays where
+    /// it was kept, for a person to look at.
+    fn settle(self, top: &Path) -> Result<Vec<What>, Error> {
+        if !self.is_script {
+            // What a killed process had begun to number.
+            let whole = [Content::read(top)?, Content::read(&self.path)?];
+            for (path, hook) in kept::read_numbered(&self.path)? {
+                if whole.iter().flatten().any(|whole| hook.is_start_of(whole)) {
+                    content::remove(&path)?;
+                }
+            }
+            return Ok(Vec::new());
+        }
+        content::remove(&self.path)?;
+        fail::point("hooks.kept_parted");
+        let reason = "it was there before the hook that now has its place";
+        Ok(self.older.iter().map(|(path, _)| left(path, reason)).collect())
     }
 
     /// Puts it at `path` in place of ours; if there is none, `path` is removed.
     fn give_back(&mut self, path: &Path) -> Result<What, Error> {
-        let what = if self.content.take().is_some() {
-            fs::rename(&self.path, path).map_err(io_error("restore", path))?;
+        let what = if let Some((kept, _)) = self.newest.take() {
+            fs::rename(&kept, path).map_err(io_error("restore", path))?;
             What::Restored
         } else {
             content::remove(path)?;
@@ -125,22 +192,22 @@ impl Kept {
 
     /// The same, but the lines that somebody has added to ours stay.
     fn give_back_with(&mut self, shim: &Shim, path: &Path) -> Result<What, Error> {
-        let lines_path = match self.content.take() {
+        let lines_path = match self.newest.take() {
             None => {
                 Content::File(shim.rest_as_script()).put(path, &access_of(path)?)?;
                 path.to_owned()
             }
-            Some(Content::File(script)) if shim::is_shell_script(&script) => {
+            Some((kept, Content::File(script))) if shim::is_shell_script(&script) => {
                 let both = Content::File(shim.rest_appended_to(&script));
-                both.put(path, &access_of(&self.path)?)?;
+                both.put(path, &access_of(&kept)?)?;
                 fail::point("hooks.lines_kept");
-                content::remove(&self.path)?;
+                content::remove(&kept)?;
                 path.to_owned()
             }
-            Some(_) => {
+            Some((kept, _)) => {
                 let lines_path = put_aside(&Content::File(shim.rest_as_script()), path)?;
                 fail::point("hooks.lines_kept");
-                fs::rename(&self.path, path).map_err(io_error("restore", path))?;
+                fs::rename(&kept, path).map_err(io_error("restore", path))?;
                 lines_path
             }
         };

@@ -1,6 +1,7 @@
 //! Hooks: which are there, and whether git comes to us by them.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::{Checkup, Severity};
 use crate::platform::git::{self, CONFIGURED_HOOKS_SINCE, Repo, Scratch, Trial};
@@ -11,6 +12,9 @@ use crate::service::error_chain;
 use crate::service::hooks::{self, Place};
 
 const INSTALL: &str = "git godzilla hooks install";
+
+/// What people begin to notice, git's own start included.
+const SLOW: Duration = Duration::from_millis(20);
 
 /// One hook, and whether git comes to us when it runs it.
 #[derive(Debug)]
@@ -24,6 +28,8 @@ pub struct Answer {
     pub not_in: Vec<PathBuf>,
     /// What became of a trial, if it did not end with us.
     pub why: Option<String>,
+    /// How long a trial took.
+    pub took: Option<Duration>,
 }
 
 /// Returns what git does for each of our events, in every worktree.
@@ -89,7 +95,10 @@ struct Asker<'r> {
 impl Asker<'_> {
     fn ask(&mut self, hook: HookStatus) -> Result<Answer, Error> {
         let is_configured = self.configured.iter().any(|event| event == hook.event);
-        let answer = |hook, called| Answer { hook, is_configured, called, not_in: Vec::new(), why: None };
+        let answer = |hook, called| {
+            let not_in = Vec::new();
+            Answer { hook, is_configured, called, not_in, why: None, took: None }
+        };
         match hook.mode {
             Mode::Symlink | Mode::Shim if !hook.begins_with_others => Ok(self.ask_git(answer(hook, None))),
             // Git runs the file too, which must be ours or not be there.
@@ -144,12 +153,12 @@ impl Asker<'_> {
             Some(scratch) => scratch,
             None => self.repo.scratch()?,
         };
-        let (called, why) = match self.scratch.insert(scratch).try_hook(answer.hook.event) {
-            Ok(Trial::Reached) => (Some(true), None),
-            Ok(Trial::Missed(why)) => (Some(false), Some(why)),
-            Err(err) => (None, Some(error_chain(&err))),
+        let (called, why, took) = match self.scratch.insert(scratch).try_hook(answer.hook.event) {
+            Ok((Trial::Reached, took)) => (Some(true), None, Some(took)),
+            Ok((Trial::Missed(why), took)) => (Some(false), Some(why), Some(took)),
+            Err(err) => (None, Some(error_chain(&err)), None),
         };
-        Ok(Answer { called, why, ..answer })
+        Ok(Answer { called, why, took, ..answer })
     }
 }
 
@@ -207,6 +216,7 @@ impl Checkup<'_> {
         }
         self.tried(&answers);
         self.not_tried(&answers);
+        self.slow(&answers);
         Ok(())
     }
 
@@ -238,24 +248,50 @@ impl Checkup<'_> {
     fn hooks_elsewhere(&mut self, probe: bool, never_installed: bool) -> Result<(), Error> {
         let answers = answers(&self.ctx.repo, probe)?;
         let there: Vec<&Answer> = answers.iter().filter(|answer| answer.hook.mode != Mode::Absent).collect();
-        let path = self.ctx.repo.config("core.hooksPath").unwrap_or_default();
+        let (path, scope) = hooks::hooks_path(&self.ctx.repo).unwrap_or_default();
         let reached = named(&there, |answer| answer.called == Some(true));
         let missed = named(&there, |answer| answer.called == Some(false));
         if reached.is_empty() {
             let severity = if never_installed { Severity::Info } else { Severity::Warning };
-            let fix = format!("git config --unset core.hooksPath && {INSTALL}");
+            let fix = self.way_to_hooks_of_our_own(scope);
             let tried = if missed.is_empty() { "" } else { "; none of it came to us in a trial" };
-            let message =
-                format!("core.hooksPath is `{path}`, so git calls what lies there and not our hooks{tried}");
+            let message = format!(
+                "core.hooksPath is `{path}` ({scope}), so git calls what lies there and not our hooks{tried}"
+            );
             self.say("hooks.path", severity, message, Some(fix));
         } else {
             let but = if missed.is_empty() { String::new() } else { format!(", and not for {missed}") };
-            let message = format!("core.hooksPath is `{path}`; what lies there calls us for {reached}{but}");
+            let message =
+                format!("core.hooksPath is `{path}` ({scope}); what lies there calls us for {reached}{but}");
             let fix = (!missed.is_empty()).then(|| "git godzilla hooks status --probe".to_owned());
             self.say("hooks.path", Severity::Info, message, fix);
         }
         self.not_tried(&answers);
+        self.slow(&answers);
         Ok(())
+    }
+
+    /// Returns what has git look for hooks in this repository again. What holds for others stays as it is.
+    fn way_to_hooks_of_our_own(&self, scope: &str) -> String {
+        let own = self.ctx.repo.common_dir().join("hooks");
+        match scope {
+            "local" => format!("git config --unset core.hooksPath && {INSTALL}"),
+            "worktree" => format!("git config --worktree --unset core.hooksPath && {INSTALL}"),
+            "command" => "leave core.hooksPath out of the command, or of GIT_CONFIG_COUNT in the environment"
+                .to_owned(),
+            _ => format!("git config core.hooksPath '{}' && {INSTALL}", own.display()),
+        }
+    }
+
+    /// Hooks that a person waits for, with each commit or push.
+    fn slow(&mut self, answers: &[Answer]) {
+        for answer in answers {
+            let Some(took) = answer.took.filter(|took| *took > SLOW) else { continue };
+            let (event, chain) = (answer.hook.event, answer.hook.chain.join(" → "));
+            let message = format!("{event} ({chain}) took {} ms in a trial", took.as_millis());
+            let fix = Some(format!("to see what takes its time: GIT_TRACE=1 git hook run {event}"));
+            self.say("hooks.slow", Severity::Info, message, fix);
+        }
     }
 
     /// Hooks that did not come to us when they were run.

@@ -10,8 +10,8 @@ use crate::service::error::Error;
 use crate::service::{init, plan};
 use crate::store::refs;
 
-/// Where refs of ours lie, and the notes.
-const OUR_REFS: [&str; 4] = [refs::SHARED, refs::TRACKING, refs::LOCAL, "refs/notes/"];
+/// Where refs of ours lie, the notes, and the branches that we make and remove.
+const OUR_REFS: [&str; 5] = [refs::SHARED, refs::TRACKING, refs::LOCAL, "refs/notes/", "refs/heads/"];
 
 impl Checkup<'_> {
     pub(super) fn left(&mut self) {

@@ -58,6 +58,7 @@ impl Checkup<'_> {
             let fix = self.way_back(name, listing).or_else(sync);
             self.say("stream.unreadable", Severity::Error, format!("{name}: {why}"), fix);
         }
+        self.written_last(listing, has_damage);
         self.archives(listing, has_damage);
         self.collisions(listing);
         self.unpurged(listing);
@@ -74,6 +75,25 @@ impl Checkup<'_> {
             let message =
                 format!("{} CI reports name nothing that is known here", listing.unmatched_ci_reports);
             self.say("events.unmatched", Severity::Info, message, None);
+        }
+    }
+
+    /// What was written last is read again: a cache knows what was there before the power went.
+    fn written_last(&mut self, listing: &Listing, has_damage: bool) {
+        let repo = &self.ctx.repo;
+        for (name, tips) in &listing.inventory.streams {
+            if listing.set_aside.iter().any(|(known, _)| known == name) {
+                continue;
+            }
+            let tracked = tips.tracking.iter().map(|(_, oid)| *oid);
+            let unpacked = tips.local.into_iter().chain(tracked).filter(|tip| repo.is_unpacked(*tip));
+            let read = |tip: Oid| repo.tree_of(tip).and_then(|tree| tip::read(repo, tree)).err();
+            if let Some(err) = unpacked.map(read).find_map(|err| err) {
+                let sync = || Some("git godzilla sync".to_owned()).filter(|_| !has_damage);
+                let fix = self.way_back(name, listing).or_else(sync);
+                let message = format!("{name}: {}", crate::service::error_chain(&err));
+                self.say("stream.unreadable", Severity::Error, message, fix);
+            }
         }
     }
 

@@ -34,7 +34,7 @@ impl Checkup<'_> {
         let dir = worktree.dir.display();
         let message = format!("git knows a worktree at {dir}, and the folder is gone");
         let branch = worktree.branch.as_deref().unwrap_or_default();
-        let is_of_protocol = listing.rows.iter().any(|row| row.branch == branch);
+        let is_of_protocol = listing.rows.iter().any(|row| row.branch_here == branch);
         let fix = if is_of_protocol {
             format!(
                 "git worktree repair, if it was moved; else: git godzilla worktrees remove {branch} --keep-branch"
@@ -47,7 +47,7 @@ impl Checkup<'_> {
 
     /// The branch of a protocol that somebody works on, and nobody can here.
     fn nowhere(&mut self, row: &Row, all: &[Worktree]) {
-        let (name, branch) = (&row.name, &row.branch);
+        let (name, branch) = (&row.name, &row.branch_here);
         let is_here = matches!(self.ctx.repo.find_ref(&format!("refs/heads/{branch}")), Ok(Some(_)));
         let is_checked_out = all.iter().any(|it| it.branch.as_deref() == Some(branch));
         if is_here && !is_checked_out {

@@ -39,7 +39,9 @@ pub(super) fn add(ctx: &Context, listing: &mut Listing) {
                 listing.archived.extend_from_slice(&rows);
                 cache.put(name.as_str(), key, rows);
             }
-            Err(err) => listing.set_aside.push((name.clone(), format!("{ENTRY}: {err}"))),
+            Err(err) => {
+                listing.set_aside.push((name.clone(), format!("{ENTRY}: {}", tip::why_unread(repo, &err))));
+            }
         }
     }
     cache.save(|name| name.parse::<Name>().is_ok_and(|name| entries.contains_key(&name)));

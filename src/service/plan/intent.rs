@@ -7,18 +7,15 @@ use serde::{Deserialize, Serialize};
 use super::Planned;
 use super::worktree::Wish;
 use crate::domain::id::{Name, Oid};
-use crate::platform::lock::Lock;
-use crate::platform::{fail, fs};
+use crate::platform::fail;
 use crate::service::context::Context;
 use crate::service::error::Error;
+use crate::service::intents::{self, Intent as _};
 use crate::service::streams::{Streams, folded};
 use crate::store::stream;
 
 /// The version of the intent file.
 const VERSION: u64 = 1;
-
-/// How the names of intent files begin.
-const PREFIX: &str = "plan-";
 
 pub(super) struct Intent {
     pub(super) name: Name,
@@ -27,9 +24,8 @@ pub(super) struct Intent {
     pub(super) title: String,
 }
 
-/// The stored form; lives in the common directory for as long as one command runs.
 #[derive(Serialize, Deserialize)]
-struct Stored {
+pub(super) struct Stored {
     v: u64,
     name: String,
     commit: String,
@@ -37,29 +33,32 @@ struct Stored {
     title: String,
 }
 
-fn dir(ctx: &Context) -> PathBuf {
-    ctx.repo.state_dir().join("intents")
-}
+impl intents::Intent for Intent {
+    const PREFIX: &'static str = "plan-";
+    const LOCK: &'static str = "number";
+    type Stored = Stored;
 
-impl Intent {
-    pub(super) fn write(&self, ctx: &Context) -> Result<(), Error> {
-        let stored = Stored {
+    fn name(&self) -> &Name {
+        &self.name
+    }
+
+    fn to_stored(&self) -> Stored {
+        Stored {
             v: VERSION,
             name: self.name.to_string(),
             commit: self.commit.to_string(),
             worktree: self.worktree.clone(),
             title: self.title.clone(),
-        };
-        let bytes = serde_json::to_vec(&stored).map_err(|err| Error::io("encode an intent")(err.into()))?;
-        fs::replace_file(&self.path(ctx), &bytes, true).map_err(Error::io("note what is about to be planned"))
+        }
     }
 
-    pub(super) fn remove(&self, ctx: &Context) -> Result<(), Error> {
-        fs::remove_if_there(&self.path(ctx)).map_err(Error::io("remove the note of a finished plan"))
-    }
-
-    fn path(&self, ctx: &Context) -> PathBuf {
-        dir(ctx).join(format!("{PREFIX}{}.json", self.name))
+    fn from_stored(stored: Stored) -> Option<Self> {
+        (stored.v == VERSION).then_some(Self {
+            name: stored.name.parse().ok()?,
+            commit: stored.commit.parse().ok()?,
+            worktree: stored.worktree,
+            title: stored.title,
+        })
     }
 }
 
@@ -69,33 +68,18 @@ impl Intent {
 ///
 /// [`Error`] if something cannot be written; the intent stays then.
 pub fn recover(ctx: &Context) -> Result<Vec<Planned>, Error> {
-    if !dir(ctx).is_dir() || read(ctx).is_empty() {
-        return Ok(Vec::new());
-    }
-    let path = ctx.repo.state_dir().join("locks").join("number");
-    match Lock::acquire(&path, std::time::Duration::ZERO) {
-        Ok(_guard) => recover_locked(ctx),
-        // Its holder is at work on it.
-        Err(_) => Ok(Vec::new()),
-    }
+    intents::lock_left_over::<Intent>(ctx).map_or_else(|| Ok(Vec::new()), |_guard| recover_locked(ctx))
 }
 
 /// Returns the names of plans that were interrupted, while none is being made.
 pub fn interrupted(ctx: &Context) -> Vec<Name> {
-    let path = ctx.repo.state_dir().join("locks").join("number");
-    if read(ctx).is_empty() {
-        return Vec::new();
-    }
-    match Lock::acquire(&path, std::time::Duration::ZERO) {
-        Ok(_guard) => read(ctx).into_iter().map(|intent| intent.name).collect(),
-        Err(_) => Vec::new(),
-    }
+    intents::interrupted::<Intent>(ctx)
 }
 
 /// As [`recover`], for who holds the lock on numbers.
 pub(super) fn recover_locked(ctx: &Context) -> Result<Vec<Planned>, Error> {
     let mut completed = Vec::new();
-    for intent in read(ctx) {
+    for intent in intents::read::<Intent>(ctx) {
         let streams = Streams::read(ctx)?;
         let view = streams.view(&intent.name)?;
         let protocol = folded(&view.content, None).protocol;
@@ -137,25 +121,4 @@ fn roll_back(ctx: &Context, intent: &Intent) -> Result<(), Error> {
         fail::point("plan.rolled_back");
     }
     Ok(())
-}
-
-fn read(ctx: &Context) -> Vec<Intent> {
-    let Ok(entries) = std::fs::read_dir(dir(ctx)) else { return Vec::new() };
-    entries
-        .flatten()
-        .filter(|entry| {
-            // An unfinished file beside it is no intent, however complete it looks.
-            entry.file_name().to_str().is_some_and(|name| name.starts_with(PREFIX))
-        })
-        .filter_map(|entry| {
-            let stored: Stored = serde_json::from_slice(&std::fs::read(entry.path()).ok()?).ok()?;
-            let known = stored.v == VERSION;
-            known.then_some(Intent {
-                name: stored.name.parse().ok()?,
-                commit: stored.commit.parse().ok()?,
-                worktree: stored.worktree,
-                title: stored.title,
-            })
-        })
-        .collect()
 }

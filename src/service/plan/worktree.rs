@@ -1,8 +1,11 @@
 //! Where the worktree of a protocol lies, and adding it.
 
 use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
 
 use crate::domain::id::Name;
+use crate::platform::git::Worktree;
+use crate::platform::lock::Lock;
 use crate::service::context::Context;
 use crate::service::error::Error;
 use crate::service::exclude;
@@ -57,6 +60,9 @@ pub enum Wish {
     User,
     /// A note in the repository, for which no program runs that the repository names.
     Note,
+    /// What was kept comes back with the bytes that it had: without hooks, and without the repository's own
+    /// filters.
+    Back,
 }
 
 /// Adds the worktree and returns warnings. One that is there already is left alone.
@@ -72,6 +78,9 @@ pub(in crate::service) fn add(
             "the repository is bare, so there is no worktree; commit on the branch in a clone of it";
         return Ok(is_wanted.then(|| warning.to_owned()).into_iter().collect());
     };
+    if let Some(warning) = finish(ctx, name, path, wish)? {
+        return Ok(vec![warning]);
+    }
     let is_there = ctx.repo.worktrees().iter().any(|(_, branch)| branch == name.as_str());
     if is_there {
         return Ok(Vec::new());
@@ -86,6 +95,10 @@ pub(in crate::service) fn add(
         return Ok(vec![format!("no worktree: `{text}` leads out of the repository's own folder")]);
     }
     let args = ["worktree", "add", "--quiet", "--", text, name.as_str()];
+    // Git holds it as long as it is at work, also if we are not there any more. If somebody has it, a hook of the
+    // last one has left something behind.
+    let at_work = Lock::acquire(&adding(ctx), Duration::ZERO).ok();
+    let _shared = at_work.as_ref().map(Lock::share);
     let added = match wish {
         Wish::User => ctx.repo.git_for_user(&args),
         Wish::Note if ctx.repo.names_filters() => {
@@ -94,9 +107,47 @@ pub(in crate::service) fn add(
             )]);
         }
         Wish::Note => ctx.repo.git_text(&args).map(drop),
+        Wish::Back => ctx.repo.git_unfiltered(&args),
     };
     match added {
         Ok(()) => Ok(Vec::new()),
         Err(err) => Ok(vec![format!("no worktree: {}", crate::service::error_chain(&err))]),
     }
+}
+
+fn adding(ctx: &Context) -> PathBuf {
+    ctx.repo.state_dir().join("locks").join("adding")
+}
+
+/// Finishes the worktree at `path`, or of the branch `name`, if a process that died left it half made. Returns why it
+/// is not.
+///
+/// # Errors
+///
+/// [`Error`] if git cannot.
+pub(in crate::service) fn finish(
+    ctx: &Context,
+    name: &Name,
+    path: &Path,
+    wish: Wish,
+) -> Result<Option<String>, Error> {
+    let find = || {
+        let is_it = |it: &Worktree| it.branch.as_deref() == Some(name.as_str()) || it.dir == path;
+        ctx.repo.all_worktrees().into_iter().find(|it| it.is_half_made() && is_it(it))
+    };
+    if find().is_none() {
+        return Ok(None);
+    }
+    // The git that began it may have outlived who called it.
+    let _alone = Lock::acquire(&adding(ctx), ctx.limit)?;
+    let Some(half) = find() else { return Ok(None) };
+    if wish == Wish::Note && ctx.repo.names_filters() {
+        let dir = half.dir.display();
+        return Ok(Some(format!(
+            "`{dir}` is half made, and this repository's own filters would run; make it anew with `git worktree remove \
+             --force --force {dir} && git worktree add {dir} {name}`"
+        )));
+    }
+    ctx.repo.finish_worktree(&half, name.as_str())?;
+    Ok(None)
 }

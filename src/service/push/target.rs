@@ -1,6 +1,7 @@
 //! Where a push goes and what it moves, as `git push` decides it.
 
 use super::Wish;
+use crate::domain::id::Name;
 use crate::platform::git::{Error, Repo};
 
 /// Where to, and what.
@@ -10,12 +11,14 @@ pub(super) struct Target {
     pub(super) remote: Option<String>,
     /// None if git decides by more than the current branch, or refuses.
     pub(super) refspecs: Vec<String>,
-    /// Whether the branch is to follow what it is pushed to, as `push.autoSetupRemote` says.
+    /// Whether the branch is to follow what it is pushed to, as `push.autoSetupRemote` says, and as a branch of
+    /// a protocol does.
     pub(super) sets_upstream: bool,
 }
 
 impl Target {
-    /// Returns what `git push` would do for `wish`.
+    /// Returns what `git push` would do for `wish`, which refuses the first push of a branch: that of a
+    /// protocol has one name everywhere.
     ///
     /// # Errors
     ///
@@ -90,7 +93,8 @@ fn of_branch(repo: &Repo, branch: &str, remote: &str) -> Option<(String, bool)> 
     let own = format!("refs/heads/{branch}");
     let upstream = last(repo, "branch", branch, "merge");
     let is_same_remote = fetch_remote(repo, Some(branch)).as_deref() == Some(remote);
-    let sets_up = upstream.is_none() && repo.config_bool("push.autoSetupRemote") == Some(true);
+    let is_protocol = branch.parse::<Name>().is_ok();
+    let sets_up = upstream.is_none() && repo.config_bool("push.autoSetupRemote").unwrap_or(is_protocol);
     let upstream = upstream.or_else(|| sets_up.then(|| own.clone()));
     let to = match repo.config("push.default").as_deref().unwrap_or("simple") {
         "simple" if is_same_remote => upstream.filter(|upstream| *upstream == own)?,

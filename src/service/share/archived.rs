@@ -47,6 +47,7 @@ pub(super) fn plan_archive(
 fn push(ctx: &Context, inventory: &Inventory, remote: &str, plan: &mut Plan, new: Oid) {
     let expected = inventory.archive_at(remote).map(|archive| archive.tip);
     let n_new = archived_events_beyond(&ctx.repo, inventory, remote);
+    plan.n_archived = archived_beyond(&ctx.repo, inventory, remote).len();
     plan.n_events.insert(refs::ARCHIVE.to_owned(), n_new);
     plan.updates.push(RefPush { name: refs::ARCHIVE.to_owned(), new: Some(new), expected });
 }
@@ -78,12 +79,17 @@ fn unite(
     Ok(())
 }
 
+/// Returns the entries of the archive here that the one of `remote` has not, or has otherwise.
+fn archived_beyond(repo: &Repo, inventory: &Inventory, remote: &str) -> Vec<archive::Change> {
+    let Some(local) = inventory.archive() else { return Vec::new() };
+    let theirs = inventory.archive_at(remote).map(|archive| archive.tree);
+    archive::changes(repo, theirs, local.tree).unwrap_or_default()
+}
+
 /// Returns how many events of the archive here `remote` was not seen to hold. Only entries that it has
 /// not, or has otherwise, are read.
 pub fn archived_events_beyond(repo: &Repo, inventory: &Inventory, remote: &str) -> usize {
-    let Some(local) = inventory.archive() else { return 0 };
-    let theirs = inventory.archive_at(remote).map(|archive| archive.tree);
-    let changes = archive::changes(repo, theirs, local.tree).unwrap_or_default();
+    let changes = archived_beyond(repo, inventory, remote);
     let count = |change: &archive::Change| {
         let ours = tip::read(repo, change.after).unwrap_or_default();
         let entry = change.before.and_then(|tree| tip::read(repo, tree).ok());

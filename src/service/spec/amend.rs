@@ -11,6 +11,7 @@ use crate::domain::spec::{Spec, StepKind};
 use crate::domain::state::Protocol;
 use crate::domain::text::clip;
 use crate::platform::git::Repo;
+use crate::service::branch::Branches;
 use crate::service::context::Context;
 use crate::service::error::Error;
 use crate::service::list::{self, Shown};
@@ -51,7 +52,7 @@ pub fn amend(ctx: &Context, arg: Option<&str>) -> Result<Amended, Error> {
         )
     })?;
     let files = files_in(&worktree, &name);
-    let wanted = wanted(&name, &files, &before)?;
+    let wanted = wanted(&shown.protocol, &name, &files, &before)?;
     let at = folder(&name);
     let is_committed = repo.git_output(&["status", "--porcelain", "-z", "--", &at])?.is_empty();
     if is_committed && wanted == before {
@@ -86,20 +87,23 @@ fn plan_of(shown: &Shown) -> Result<Spec, Error> {
 
 /// Returns the folder that the protocol's branch is checked out in.
 fn worktree(ctx: &Context, protocol: &Protocol) -> Result<PathBuf, Error> {
-    let branch = &protocol.created.branch;
-    let found = ctx.repo.worktrees().into_iter().find(|(_, checked_out)| checked_out == branch);
+    let branch = Branches::lazy(&ctx.repo).name_here(protocol);
+    let found = ctx.repo.worktrees().into_iter().find(|(_, checked_out)| *checked_out == branch);
     found.map(|(path, _)| path).ok_or_else(|| {
         let message = format!("the branch {branch} is not checked out anywhere");
         Error::state("plan.worktree", message, format!("git switch {branch}"))
     })
 }
 
-fn wanted(name: &Name, files: &Files, before: &Spec) -> Result<Spec, Error> {
+fn wanted(protocol: &Protocol, name: &Name, files: &Files, before: &Spec) -> Result<Spec, Error> {
     if files.texts.is_empty() && files.problems.is_empty() {
         let message = format!("there is no plan below {} in the worktree", folder(name));
         return Err(Error::state("plan.broken", message, format!("git checkout -- {}", folder(name))));
     }
-    files.spec(before).map_err(|problems| {
+    // No file says the description: a text that was taken out of the creation goes from the plan as well.
+    let is_taken_out = protocol.created.description.is_empty();
+    let description = if is_taken_out { String::new() } else { before.description.clone() };
+    files.spec(&Spec { description, ..before.clone() }).map_err(|problems| {
         let first: Vec<String> = problems.iter().take(3).map(Problem::to_string).collect();
         let message = format!("the plan's files cannot be read: {}", clip(&first.join("; "), 600));
         Error::state("plan.broken", message, format!("git godzilla spec validate {name}"))
@@ -137,7 +141,8 @@ fn record(ctx: &Context, name: &Name, files: &Files, before: &Spec) -> Result<Ve
     let mut changes = Vec::new();
     let appended = streams.append(name, &mut |ledger, content| {
         let Some(now) = ledger.spec().cloned() else { return Err(crate::service::act::unknown(name)) };
-        let wanted = wanted(name, files, &now)?;
+        let Some(protocol) = ledger.protocol() else { return Err(crate::service::act::unknown(name)) };
+        let wanted = wanted(protocol, name, files, &now)?;
         changes = wanted.changes_since(before);
         if wanted != now {
             let Some(spec) = follow::put(ledger, content, &wanted) else {

@@ -76,8 +76,8 @@ pub fn validate(ctx: &Context, arg: Option<&str>, rev: Option<&str>) -> Result<V
     let streams = Streams::for_target(ctx, arg)?;
     let name = target(&streams, arg)?;
     let shown = list::show(&streams, &name, None)?;
-    let branch = &shown.protocol.created.branch;
-    let worktree = ctx.repo.worktrees().into_iter().find(|(_, checked_out)| checked_out == branch);
+    let branch = streams.branches.name_here(&shown.protocol);
+    let worktree = ctx.repo.worktrees().into_iter().find(|(_, checked_out)| *checked_out == branch);
     let commit = match (rev, &worktree) {
         (Some(rev), _) => Some(commit_of(ctx, rev)?),
         (None, Some(_)) => None,
@@ -123,7 +123,7 @@ fn commit_of(ctx: &Context, rev: &str) -> Result<Oid, Error> {
 pub(in crate::service) fn tip_of(streams: &Streams<'_>, protocol: &Protocol) -> Result<Oid, Error> {
     let tips = streams.branches.of(protocol, streams.inventory.home()).all();
     tips.into_iter().find(|tip| streams.ctx.repo.has_object(*tip)).ok_or_else(|| {
-        let branch = &protocol.created.branch;
+        let branch = streams.branches.name_here(protocol);
         Error::state("branch.missing", format!("the branch {branch} is not here"), "git fetch")
     })
 }
@@ -135,7 +135,7 @@ pub fn broken_at_tip(ctx: &Context, protocol: &Protocol) -> Option<String> {
     let branches = Branches::lazy(&ctx.repo);
     let tips = branches.of(protocol, None).all();
     let tip = tips.into_iter().find(|tip| may_change && ctx.repo.has_object(*tip))?;
-    let name = protocol.name().parse().ok()?;
+    let name = protocol.key().parse().ok()?;
     let files = files_at(&ctx.repo, ctx.repo.tree_of(tip).ok()?, &name).ok()?;
     if files.texts.is_empty() && files.problems.is_empty() {
         return None;

@@ -33,7 +33,7 @@ impl Known {
             now.n_events.iter().map(|(name, count)| count.saturating_sub(before(name))).sum();
         let mut entries: HashMap<Name, usize> = HashMap::new();
         for archive in now.archives.difference(&self.archives) {
-            for (name, tree) in self.new_entries(repo, *archive) {
+            for (name, tree, _) in self.new_entries(repo, *archive) {
                 if now.n_events.contains_key(name.as_str()) {
                     continue;
                 }
@@ -45,15 +45,29 @@ impl Known {
         streams + entries.into_values().sum::<usize>()
     }
 
-    /// Returns the entries of an archive that none of these has.
-    fn new_entries(&self, repo: &Repo, archive: Oid) -> Vec<(Name, Oid)> {
+    /// Returns how many protocols the archives of `now` hold that none of these does.
+    pub(super) fn n_newly_archived_in(&self, repo: &Repo, now: &Self) -> usize {
+        let mut names = BTreeSet::new();
+        for archive in now.archives.difference(&self.archives) {
+            let new = self.new_entries(repo, *archive).into_iter();
+            names.extend(new.filter(|(.., is_new)| *is_new).map(|(name, ..)| name));
+        }
+        names.len()
+    }
+
+    /// Returns the entries of an archive that none of these has as they are, and whether none has the protocol.
+    fn new_entries(&self, repo: &Repo, archive: Oid) -> Vec<(Name, Oid, bool)> {
         let mut before = self.archives.iter();
         let mut new = changes(repo, before.next().copied(), archive).unwrap_or_default();
         for other in before {
             let Ok(shelves) = Shelves::open(repo, *other) else { continue };
-            new.retain(|change| shelves.get(&change.name).ok().flatten() != Some(change.after));
+            new.retain_mut(|change| {
+                let entry = shelves.get(&change.name).ok().flatten();
+                change.before = change.before.or(entry);
+                entry != Some(change.after)
+            });
         }
-        new.into_iter().map(|change| (change.name, change.after)).collect()
+        new.into_iter().map(|change| (change.name, change.after, change.before.is_none())).collect()
     }
 
     /// Returns how many events of a protocol the archives hold.

@@ -10,6 +10,7 @@ use crate::domain::spec::StepKind;
 use crate::domain::state::Protocol;
 use crate::platform::git::{NewCommit, Repo, TreeEntry};
 use crate::platform::{fail, fs};
+use crate::service::branch::holds;
 use crate::service::context::Context;
 use crate::service::error::Error;
 use crate::service::{error_chain, spec};
@@ -69,12 +70,6 @@ fn branch(
         }
     }
     Ok(true)
-}
-
-/// Whether `tip` is that of the protocol's branch.
-fn holds(repo: &Repo, protocol: &Protocol, tip: Oid) -> bool {
-    let is_behind = |oid: Oid| oid == tip || repo.is_ancestor(oid, tip);
-    protocol.plan_commit.is_some_and(is_behind) || protocol.live_commits().any(|(oid, _)| is_behind(*oid))
 }
 
 /// Moves the worktree beside where it was, with everything that lies in it.

@@ -9,23 +9,19 @@
 //! set aside it goes on, unless a decision belongs to it that was not recorded.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::id::{Name, Oid, Ulid};
-use crate::platform::lock::Lock;
 use crate::platform::{clock, fail, fs};
 use crate::service::context::Context;
 use crate::service::error::Error;
+use crate::service::intents::{self, Intent as _};
 use crate::service::streams::Streams;
 use crate::store::kept::{self, Kept};
 
 /// The version of the file.
 const VERSION: u64 = 1;
-
-/// How the names of the files begin.
-const PREFIX: &str = "remove-";
 
 /// How the names of folders begin that are about to go.
 const ASIDE: &str = ".godzilla-removed-";
@@ -45,9 +41,8 @@ pub(super) struct Intent {
     pub(super) op: Option<Ulid>,
 }
 
-/// The stored form; lives in the common directory for as long as one command runs.
 #[derive(Serialize, Deserialize)]
-struct Stored {
+pub(super) struct Stored {
     v: u64,
     name: String,
     dir: String,
@@ -63,13 +58,17 @@ pub(super) fn aside_of(dir: &Path) -> PathBuf {
     dir.with_file_name(format!("{ASIDE}{}", clock::new_id()))
 }
 
-fn folder(ctx: &Context) -> PathBuf {
-    ctx.repo.state_dir().join("intents")
-}
+impl intents::Intent for Intent {
+    const PREFIX: &'static str = "remove-";
+    const LOCK: &'static str = "worktrees";
+    type Stored = Stored;
 
-impl Intent {
-    pub(super) fn write(&self, ctx: &Context) -> Result<(), Error> {
-        let stored = Stored {
+    fn name(&self) -> &Name {
+        &self.name
+    }
+
+    fn to_stored(&self) -> Stored {
+        Stored {
             v: VERSION,
             name: self.name.to_string(),
             dir: kept::escape_path(&self.dir),
@@ -78,19 +77,30 @@ impl Intent {
             commit: self.held.1.to_string(),
             branch: self.branch.map(|tip| tip.to_string()),
             op: self.op.map(|op| op.to_string()),
-        };
-        let bytes = serde_json::to_vec(&stored).map_err(|err| Error::io("encode an intent")(err.into()))?;
-        fs::replace_file(&self.path(ctx), &bytes, true).map_err(Error::io("note what is about to be removed"))
+        }
     }
 
-    pub(super) fn remove(&self, ctx: &Context) -> Result<(), Error> {
-        fs::remove_if_there(&self.path(ctx)).map_err(Error::io("remove the note of what was removed"))
+    /// What a note says is not believed beyond what a note of ours can say: the folder that goes has a
+    /// name that only we give.
+    fn from_stored(stored: Stored) -> Option<Self> {
+        let (dir, aside) = (kept::unescape_path(&stored.dir)?, kept::unescape_path(&stored.aside)?);
+        let id = aside.file_name()?.to_str()?.strip_prefix(ASIDE)?;
+        let is_ours = stored.v == VERSION && id.parse::<Ulid>().is_ok();
+        if !is_ours || dir.parent() != aside.parent() || !dir.is_absolute() {
+            return None;
+        }
+        Some(Self {
+            name: stored.name.parse().ok()?,
+            dir,
+            aside,
+            held: (stored.held, stored.commit.parse().ok()?),
+            branch: stored.branch.map(|tip| tip.parse()).transpose().ok()?,
+            op: stored.op.map(|op| op.parse()).transpose().ok()?,
+        })
     }
+}
 
-    fn path(&self, ctx: &Context) -> PathBuf {
-        folder(ctx).join(format!("{PREFIX}{}.json", self.name))
-    }
-
+impl Intent {
     /// Whether the folder was set aside and is still there.
     fn is_aside(&self) -> bool {
         fs::is_real_dir(&self.aside)
@@ -118,8 +128,12 @@ impl Intent {
         }
         fail::point("remove.forgotten");
         if let Some(tip) = self.branch {
-            let branch = format!("refs/heads/{}", self.name);
-            let is_checked_out = repo.worktrees().iter().any(|(_, branch)| branch == self.name.as_str());
+            // What is kept says what it was called, and is believed as far as a protocol can be called so.
+            let about = self.kept(ctx)?.and_then(|kept| kept.about);
+            let called =
+                about.and_then(|about| about.branch?.parse().ok()).unwrap_or_else(|| self.name.clone());
+            let branch = format!("refs/heads/{called}");
+            let is_checked_out = repo.worktrees().iter().any(|(_, branch)| branch == called.as_str());
             // Somebody may have gone on from it.
             if !is_checked_out && repo.find_ref(&branch)? == Some(tip) {
                 repo.git_text(&["update-ref", "-d", &branch, &tip.to_string()])?;
@@ -128,7 +142,7 @@ impl Intent {
         fail::point("remove.branch");
         if self.is_aside() {
             let action = format!("remove `{}`", self.aside.display());
-            fs::remove_all(&self.aside).map_err(Error::io(action))?;
+            fs::remove_tree(&self.aside).map_err(Error::io(action))?;
         }
         fail::point("remove.folder");
         self.remove(ctx)
@@ -155,19 +169,13 @@ impl Intent {
 ///
 /// [`Error`] if something cannot be moved or removed; the rest is settled by the next command.
 pub fn recover(ctx: &Context) -> Result<Vec<String>, Error> {
-    if read(ctx).is_empty() {
-        return Ok(Vec::new());
-    }
-    let lock = ctx.repo.state_dir().join("locks").join("worktrees");
-    // Who holds it is at work on it.
-    let Ok(_guard) = Lock::acquire(&lock, Duration::ZERO) else { return Ok(Vec::new()) };
-    settle(ctx)
+    intents::lock_left_over::<Intent>(ctx).map_or_else(|| Ok(Vec::new()), |_guard| settle(ctx))
 }
 
 /// As [`recover`], for who holds the lock.
 pub(super) fn settle(ctx: &Context) -> Result<Vec<String>, Error> {
     let mut said = Vec::new();
-    for intent in read(ctx) {
+    for intent in intents::read::<Intent>(ctx) {
         let (name, is_held) = (&intent.name, intent.kept(ctx)?.is_some());
         let has_moved = intent.is_aside() || intent.dir.symlink_metadata().is_err();
         if is_held && has_moved && intent.is_decided(ctx)? {
@@ -186,41 +194,7 @@ pub(super) fn settle(ctx: &Context) -> Result<Vec<String>, Error> {
 
 /// Returns the protocols whose worktree is half removed, while none is being removed.
 pub fn interrupted(ctx: &Context) -> Vec<Name> {
-    let lock = ctx.repo.state_dir().join("locks").join("worktrees");
-    if read(ctx).is_empty() {
-        return Vec::new();
-    }
-    match Lock::acquire(&lock, Duration::ZERO) {
-        Ok(_guard) => read(ctx).into_iter().map(|intent| intent.name).collect(),
-        Err(_) => Vec::new(),
-    }
-}
-
-fn read(ctx: &Context) -> Vec<Intent> {
-    let entries = std::fs::read_dir(folder(ctx)).into_iter().flatten().flatten();
-    // An unfinished file beside it is no intent, however complete it looks.
-    let ours = entries.filter(|it| it.file_name().to_str().is_some_and(|name| name.starts_with(PREFIX)));
-    ours.filter_map(|entry| parse(&std::fs::read(entry.path()).ok()?)).collect()
-}
-
-/// Reads a note. What it says is not believed beyond what a note of ours can say: the folder that goes
-/// has a name that only we give.
-fn parse(bytes: &[u8]) -> Option<Intent> {
-    let stored: Stored = serde_json::from_slice(bytes).ok()?;
-    let (dir, aside) = (kept::unescape_path(&stored.dir)?, kept::unescape_path(&stored.aside)?);
-    let id = aside.file_name()?.to_str()?.strip_prefix(ASIDE)?;
-    let is_ours = stored.v == VERSION && id.parse::<Ulid>().is_ok();
-    if !is_ours || dir.parent() != aside.parent() || !dir.is_absolute() {
-        return None;
-    }
-    Some(Intent {
-        name: stored.name.parse().ok()?,
-        dir,
-        aside,
-        held: (stored.held, stored.commit.parse().ok()?),
-        branch: stored.branch.map(|tip| tip.parse()).transpose().ok()?,
-        op: stored.op.map(|op| op.parse()).transpose().ok()?,
-    })
+    intents::interrupted::<Intent>(ctx)
 }
 
 #[cfg(test)]
@@ -241,7 +215,7 @@ mod tests {
                 branch: None,
                 op: None,
             };
-            parse(&serde_json::to_vec(&stored).unwrap())
+            intents::parse::<Intent>(&serde_json::to_vec(&stored).unwrap())
         };
         let aside = format!("/r/w/{ASIDE}{id}");
         assert_eq!(note("/r/w/0001-a", &aside).unwrap().aside, Path::new(&aside));

@@ -12,6 +12,7 @@ use crate::platform::git::{Captured, Ignored, NotHeld, Repo, Worktree};
 use crate::platform::lock::Lock;
 use crate::platform::{fail, fs};
 use crate::service::context::Context;
+use crate::service::intents::Intent as _;
 use crate::service::streams::Streams;
 use crate::service::{act, initialised, resolve, run};
 use crate::store::kept::{self, Kept, Kind};
@@ -99,7 +100,7 @@ pub(in crate::service) fn of_plan(
         return Err(Error::state("undo.plan_work", message, cancel()));
     }
     let all = ctx.repo.all_worktrees();
-    let Some(worktree) = all.into_iter().find(|it| is_of(it, &name)) else {
+    let Some(worktree) = all.into_iter().find(|it| is_of(ctx, it, &name)) else {
         return branch_only(ctx, name, &standing, guard, dry_run);
     };
     let candidate = Candidate::of(ctx, (name, worktree), standing, Ignored::Small)?;
@@ -129,7 +130,7 @@ fn branch_only(
             kind: Kind::Trash,
             protocol: &name,
             head: tip,
-            branch: Some(name.as_str()),
+            branch: Some(&standing.branch),
             tip: Some(tip),
             dir: &dir,
             why: "its plan was undone",
@@ -151,12 +152,12 @@ fn branch_only(
     Ok(Some(Removal { intent, kept: held, _guard: guard }))
 }
 
-fn is_of(worktree: &Worktree, name: &Name) -> bool {
-    names_of(worktree).any(|it| it == *name)
+fn is_of(ctx: &Context, worktree: &Worktree, name: &Name) -> bool {
+    names_of(ctx, worktree).any(|it| it == *name)
 }
 
 fn name_of(protocol: &Protocol) -> Result<Name, Error> {
-    Ok(protocol.name().parse()?)
+    Ok(protocol.key().parse()?)
 }
 
 /// A worktree that may go, with what lies in it.
@@ -190,7 +191,7 @@ impl Candidate {
         let streams = Streams::for_target(ctx, Some(name.as_str()))?;
         let protocol = streams.look(&name)?.folded.protocol.ok_or_else(|| act::unknown(&name))?;
         let all = ctx.repo.all_worktrees();
-        let Some(worktree) = all.into_iter().find(|it| is_of(it, &name)) else {
+        let Some(worktree) = all.into_iter().find(|it| is_of(ctx, it, &name)) else {
             let message = format!("{name} has no worktree here");
             return Err(Error::state("worktree.none", message, "git godzilla worktrees list"));
         };
@@ -205,7 +206,8 @@ impl Candidate {
         standing: Standing,
         ignored: Ignored,
     ) -> Result<Self, Error> {
-        if let Some(reason) = hard_reasons(ctx, &worktree, Some(&name)).into_iter().next() {
+        let of = Some((&name, standing.branch.as_str()));
+        if let Some(reason) = hard_reasons(ctx, &worktree, of).into_iter().next() {
             return Err(reason.into_error());
         }
         let damaged = || {
@@ -269,7 +271,7 @@ impl Candidate {
         let mut removed = Removed {
             name: self.name.clone(),
             dir: self.worktree.dir.clone(),
-            branch: with_branch.map(|tip| (self.name.to_string(), tip)),
+            branch: with_branch.map(|tip| (self.standing.branch.clone(), tip)),
             standing: self.standing.clone(),
             kept: None,
             changed: self.captured.changed.iter().map(ToString::to_string).collect(),

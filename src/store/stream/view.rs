@@ -94,7 +94,8 @@ pub(super) fn view_of(
                 archived.push(entry);
             }
             Ok(_) => set_aside.push("an archive holds it in a newer form".to_owned()),
-            Err(err) => set_aside.push(format!("its entry in an archive cannot be read: {err}")),
+            Err(err) => set_aside
+                .push(format!("its entry in an archive cannot be read: {}", tip::why_unread(repo, &err))),
         }
     }
     if let Some(extra) = extra.filter(|extra| !content.contains(extra)) {

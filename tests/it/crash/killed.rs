@@ -1,7 +1,8 @@
 //! `kill -9` from outside, and the locks that dead processes leave.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read as _;
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::Duration;
@@ -11,6 +12,9 @@ use git_godzilla::platform::git::Repo;
 use git_godzilla::service::act::{Verb, act};
 use git_godzilla::service::context::Context;
 use git_godzilla::service::settings::Settings;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::super::support::{BIN, Place, World, run};
 use super::leftovers;
@@ -18,19 +22,28 @@ use super::leftovers;
 const NAME: &str = "0001-add-a-login";
 const N_ROUNDS: usize = 50;
 
+/// Makes a pipe that hears of fail points. Whoever writes to it while it is open does not wait.
+fn pipe(path: &Path) -> File {
+    mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    File::options().read(true).write(true).open(path).unwrap()
+}
+
 /// Kills `child` as soon as it has passed `n_points` fail points; returns whether it ended well before.
-fn kill_after(mut child: Child, log: &Path, n_points: usize) -> bool {
-    loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            return status.success();
-        }
-        let n_passed = fs::read(log).map_or(0, |log| log.split(|byte| *byte == b'\n').count() - 1);
-        if n_passed >= n_points {
-            child.kill().unwrap();
+fn kill_after(mut child: Child, points: &mut File, n_points: usize) -> bool {
+    let ended = pidfd_open(Pid::from_child(&child), PidfdFlags::empty()).unwrap();
+    let mut n_passed = 0;
+    while n_passed < n_points {
+        let mut heard = [PollFd::new(&*points, PollFlags::IN), PollFd::new(&ended, PollFlags::IN)];
+        poll(&mut heard, None).unwrap();
+        if heard[0].revents().is_empty() {
             return child.wait().unwrap().success();
         }
-        std::thread::yield_now();
+        let mut said = [0; 1024];
+        let n_read = points.read(&mut said).unwrap();
+        n_passed += said[..n_read].split(|byte| *byte == b'\n').count() - 1;
     }
+    child.kill().unwrap();
+    child.wait().unwrap().success()
 }
 
 fn noted(place: &Place<'_>) -> BTreeSet<String> {
@@ -41,12 +54,14 @@ fn noted(place: &Place<'_>) -> BTreeSet<String> {
 
 #[test]
 fn fifty_kills_lose_nothing_that_was_acknowledged() {
-    let world = World::in_memory();
+    let world = World::new();
     let a = world.clone("a");
     a.plan("Add a login", &["The form"]);
     a.godzilla_ok(&["sync"]);
     let mut acknowledged = BTreeSet::new();
     let mut n_killed = 0;
+    // They stay open: what a killed command has started may still write.
+    let mut pipes = Vec::new();
     for round in 0..N_ROUNDS {
         if round % 7 == 0 {
             // A lock of a dead writer keeps git from removing the loose ref; it packs the others.
@@ -59,9 +74,12 @@ fn fifty_kills_lose_nothing_that_was_acknowledged() {
             3 => vec!["plan", text.as_str(), "--step", "One"],
             _ => vec!["sync"],
         };
+        let mut points = pipe(&log);
         let child =
             a.command(BIN).args(&args).env("GODZILLA_FAIL_LOG", &log).stdout(Stdio::null()).spawn().unwrap();
-        if !kill_after(child, &log, 1 + round % 13) {
+        let ended_well = kill_after(child, &mut points, 1 + round % 13);
+        pipes.push(points);
+        if !ended_well {
             n_killed += 1;
         } else if args[0] == "comment" {
             acknowledged.insert(round.to_string());
@@ -93,7 +111,7 @@ fn branches(place: &Place<'_>) -> Vec<String> {
 
 #[test]
 fn the_lock_of_a_dead_writer_of_ours_goes_with_packed_refs_too() {
-    let world = World::in_memory();
+    let world = World::new();
     let a = world.clone("a");
     a.plan("Add a login", &["The form"]);
     a.git(&["pack-refs", "--all"]);
@@ -112,7 +130,7 @@ fn the_lock_of_a_dead_writer_of_ours_goes_with_packed_refs_too() {
 
 #[test]
 fn a_plan_that_is_rolled_back_takes_the_lock_of_its_stream_along() {
-    let world = World::in_memory();
+    let world = World::new();
     let a = world.clone("a");
     for point in ["ref.draft", "ref.locked", "ref.reflog"] {
         let killed = run(a.command(BIN).args(["plan", "Add a login"]).env("GODZILLA_FAIL_POINT", point));
@@ -125,7 +143,7 @@ fn a_plan_that_is_rolled_back_takes_the_lock_of_its_stream_along() {
 
 #[test]
 fn the_lock_of_somebody_else_is_respected_and_named() {
-    let world = World::in_memory();
+    let world = World::new();
     let a = world.clone("a");
     a.plan("Add a login", &["The form"]);
     let killed = run(a
@@ -152,7 +170,7 @@ fn the_lock_of_somebody_else_is_respected_and_named() {
 
 #[test]
 fn what_dead_writers_left_unfinished_goes_when_it_is_old() {
-    let world = World::in_memory();
+    let world = World::new();
     let a = world.clone("a");
     let killed = run(a.command(BIN).args(["plan", "Add a login"]).env("GODZILLA_FAIL_POINT", "fs.draft"));
     assert_eq!(killed.code, None, "{killed}");
@@ -162,7 +180,7 @@ fn what_dead_writers_left_unfinished_goes_when_it_is_old() {
     };
     a.godzilla_ok(&["sync"]);
     assert_eq!(drafts().len(), 1, "it could still be at work");
-    let file = fs::File::options().write(true).open(&drafts()[0]).unwrap();
+    let file = File::options().write(true).open(&drafts()[0]).unwrap();
     file.set_modified(std::time::UNIX_EPOCH + Duration::from_secs(1_000_000_000)).unwrap();
     a.godzilla_ok(&["sync"]);
     assert_eq!(drafts().len(), 0);
@@ -170,7 +188,7 @@ fn what_dead_writers_left_unfinished_goes_when_it_is_old() {
 
 #[test]
 fn a_half_made_plan_that_somebody_works_on_is_not_taken_away() {
-    let world = World::in_memory();
+    let world = World::new();
     let a = world.clone("a");
     let die = || run(a.command(BIN).args(["plan", "Add a login"]).env("GODZILLA_FAIL_POINT", "plan.branch"));
     assert_eq!(die().code, None);

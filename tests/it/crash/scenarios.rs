@@ -3,43 +3,50 @@
 use std::fs;
 use std::path::PathBuf;
 
-use super::super::support::{BIN, Place, Shown, World, run};
-
-/// Variables for the command, and for the hooks that it leads to.
-pub(super) type Env<'a> = [(&'static str, String)];
+use super::super::support::{BIN, Place, Shown, World};
+use super::strike::{How, WHOLE};
 
 /// The commands run in the clone `a` or in a worktree of it.
 pub(super) struct Scenario {
     pub(super) name: &'static str,
     pub(super) set_up: fn(&World),
-    pub(super) run: fn(&World, &Env<'_>) -> Shown,
+    pub(super) run: fn(&World, &How) -> Shown,
     /// What a person does next, if not the same.
     pub(super) again: Option<fn(&World) -> Shown>,
     /// More of the outcome.
     pub(super) also: Option<fn(&Place<'_>) -> String>,
     /// The points to die at, if not all that are reached.
     pub(super) only: Option<&'static [&'static str]>,
+    /// Whether it is done twice if it is typed twice: a person looks first.
+    pub(super) once: bool,
 }
 
-const NAME: &str = "0001-add-a-login";
+pub(super) const NAME: &str = "0001-add-a-login";
 
-const fn scenario(name: &'static str, set_up: fn(&World), run: fn(&World, &Env<'_>) -> Shown) -> Scenario {
-    Scenario { name, set_up, run, again: None, also: None, only: None }
+pub(super) const fn scenario(
+    name: &'static str,
+    set_up: fn(&World),
+    run: fn(&World, &How) -> Shown,
+) -> Scenario {
+    Scenario { name, set_up, run, again: None, also: None, only: None, once: false }
 }
 
 pub(super) static SCENARIOS: &[Scenario] = &[
-    scenario(
-        "plan",
-        |world| drop(world.clone("a")),
-        |world, env| {
-            with(world, "a", &["plan", "Add a login", "--step", "The form", "--step", "The API"], env)
-        },
-    ),
-    scenario("start", planned, |world, env| with(world, "a", &["start", "1", "-p", "1"], env)),
+    Scenario {
+        once: true,
+        ..scenario(
+            "plan",
+            |world| drop(world.clone("a")),
+            |world, how| {
+                with(world, "a", &["plan", "Add a login", "--step", "The form", "--step", "The API"], how)
+            },
+        )
+    },
+    scenario("start", planned, |world, how| with(world, "a", &["start", "1", "-p", "1"], how)),
     Scenario {
         // Without an argument it would go further back.
-        again: Some(|world| if is_undone(world) { list(world) } else { with(world, "a", &["undo"], &[]) }),
-        ..scenario("undo", started, |world, env| with(world, "a", &["undo"], env))
+        again: Some(|world| if is_undone(world) { list(world) } else { with(world, "a", &["undo"], &WHOLE) }),
+        ..scenario("undo", started, |world, how| with(world, "a", &["undo"], how))
     },
     Scenario {
         also: Some(|a| {
@@ -58,13 +65,13 @@ pub(super) static SCENARIOS: &[Scenario] = &[
                 world.bare_clone_of("a");
                 hook(&world.place("a"), "post-commit", "#!/bin/sh\ntrue\n");
             },
-            |world, env| with(world, "a", &["init", "--yes", "--base-branch", "main"], env),
+            |world, how| with(world, "a", &["init", "--yes", "--base-branch", "main"], how),
         )
     },
     Scenario {
         again: Some(|world| {
             let done = world.place("a").statuses(NAME)[1] == "completed";
-            if done { list(world) } else { with(world, "a", &["run", "1", "-p", "1"], &[]) }
+            if done { list(world) } else { with(world, "a", &["run", "1", "-p", "1"], &WHOLE) }
         }),
         also: Some(|a| a.git(&["-C", &format!("worktrees/{NAME}"), "status", "--porcelain"])),
         only: Some(&["run.commit", "run.branch"]),
@@ -81,45 +88,45 @@ pub(super) static SCENARIOS: &[Scenario] = &[
                 a.git(&["config", "godzilla.engines.sh.argv", a.path.join("../sh-engine").to_str().unwrap()]);
                 a.git(&["config", "godzilla.phases.exec", "sh"]);
             },
-            |world, env| with(world, "a", &["run", "1", "-p", "1"], env),
+            |world, how| with(world, "a", &["run", "1", "-p", "1"], how),
         )
     },
     Scenario {
-        again: Some(|world| if is_clean(world) { list(world) } else { git(world, COMMIT, &[]) }),
-        ..scenario("commit", ready_to_commit, |world, env| git(world, COMMIT, env))
+        again: Some(|world| if is_clean(world) { list(world) } else { git(world, COMMIT, &WHOLE) }),
+        ..scenario("commit", ready_to_commit, |world, how| git(world, COMMIT, how))
     },
     Scenario {
         again: Some(|world| {
             let amend = &["commit", "--quiet", "--amend", "--no-edit"];
-            if is_clean(world) { list(world) } else { git(world, amend, &[]) }
+            if is_clean(world) { list(world) } else { git(world, amend, &WHOLE) }
         }),
         ..scenario(
             "amend",
             |world| {
                 ready_to_commit(world);
-                git(world, COMMIT, &[]);
+                git(world, COMMIT, &WHOLE);
                 worktree(world).write("form", "a better form\n");
                 worktree(world).git(&["add", "."]);
             },
             // With the trailer that the first one got: a message hook that dies does not stop git.
-            |world, env| git(world, &["commit", "--quiet", "--amend", "--no-edit"], env),
+            |world, how| git(world, &["commit", "--quiet", "--amend", "--no-edit"], how),
         )
     },
     scenario(
         "push",
         |world| {
             ready_to_commit(world);
-            git(world, COMMIT, &[]);
+            git(world, COMMIT, &WHOLE);
         },
-        |world, env| git(world, &["push", "--quiet", "--set-upstream", "origin", NAME], env),
+        |world, how| git(world, &["push", "--quiet", "--set-upstream", "origin", NAME], how),
     ),
     scenario(
         "push, with the branch",
         |world| {
             ready_to_commit(world);
-            git(world, COMMIT, &[]);
+            git(world, COMMIT, &WHOLE);
         },
-        |world, env| with(world, "a", &["push", "origin", NAME], env),
+        |world, how| with(world, "a", &["push", "origin", NAME], how),
     ),
     Scenario {
         also: Some(|a| {
@@ -131,20 +138,20 @@ pub(super) static SCENARIOS: &[Scenario] = &[
             "push, refused",
             |world| {
                 ready_to_commit(world);
-                git(world, COMMIT, &[]);
+                git(world, COMMIT, &WHOLE);
                 hook(
                     &world.place("srv.git"),
                     "update",
                     "#!/bin/sh\ncase $1 in refs/godzilla/*) exit 1;; esac\n",
                 );
             },
-            |world, env| with(world, "a", &["push", "origin", NAME], env),
+            |world, how| with(world, "a", &["push", "origin", NAME], how),
         )
     },
-    scenario("sync", diverged, |world, env| with(world, "a", &["sync"], env)),
+    scenario("sync", diverged, |world, how| with(world, "a", &["sync"], how)),
     Scenario {
         also: Some(archived),
-        ..scenario("archive", over, |world, env| with(world, "a", &["archive", "1"], env))
+        ..scenario("archive", over, |world, how| with(world, "a", &["archive", "1"], how))
     },
     Scenario {
         also: Some(archived),
@@ -154,7 +161,7 @@ pub(super) static SCENARIOS: &[Scenario] = &[
                 over(world);
                 world.place("a").godzilla_ok(&["archive", "1"]);
             },
-            |world, env| with(world, "a", &["unarchive", "1"], env),
+            |world, how| with(world, "a", &["unarchive", "1"], how),
         )
     },
     Scenario {
@@ -165,7 +172,7 @@ pub(super) static SCENARIOS: &[Scenario] = &[
                 over(world);
                 world.place("a").git(&["config", "godzilla.archive.afterDays", "0"]);
             },
-            |world, env| with(world, "a", &["sync"], env),
+            |world, how| with(world, "a", &["sync"], how),
         )
     },
     Scenario {
@@ -182,7 +189,7 @@ pub(super) static SCENARIOS: &[Scenario] = &[
                 let a = world.place("a");
                 a.godzilla_ok(&["archive", "1"]);
             },
-            |world, env| with(world, "a", &["sync"], env),
+            |world, how| with(world, "a", &["sync"], how),
         )
     },
     scenario(
@@ -191,19 +198,19 @@ pub(super) static SCENARIOS: &[Scenario] = &[
             diverged(world);
             world.place("a").git(&["fetch", "--quiet"]);
         },
-        |world, env| with(world, "a", &["list"], env),
+        |world, how| with(world, "a", &["list"], how),
     ),
     scenario(
         "pull of a merge",
         |world| {
             ready_to_commit(world);
-            git(world, COMMIT, &[]);
-            git(world, &["push", "--quiet", "origin", NAME], &[]);
+            git(world, COMMIT, &WHOLE);
+            git(world, &["push", "--quiet", "origin", NAME], &WHOLE);
             let b = world.clone("b");
             b.git(&["merge", "--quiet", "--no-ff", "-m", "merge it", &format!("origin/{NAME}")]);
             b.git(&["push", "--quiet", "origin", "main"]);
         },
-        |world, env| run(world.place("a").command("git").args(["pull", "--quiet"]).envs(env.iter().cloned())),
+        |world, how| how.run(world.place("a").command("git").args(["pull", "--quiet"])),
     ),
     Scenario {
         also: Some(|a| a.git(&["log", "--format=%N", "--notes=godzilla", NAME])),
@@ -211,10 +218,10 @@ pub(super) static SCENARIOS: &[Scenario] = &[
             "notes rebuild",
             |world| {
                 ready_to_commit(world);
-                git(world, COMMIT, &[]);
+                git(world, COMMIT, &WHOLE);
                 world.place("a").git(&["update-ref", "-d", "refs/notes/godzilla"]);
             },
-            |world, env| with(world, "a", &["notes", "rebuild"], env),
+            |world, how| with(world, "a", &["notes", "rebuild"], how),
         )
     },
     Scenario {
@@ -226,12 +233,12 @@ pub(super) static SCENARIOS: &[Scenario] = &[
             "ci-report",
             |world| {
                 ready_to_commit(world);
-                git(world, COMMIT, &[]);
+                git(world, COMMIT, &WHOLE);
                 world.place("a").godzilla_ok(&["sync"]);
             },
-            |world, env| {
+            |world, how| {
                 let report = &["ci-report", "success", "--job", "test", "--run", "1", "--attempt", "1"];
-                with(world, &format!("a/worktrees/{NAME}"), report, env)
+                with(world, &format!("a/worktrees/{NAME}"), report, how)
             },
         )
     },
@@ -241,7 +248,7 @@ pub(super) static SCENARIOS: &[Scenario] = &[
             world.clone("a");
             die(world, "plan.stream", &["plan", "Add a login"]);
         },
-        |world, env| with(world, "a", &["list"], env),
+        |world, how| with(world, "a", &["list"], how),
     ),
     scenario(
         "list after a plan that died with its branch",
@@ -249,13 +256,13 @@ pub(super) static SCENARIOS: &[Scenario] = &[
             world.clone("a");
             die(world, "plan.branch", &["plan", "Add a login"]);
         },
-        |world, env| with(world, "a", &["list"], env),
+        |world, how| with(world, "a", &["list"], how),
     ),
     Scenario {
         again: Some(|world| {
             // What was begun is settled by any command.
             let shown = list(world);
-            if worktree(world).path.exists() { with(world, "a", REMOVE, &[]) } else { shown }
+            if worktree(world).path.exists() { with(world, "a", REMOVE, &WHOLE) } else { shown }
         }),
         also: Some(|a| {
             let gone = beside_worktrees(a);
@@ -272,7 +279,7 @@ pub(super) static SCENARIOS: &[Scenario] = &[
             "remove.branch",
             "remove.folder",
         ]),
-        ..scenario("worktrees remove", not_committed, |world, env| with(world, "a", REMOVE, env))
+        ..scenario("worktrees remove", not_committed, |world, how| with(world, "a", REMOVE, how))
     },
     Scenario {
         also: Some(all_of_worktree),
@@ -281,18 +288,18 @@ pub(super) static SCENARIOS: &[Scenario] = &[
             "restore",
             |world| {
                 not_committed(world);
-                with(world, "a", REMOVE, &[]);
+                with(world, "a", REMOVE, &WHOLE);
             },
-            |world, env| with(world, "a", &["restore", "1"], env),
+            |world, how| with(world, "a", &["restore", "1"], how),
         )
     },
     Scenario {
         again: Some(|world| {
             let shown = list(world);
-            if worktree(world).path.exists() { with(world, "a", &["undo"], &[]) } else { shown }
+            if worktree(world).path.exists() { with(world, "a", &["undo"], &WHOLE) } else { shown }
         }),
         also: Some(beside_worktrees),
-        ..scenario("undo of a plan", planned, |world, env| with(world, "a", &["undo"], env))
+        ..scenario("undo of a plan", planned, |world, how| with(world, "a", &["undo"], how))
     },
     Scenario {
         also: Some(|a| {
@@ -305,7 +312,7 @@ pub(super) static SCENARIOS: &[Scenario] = &[
                 planned(world);
                 die(world, "remove.aside", &["undo"]);
             },
-            |world, env| with(world, "a", &["list"], env),
+            |world, how| with(world, "a", &["list"], how),
         )
     },
     scenario(
@@ -314,12 +321,12 @@ pub(super) static SCENARIOS: &[Scenario] = &[
             planned(world);
             die(world, "undo.recorded", &["undo"]);
         },
-        |world, env| with(world, "a", &["list"], env),
+        |world, how| with(world, "a", &["list"], how),
     ),
     Scenario {
         again: Some(|world| {
             let is_back = world.place("a").json(&["show", "1"])["status"] == "planned";
-            if is_back { list(world) } else { with(world, "a", &["redo"], &[]) }
+            if is_back { list(world) } else { with(world, "a", &["redo"], &WHOLE) }
         }),
         also: Some(all_of_worktree),
         only: Some(&["restore.branch", "restore.worktree", "restore.kept", "restore.files", "ref.moved"]),
@@ -327,9 +334,9 @@ pub(super) static SCENARIOS: &[Scenario] = &[
             "redo of a plan",
             |world| {
                 planned(world);
-                with(world, "a", &["undo"], &[]);
+                with(world, "a", &["undo"], &WHOLE);
             },
-            |world, env| with(world, "a", &["redo"], env),
+            |world, how| with(world, "a", &["redo"], how),
         )
     },
     Scenario {
@@ -342,10 +349,10 @@ pub(super) static SCENARIOS: &[Scenario] = &[
             "list that keeps what an amend replaced",
             |world| {
                 ready_to_commit(world);
-                git(world, COMMIT, &[]);
-                git(world, &["commit", "--quiet", "--amend", "-m", "feat: a form, amended"], &[]);
+                git(world, COMMIT, &WHOLE);
+                git(world, &["commit", "--quiet", "--amend", "-m", "feat: a form, amended"], &WHOLE);
             },
-            |world, env| with(world, "a", &["list"], env),
+            |world, how| with(world, "a", &["list"], how),
         )
     },
     scenario(
@@ -354,16 +361,16 @@ pub(super) static SCENARIOS: &[Scenario] = &[
             planned(world);
             die(world, "ref.locked", &["start", "1", "-p", "1"]);
         },
-        |world, env| with(world, "a", &["start", "1", "-p", "1"], env),
+        |world, how| with(world, "a", &["start", "1", "-p", "1"], how),
     ),
     Scenario {
-        again: Some(|world| if is_clean(world) { list(world) } else { git(world, COMMIT, &[]) }),
+        again: Some(|world| if is_clean(world) { list(world) } else { git(world, COMMIT, &WHOLE) }),
         only: Some(&["spool.put"]),
-        ..scenario("commit while the stream is busy", ready_to_commit, |world, env| {
+        ..scenario("commit while the stream is busy", ready_to_commit, |world, how| {
             let lock = world.place("a").path.join(".git/godzilla/locks").join(NAME);
             let lock = fs::OpenOptions::new().write(true).open(lock).unwrap();
             lock.lock().unwrap();
-            git(world, COMMIT, env)
+            git(world, COMMIT, how)
         })
     },
     scenario(
@@ -373,9 +380,9 @@ pub(super) static SCENARIOS: &[Scenario] = &[
             let lock = world.place("a").path.join(".git/godzilla/locks").join(NAME);
             let lock = fs::OpenOptions::new().write(true).open(lock).unwrap();
             lock.lock().unwrap();
-            git(world, COMMIT, &[]);
+            git(world, COMMIT, &WHOLE);
         },
-        |world, env| with(world, "a", &["list"], env),
+        |world, how| with(world, "a", &["list"], how),
     ),
     Scenario {
         also: Some(|a| a.godzilla_ok(&["hooks", "status"])),
@@ -386,30 +393,48 @@ pub(super) static SCENARIOS: &[Scenario] = &[
                 a.godzilla_ok(&["init", "--yes", "--no-hooks"]);
                 hook(&a, "pre-push", "#!/bin/sh\ntrue\n");
             },
-            |world, env| with(world, "a", &["hooks", "install"], env),
+            |world, how| with(world, "a", &["hooks", "install"], how),
         )
     },
     Scenario {
         also: Some(hook_files),
-        ..scenario("hooks install, put aside by a manager", put_aside, |world, env| {
-            with(world, "a", &["hooks", "install"], env)
+        ..scenario("hooks install, put aside by a manager", put_aside, |world, how| {
+            with(world, "a", &["hooks", "install"], how)
         })
+    },
+    Scenario {
+        also: Some(hook_files),
+        only: Some(&[
+            "hooks.first_numbered",
+            "hooks.previous_kept",
+            "hooks.kept_joined",
+            "hooks.hook_written",
+        ]),
+        ..scenario("hooks install, over two", over_two, |world, how| {
+            with(world, "a", &["hooks", "install"], how)
+        })
+    },
+    Scenario {
+        also: Some(hook_files),
+        only: Some(&["hooks.older_handed_over", "hooks.hook_removed", "hooks.kept_parted"]),
+        ..scenario(
+            "hooks uninstall, of two",
+            |world| {
+                over_two(world);
+                with(world, "a", &["hooks", "install"], &WHOLE);
+            },
+            |world, how| with(world, "a", &["hooks", "uninstall"], how),
+        )
     },
     Scenario {
         also: Some(configured_hooks),
-        only: Some(&["hooks.config_written", "config.edit", "config.edited"]),
-        ..scenario("hooks install, in the configuration", in_configuration, |world, env| {
-            let mut command = world.place("a").command(BIN);
-            let path = command.get_envs().find(|(key, _)| *key == "PATH").unwrap().1.unwrap().to_owned();
-            let dirs = [world.path().join("bin")].into_iter().chain(std::env::split_paths(&path));
-            command.env("PATH", std::env::join_paths(dirs).unwrap());
-            run(command.args(["hooks", "install"]).envs(env.iter().cloned()))
-        })
+        only: Some(&["hooks.config_written", "config.edit", "config.remembered", "config.edited"]),
+        ..scenario("hooks install, in the configuration", in_configuration, install_in_configuration)
     },
     Scenario {
         also: Some(husky_files),
-        ..scenario("hooks install --into husky", with_husky, |world, env| {
-            with(world, "a", &["hooks", "install", "--into", "husky"], env)
+        ..scenario("hooks install --into husky", with_husky, |world, how| {
+            with(world, "a", &["hooks", "install", "--into", "husky"], how)
         })
     },
     Scenario {
@@ -418,21 +443,21 @@ pub(super) static SCENARIOS: &[Scenario] = &[
             "hooks uninstall, out of husky",
             |world| {
                 with_husky(world);
-                with(world, "a", &["hooks", "install", "--into", "husky"], &[]);
+                with(world, "a", &["hooks", "install", "--into", "husky"], &WHOLE);
             },
-            |world, env| with(world, "a", &["hooks", "uninstall"], env),
+            |world, how| with(world, "a", &["hooks", "uninstall"], how),
         )
     },
     Scenario {
         also: Some(|a| a.godzilla(&["trust"]).stdout),
-        ..scenario("trust", gated, |world, env| with(world, "a", &["trust", "--yes"], env))
+        ..scenario("trust", gated, |world, how| with(world, "a", &["trust", "--yes"], how))
     },
     Scenario {
         also: Some(|a| a.json(&["show", "1"])["steps"][1]["verdict"]["result"].to_string()),
         // Asked for twice, it is answered twice.
         again: Some(|world| {
             let is_judged = !world.place("a").json(&["show", "1"])["steps"][1]["verdict"].is_null();
-            if is_judged { list(world) } else { with(world, "a", &["qa", "1", "-p", "1"], &[]) }
+            if is_judged { list(world) } else { with(world, "a", &["qa", "1", "-p", "1"], &WHOLE) }
         }),
         ..scenario(
             "qa",
@@ -442,15 +467,15 @@ pub(super) static SCENARIOS: &[Scenario] = &[
                 worktree(world).commit("form", "feat: a form");
                 worktree(world).godzilla_ok(&["done"]);
             },
-            |world, env| with(world, "a", &["qa", "1", "-p", "1"], env),
+            |world, how| with(world, "a", &["qa", "1", "-p", "1"], how),
         )
     },
     Scenario {
         also: Some(|a| a.git(&["-C", "worktrees/0002-add-a-login", "status", "--porcelain", "--branch"])),
         again: Some(|world| {
             // Once for what was begun, once more for what follows from it.
-            with(world, "a", &["sync"], &[]);
-            with(world, "a", &["sync"], &[])
+            with(world, "a", &["sync"], &WHOLE);
+            with(world, "a", &["sync"], &WHOLE)
         }),
         only: Some(&[
             "twins.copied",
@@ -462,16 +487,16 @@ pub(super) static SCENARIOS: &[Scenario] = &[
             "sync.fetched",
             "sync.pushed",
         ]),
-        ..scenario("sync, giving way to a twin", taken, |world, env| with(world, "a", &["sync"], env))
+        ..scenario("sync, giving way to a twin", taken, |world, how| with(world, "a", &["sync"], how))
     },
     Scenario {
-        again: Some(|world| with(world, "a", &["renumber", NAME, "7"], &[])),
+        again: Some(|world| with(world, "a", &["renumber", NAME, "7"], &WHOLE)),
         also: Some(|a| a.json(&["show", "7"])["name"].to_string()),
         only: Some(&["renumber.recorded", "append.moved", "append.commit"]),
-        ..scenario("renumber", planned, |world, env| with(world, "a", &["renumber", NAME, "7"], env))
+        ..scenario("renumber", planned, |world, how| with(world, "a", &["renumber", NAME, "7"], how))
     },
     Scenario {
-        again: Some(|world| with(world, "a", &["redact", SECRET, "--purge", "--yes"], &[])),
+        again: Some(|world| with(world, "a", &["redact", SECRET, "--purge", "--yes"], &WHOLE)),
         also: Some(|a| {
             let reached = a.git(&["rev-list", "--objects", "--all", "--reflog"]);
             let ids = reached.lines().map(|line| line.split(' ').next().unwrap());
@@ -491,8 +516,8 @@ pub(super) static SCENARIOS: &[Scenario] = &[
             "push.send",
             "push.sent",
         ]),
-        ..scenario("redact --purge", leaked, |world, env| {
-            with(world, "a", &["redact", SECRET, "--purge", "--yes"], env)
+        ..scenario("redact --purge", leaked, |world, how| {
+            with(world, "a", &["redact", SECRET, "--purge", "--yes"], how)
         })
     },
     Scenario {
@@ -506,13 +531,13 @@ pub(super) static SCENARIOS: &[Scenario] = &[
                 a.godzilla_ok(&["redact", SECRET, "--yes"]);
                 a.git(&["remote", "remove", "origin"]);
             },
-            |world, env| with(world, "a", &["redact", "--purge", "--yes"], env),
+            |world, how| with(world, "a", &["redact", "--purge", "--yes"], how),
         )
     },
     Scenario {
         also: Some(server_hooks),
-        ..scenario("hooks install --server", served, |world, env| {
-            with(world, "srv.git", &["hooks", "install", "--server"], env)
+        ..scenario("hooks install --server", served, |world, how| {
+            with(world, "srv.git", &["hooks", "install", "--server"], how)
         })
     },
     Scenario {
@@ -521,9 +546,9 @@ pub(super) static SCENARIOS: &[Scenario] = &[
             "hooks uninstall, on a server",
             |world| {
                 served(world);
-                with(world, "srv.git", &["hooks", "install", "--server"], &[]);
+                with(world, "srv.git", &["hooks", "install", "--server"], &WHOLE);
             },
-            |world, env| with(world, "srv.git", &["hooks", "uninstall"], env),
+            |world, how| with(world, "srv.git", &["hooks", "uninstall"], how),
         )
     },
     Scenario {
@@ -535,7 +560,7 @@ pub(super) static SCENARIOS: &[Scenario] = &[
                 fs::remove_dir_all(a.path.join(".git/hooks")).unwrap();
                 a.godzilla_ok(&["init", "--yes"]);
             },
-            |world, env| with(world, "a", &["hooks", "uninstall"], env),
+            |world, how| with(world, "a", &["hooks", "uninstall"], how),
         )
     },
     Scenario {
@@ -554,12 +579,12 @@ pub(super) static SCENARIOS: &[Scenario] = &[
                 }
                 hook(&a, "post-merge", "#!/bin/sh\ntrue\necho more\n");
             },
-            |world, env| with(world, "a", &["hooks", "uninstall"], env),
+            |world, how| with(world, "a", &["hooks", "uninstall"], how),
         )
     },
     Scenario {
         also: Some(|a| a.read("../kept.jsonl")),
-        ..scenario("export", planned, |world, env| with(world, "a", &["export", "../kept.jsonl"], env))
+        ..scenario("export", planned, |world, how| with(world, "a", &["export", "../kept.jsonl"], how))
     },
     scenario(
         "import",
@@ -572,11 +597,11 @@ pub(super) static SCENARIOS: &[Scenario] = &[
                 a.git(&["update-ref", "-d", &format!("refs/godzilla/protocols/{name}")]);
             }
         },
-        |world, env| with(world, "a", &["import", "jsonl", "../kept.jsonl"], env),
+        |world, how| with(world, "a", &["import", "jsonl", "../kept.jsonl"], how),
     ),
     Scenario {
         also: Some(|a| {
-            let config = a.git(&["config", "--list", "--local"]);
+            let config = a.read(".git/config");
             let refs = a.git(&["for-each-ref", "--format=%(refname)", "refs/godzilla*", "refs/notes"]);
             let there = a.path.join(".git/godzilla").exists();
             format!("{config}{}{}{refs}{there}", hook_files(a), a.read(".git/info/exclude"))
@@ -587,7 +612,8 @@ pub(super) static SCENARIOS: &[Scenario] = &[
                 let a = world.bare_clone_of("a");
                 hook(&a, "post-commit", "#!/bin/sh\ntrue\n");
                 a.write(".git/info/exclude", "mine");
-                a.godzilla_ok(&["init", "--yes"]);
+                a.write(".git/config", &format!("{}# mine", a.read(".git/config")));
+                a.godzilla_ok(&["init", "--yes", "--base-branch", "main"]);
                 a.plan("Add a login", &["The form"]);
                 a.git(&["config", "godzilla.phases.exec", "codex"]);
                 a.git(&["config", "godzilla.engines.codex.model", "m"]);
@@ -595,15 +621,59 @@ pub(super) static SCENARIOS: &[Scenario] = &[
                 a.git(&["worktree", "remove", "--force", &format!("worktrees/{NAME}")]);
                 a.git(&["branch", "--quiet", "-D", NAME]);
             },
-            |world, env| with(world, "a", &["uninstall", "--yes", "--discard"], env),
+            |world, how| with(world, "a", &["uninstall", "--yes", "--discard"], how),
+        )
+    },
+    leaving(
+        "uninstall, out of husky",
+        |world| {
+            with_husky(world);
+            with(world, "a", &["hooks", "install", "--into", "husky"], &WHOLE);
+        },
+        husky_files,
+        &["hooks.line_removed", "uninstall.hooks", "uninstall.folder"],
+    ),
+    leaving(
+        "uninstall, out of the configuration",
+        |world| {
+            in_configuration(world);
+            install_in_configuration(world, &WHOLE);
+        },
+        configured_hooks,
+        &["config.taken_back", "hooks.config_unset", "uninstall.hooks"],
+    ),
+    Scenario {
+        also: Some(server_hooks),
+        only: Some(&["server_hooks.removed", "uninstall.hooks"]),
+        ..scenario(
+            "uninstall, on a server",
+            |world| {
+                served(world);
+                with(world, "srv.git", &["hooks", "install", "--server"], &WHOLE);
+            },
+            |world, env| with(world, "srv.git", &["uninstall", "--yes", "--discard"], env),
         )
     },
 ];
 
+/// Leaves `place`, and dies only where that is not what every uninstalling does.
+const fn leaving(
+    name: &'static str,
+    set_up: fn(&World),
+    also: fn(&Place<'_>) -> String,
+    only: &'static [&'static str],
+) -> Scenario {
+    Scenario {
+        also: Some(also),
+        only: Some(only),
+        ..scenario(name, set_up, |world, env| with(world, "a", &["uninstall", "--yes", "--discard"], env))
+    }
+}
+
 const REMOVE: &[&str] = &["worktrees", "remove", "1", "--force"];
 
 /// Planned, with files that are staged, changed and new.
-fn not_committed(world: &World) {
+pub(super) fn not_committed(world: &World) {
     planned(world);
     let work = worktree(world);
     work.write("staged", "staged\n");
@@ -613,43 +683,43 @@ fn not_committed(world: &World) {
 }
 
 /// What lies beside the worktrees of protocols.
-fn beside_worktrees(a: &Place<'_>) -> String {
+pub(super) fn beside_worktrees(a: &Place<'_>) -> String {
     let entries = fs::read_dir(a.path.join("worktrees")).into_iter().flatten();
     let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     format!("{:?}", names.collect::<Vec<_>>())
 }
 
 /// All that a person can see in the worktree.
-fn all_of_worktree(a: &Place<'_>) -> String {
+pub(super) fn all_of_worktree(a: &Place<'_>) -> String {
     let dir = format!("worktrees/{NAME}");
     let of_it = |args: &[&str]| a.git(&[&["-C", dir.as_str()], args].concat());
     let content = of_it(&["grep", "--untracked", ""]);
     format!("{}{}{content}", of_it(&["status", "--porcelain"]), of_it(&["diff", "--cached"]))
 }
 
-const COMMIT: &[&str] = &["commit", "--quiet", "-m", "feat: a form"];
+pub(super) const COMMIT: &[&str] = &["commit", "--quiet", "-m", "feat: a form"];
 
-fn with(world: &World, place: &str, args: &[&str], env: &Env<'_>) -> Shown {
-    run(world.place(place).command(BIN).args(args).envs(env.iter().cloned()))
+pub(super) fn with(world: &World, place: &str, args: &[&str], how: &How) -> Shown {
+    how.run(world.place(place).command(BIN).args(args))
 }
 
-fn worktree(world: &World) -> Place<'_> {
+pub(super) fn worktree(world: &World) -> Place<'_> {
     world.place(&format!("a/worktrees/{NAME}"))
 }
 
-fn git(world: &World, args: &[&str], env: &Env<'_>) -> Shown {
-    run(worktree(world).command("git").args(args).envs(env.iter().cloned()))
+pub(super) fn git(world: &World, args: &[&str], how: &How) -> Shown {
+    how.run(worktree(world).command("git").args(args))
 }
 
-fn list(world: &World) -> Shown {
-    with(world, "a", &["list"], &[])
+pub(super) fn list(world: &World) -> Shown {
+    with(world, "a", &["list"], &WHOLE)
 }
 
 fn is_clean(world: &World) -> bool {
     worktree(world).git(&["status", "--porcelain"]).is_empty()
 }
 
-fn planned(world: &World) {
+pub(super) fn planned(world: &World) {
     world.clone("a").plan("Add a login", &["The form", "The API"]);
 }
 
@@ -662,7 +732,7 @@ fn archived(a: &Place<'_>) -> String {
     format!("{listed}{}", entries.concat())
 }
 
-fn over(world: &World) {
+pub(super) fn over(world: &World) {
     planned(world);
     let a = world.place("a");
     a.godzilla_ok(&["sync"]);
@@ -693,7 +763,7 @@ fn leaked(world: &World) {
 }
 
 /// A server with a hook of its own.
-fn served(world: &World) {
+pub(super) fn served(world: &World) {
     world.clone("a");
     world.place("srv.git").write_executable("hooks/pre-receive", "#!/bin/sh\ntrue\n");
 }
@@ -707,9 +777,9 @@ fn server_hooks(a: &Place<'_>) -> String {
     said
 }
 
-fn started(world: &World) {
+pub(super) fn started(world: &World) {
     planned(world);
-    with(world, "a", &["start", "1", "-p", "1"], &[]);
+    with(world, "a", &["start", "1", "-p", "1"], &WHOLE);
 }
 
 fn is_undone(world: &World) -> bool {
@@ -723,7 +793,7 @@ fn gated(world: &World) {
     a.plan("Add a login", &["The form"]);
 }
 
-fn ready_to_commit(world: &World) {
+pub(super) fn ready_to_commit(world: &World) {
     planned(world);
     let worktree = worktree(world);
     worktree.write("form", "a form\n");
@@ -742,7 +812,7 @@ fn diverged(world: &World) {
 }
 
 fn die(world: &World, point: &str, args: &[&str]) {
-    let shown = with(world, "a", args, &[("GODZILLA_FAIL_POINT", point.to_owned())]);
+    let shown = with(world, "a", args, &How::at_point(point, None));
     assert_eq!(shown.code, None, "{shown}");
 }
 
@@ -760,6 +830,17 @@ fn hook_files(a: &Place<'_>) -> String {
         .collect();
     files.sort();
     files.join("\n")
+}
+
+/// Others have put theirs over ours, which ran a third.
+fn over_two(world: &World) {
+    let a = world.bare_clone_of("a");
+    for event in ["commit-msg", "pre-push"] {
+        hook(&a, event, "#!/bin/sh\ntrue\n");
+    }
+    a.godzilla_ok(&["init", "--yes"]);
+    hook(&a, "commit-msg", "#!/bin/sh\ncall_lefthook run\n");
+    hook(&a, "pre-push", "#!/bin/sh\ngit lfs pre-push\n");
 }
 
 /// Lefthook has put ours aside and made its hook anew.
@@ -781,6 +862,14 @@ fn in_configuration(world: &World) {
     let real = a.git(&["--exec-path"]);
     let text = "#!/bin/sh\n[ \"$1\" != --version ] || exec echo git version 2.55.0\nexec REAL/git \"$@\"\n";
     world.place("bin").write_executable("git", &text.replace("REAL", real.trim()));
+}
+
+fn install_in_configuration(world: &World, how: &How) -> Shown {
+    let mut command = world.place("a").command(BIN);
+    let path = command.get_envs().find(|(key, _)| *key == "PATH").unwrap().1.unwrap().to_owned();
+    let dirs = [world.path().join("bin")].into_iter().chain(std::env::split_paths(&path));
+    command.env("PATH", std::env::join_paths(dirs).unwrap());
+    how.run(command.args(["hooks", "install"]))
 }
 
 fn configured_hooks(a: &Place<'_>) -> String {

@@ -153,8 +153,14 @@ fn hooks_in_a_folder_of_others_are_proved_too() {
     assert_eq!(called(&a, &[], "commit-msg"), Value::Null);
     assert_eq!(called(&a, &["--probe"], "commit-msg"), true);
     assert_eq!(called(&a, &["--probe"], "pre-push"), false);
-    assert_eq!(codes(&a, &[]), ["hooks.path", "hooks.not_tried"]);
-    assert_eq!(codes(&a, &["--probe"]), ["hooks.path"]);
+    // Whether our program lies where every program finds it is another matter.
+    let but_for_the_place = |args: &[&str]| {
+        let mut codes = codes(&a, args);
+        codes.retain(|code| code != "hooks.poor_path");
+        codes
+    };
+    assert_eq!(but_for_the_place(&[]), ["hooks.path", "hooks.not_tried"]);
+    assert_eq!(but_for_the_place(&["--probe"]), ["hooks.path"]);
     let shown = a.godzilla_ok(&["doctor", "--probe"]);
     assert!(shown.contains("what lies there calls us for commit-msg, and not for pre-push"), "{shown}");
 }

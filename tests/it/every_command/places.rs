@@ -30,7 +30,7 @@ pub(super) struct Places {
 
 impl Places {
     pub(super) fn new() -> Self {
-        let (used, new) = (World::in_memory(), World::in_memory());
+        let (used, new) = (World::new(), World::new());
         set_up(&used);
         new.clone("fresh");
         new.bare_clone_of("raw");

@@ -226,3 +226,28 @@ fn git_works_when_the_program_is_gone() {
         assert!(life.has_seen(&commit));
     });
 }
+
+/// Of what is kept under our name and was never kept by us nobody knows whether it should run.
+#[test]
+fn a_kept_hook_that_was_never_ours_is_left_to_a_person() {
+    let world = World::new();
+    let a = world.bare_clone_of("a");
+    let texts = ["#!/bin/sh\ntrue\n", "#!/bin/sh\nfalse\n"];
+    let files = [".git/hooks/pre-push", ".git/hooks/pre-push.godzilla-prev"];
+    for (file, text) in files.iter().zip(texts) {
+        a.write_executable(file, text);
+    }
+    let refused = a.godzilla(&["hooks", "install"]);
+    assert!(
+        refused.code == Some(4) && refused.stderr.contains("already holds a different hook"),
+        "{refused}"
+    );
+    let hint = refused.stderr.lines().find_map(|line| line.strip_prefix("hint: ")).unwrap();
+    let look = hint.strip_prefix("look at it, and move it away or back: ").unwrap();
+    let shown = crate::support::run(a.command("sh").args(["-c", look]));
+    assert!(shown.code == Some(0) && shown.stdout.contains("pre-push.godzilla-prev"), "{look}: {shown}");
+    assert_eq!(files.map(|file| a.read(file)), texts);
+    fs::remove_file(a.path.join(files[1])).unwrap();
+    a.godzilla_ok(&["hooks", "install"]);
+    assert_eq!(a.read(files[1]), texts[0]);
+}

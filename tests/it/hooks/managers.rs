@@ -1,6 +1,8 @@
 //! Hook managers as they are, beside ours, in both orders. Only where `HOOK_MANAGERS_UNDER_TEST` names
 //! the folder that they were installed into; `.ci/run` does that.
 
+mod two;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,17 +28,17 @@ fn folder() -> Option<PathBuf> {
 /// A world in which every hook that runs is written down, and a clone with a manager's file.
 struct Lab {
     world: World,
-    tool: &'static str,
+    tools: Vec<&'static str>,
     folder: PathBuf,
     bin: tempfile::TempDir,
 }
 
 impl Lab {
-    fn new(tool: &'static str) -> Option<Self> {
+    fn new(tools: &[&'static str]) -> Option<Self> {
         let (folder, git) = (folder()?, git_that(false)?);
         let bin = tempfile::tempdir().unwrap();
         let world = World::with(Some(bin.path().to_owned()), false);
-        let lab = Self { world, tool, folder, bin };
+        let lab = Self { world, tools: tools.to_vec(), folder, bin };
         lab.program(
             "git-godzilla",
             &format!("[ \"$1\" != hook ] || echo \"ours $2\" >>{}\n", lab.record()),
@@ -63,8 +65,20 @@ impl Lab {
     /// A clone that is set up but for hooks, with the manager's own file and a protocol.
     fn begin(&self) -> Life<'_> {
         let home = self.world.bare_clone_of("a");
-        let entry = |event: &str| format!("echo {} {event} >>{}", self.tool, self.record());
-        match self.tool {
+        for tool in &self.tools {
+            self.write_file_of(&home, tool);
+        }
+        home.git(&["add", "--all"]);
+        home.git(&["commit", "--quiet", "-m", "hooks of the project"]);
+        home.git(&["push", "--quiet", "origin", "HEAD"]);
+        home.godzilla_ok(&["init", "--yes", "--no-hooks"]);
+        Life::plan(&home, "Add a login page")
+    }
+
+    /// Writes what the project has of a manager.
+    fn write_file_of(&self, home: &Place<'_>, tool: &str) {
+        let entry = |event: &str| format!("echo {tool} {event} >>{}", self.record());
+        match tool {
             "pre-commit" | "prek" => {
                 let hooks = EVENTS.map(|event| {
                     format!(
@@ -85,22 +99,21 @@ impl Lab {
             "husky" => EVENTS.iter().for_each(|event| home.write(&format!(".husky/{event}"), &entry(event))),
             _ => home.write("an-own-file", "\n"),
         }
-        home.git(&["add", "--all"]);
-        home.git(&["commit", "--quiet", "-m", "hooks of the project"]);
-        home.git(&["push", "--quiet", "origin", "HEAD"]);
-        home.godzilla_ok(&["init", "--yes", "--no-hooks"]);
-        Life::plan(&home, "Add a login page")
     }
 
     /// Has the manager do `what`, as a person would.
     fn try_do(&self, place: &Place<'_>, what: &[&str]) -> Shown {
-        let (program, mut args) = match self.tool {
-            "pre-commit" | "prek" => (self.folder.join("venv/bin").join(self.tool), what.to_vec()),
+        self.try_do_as(self.tools[0], place, what)
+    }
+
+    fn try_do_as(&self, tool: &str, place: &Place<'_>, what: &[&str]) -> Shown {
+        let (program, mut args) = match tool {
+            "pre-commit" | "prek" => (self.folder.join("venv/bin").join(tool), what.to_vec()),
             "lefthook" => (self.lefthook(), what.to_vec()),
             "git-lfs" => (self.bin.path().join("git-lfs"), [&what[..1], &["--local"], &what[1..]].concat()),
             _ => unreachable!("husky has no such command"),
         };
-        if matches!(self.tool, "pre-commit" | "prek") {
+        if matches!(tool, "pre-commit" | "prek") {
             args.extend(EVENTS.iter().flat_map(|event| ["--hook-type", event]));
         }
         run(place.command(program).args(args))
@@ -108,8 +121,13 @@ impl Lab {
 
     #[track_caller]
     fn does(&self, place: &Place<'_>, what: &[&str]) {
-        let shown = self.try_do(place, what);
-        assert_eq!(shown.code, Some(0), "{} {what:?}\n{shown}", self.tool);
+        self.does_as(self.tools[0], place, what);
+    }
+
+    #[track_caller]
+    fn does_as(&self, tool: &str, place: &Place<'_>, what: &[&str]) {
+        let shown = self.try_do_as(tool, place, what);
+        assert_eq!(shown.code, Some(0), "{tool} {what:?}\n{shown}");
     }
 
     fn lefthook(&self) -> PathBuf {
@@ -132,7 +150,10 @@ impl Lab {
         let record = fs::read_to_string(self.record()).unwrap();
         let mut ran: Vec<String> = record
             .lines()
-            .filter(|line| line.starts_with(&format!("{} ", self.tool)) || line.starts_with("ours "))
+            .filter(|line| {
+                let who = line.split(' ').next().unwrap();
+                who == "ours" || self.tools.contains(&who)
+            })
             // Whether it is left to commit-msg is tested elsewhere.
             .filter(|line| *line != "ours prepare-commit-msg")
             .map(str::to_owned)
@@ -147,8 +168,12 @@ impl Lab {
     }
 
     fn theirs(&self) -> Vec<String> {
-        let has = |event: &&str| self.tool != "git-lfs" || *event != "commit-msg";
-        OF_A_ROUND.into_iter().filter(has).map(|event| format!("{} {event}", self.tool)).collect()
+        let has = |tool: &str, event: &&str| tool != "git-lfs" || *event != "commit-msg";
+        let of = |tool: &'static str| {
+            let events = OF_A_ROUND.into_iter().filter(move |event| has(tool, event));
+            events.map(move |event| format!("{tool} {event}"))
+        };
+        self.tools.iter().copied().flat_map(of).collect()
     }
 
     /// Each hook of both, once.
@@ -209,7 +234,7 @@ fn assert_same(before: &BTreeMap<PathBuf, Vec<u8>>, life: &Life<'_>) {
 
 /// The manager was there, ours comes, the manager comes again, ours goes.
 fn theirs_first(tool: &'static str, again: &[&[&str]]) {
-    let Some(lab) = Lab::new(tool) else { return };
+    let Some(lab) = Lab::new(&[tool]) else { return };
     let life = lab.begin();
     lab.does(&life.home, &["install"]);
     let before = files(&life);
@@ -230,7 +255,7 @@ fn theirs_first(tool: &'static str, again: &[&[&str]]) {
 
 /// Ours was there, the manager comes, and they go in both orders.
 fn ours_first(tool: &'static str, install: &[&str]) {
-    let Some(lab) = Lab::new(tool) else { return };
+    let Some(lab) = Lab::new(&[tool]) else { return };
     let life = lab.begin();
     let before = files(&life);
     lab.does(&life.home, &["install"]);
@@ -312,7 +337,7 @@ fn git_lfs_after_ours() {
 /// Lefthook installs itself in the middle of a commit when its file has changed.
 #[test]
 fn lefthook_that_comes_back_by_itself_is_chained_by_the_next_command() {
-    let Some(lab) = Lab::new("lefthook") else { return };
+    let Some(lab) = Lab::new(&["lefthook"]) else { return };
     let life = lab.begin();
     lab.does(&life.home, &["install"]);
     life.home.godzilla_ok(&["hooks", "install"]);
@@ -331,7 +356,7 @@ fn lefthook_that_comes_back_by_itself_is_chained_by_the_next_command() {
 
 #[test]
 fn lefthook_calls_us_from_a_personal_file_on_demand() {
-    let Some(lab) = Lab::new("lefthook") else { return };
+    let Some(lab) = Lab::new(&["lefthook"]) else { return };
     let life = lab.begin();
     let refused = life.home.godzilla(&["hooks", "install", "--into", "lefthook"]);
     assert_eq!(refused.code, Some(4), "{refused}");
@@ -358,7 +383,7 @@ fn lefthook_calls_us_from_a_personal_file_on_demand() {
 
 #[test]
 fn husky_calls_us_from_its_scripts_on_demand() {
-    let Some(lab) = Lab::new("husky") else { return };
+    let Some(lab) = Lab::new(&["husky"]) else { return };
     let life = lab.begin();
     let husky = |place: &Place<'_>| {
         let shown = run(place.command("node").arg(lab.folder.join("node_modules/husky/bin.js")));

@@ -6,14 +6,14 @@ use std::path::Path;
 use super::{Life, git_folders, git_that};
 use crate::support::{BIN, Place, World, run};
 
-/// A folder with a `git` that says it is new, and does what the one of this machine does.
-fn a_git_that_says_it_is_new() -> tempfile::TempDir {
+/// A folder with a `git` that says it is of `version`, and does what the one of this machine does.
+pub(crate) fn a_git_that_says(version: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let real = git_folders().into_iter().next().unwrap().join("git");
     let world = World::new();
     let place = Place { world: &world, path: folder.path().to_owned() };
     let text = format!(
-        "#!/bin/sh\nfor arg; do\n  case $arg in\n  --version) echo git version 2.55.0; exit ;;\n  -*) ;;\n  *) break ;;\n  esac\ndone\n\
+        "#!/bin/sh\nfor arg; do\n  case $arg in\n  --version) echo git version {version}; exit ;;\n  -*) ;;\n  *) break ;;\n  esac\ndone\n\
          exec '{}' \"$@\"\n",
         real.display()
     );
@@ -30,7 +30,7 @@ fn modes(place: &Place<'_>) -> Vec<(String, bool)> {
 
 #[test]
 fn a_git_that_knows_them_gets_hooks_in_its_configuration() {
-    let git = a_git_that_says_it_is_new();
+    let git = a_git_that_says("2.55.0");
     let world = World::with(Some(git.path().to_owned()), false);
     let a = world.bare_clone_of("a");
     a.godzilla_ok(&["init", "--yes", "--no-hooks"]);
@@ -176,6 +176,24 @@ fn hooks_paths_of_every_scope() {
     }
     let shown = run(a.command("git").args(["-c", "core.hooksPath=x", "godzilla", "hooks", "install"]));
     assert!(shown.stderr.contains("that holds for this command alone"), "{shown}");
+    let mut by_environment = a.command(BIN);
+    by_environment.args(["hooks", "install"]).env("GIT_CONFIG_COUNT", "1");
+    by_environment.env("GIT_CONFIG_KEY_0", "core.hooksPath").env("GIT_CONFIG_VALUE_0", ".git/hooks");
+    let shown = run(&mut by_environment);
+    assert!(shown.code == Some(4) && shown.stderr.contains("that holds for this command alone"), "{shown}");
+    let system = world.path().join("system");
+    fs::write(&system, format!("[core]\n\thooksPath = {outside}\n")).unwrap();
+    for args in [&["init", "--yes"][..], &["hooks", "install"]] {
+        let mut by_system = a.command(BIN);
+        by_system.args(args).env_remove("GIT_CONFIG_NOSYSTEM").env("GIT_CONFIG_SYSTEM", &system);
+        let shown = run(&mut by_system);
+        assert_eq!(shown.code, Some(4), "{shown}");
+        assert!(
+            shown.stderr.contains(&format!("core.hooksPath is set to `{outside}` (system), and hooks there")),
+            "{shown}"
+        );
+    }
+    assert!(fs::read_dir(outside).unwrap().next().is_none() && !a.path.join(".git/godzilla").exists());
 
     // The line that is said does it.
     let hooks = world.path().join("outside");

@@ -10,7 +10,7 @@ use super::{NAME, TEXTS, assert_nothing_ran, assert_plain, assert_shows};
 
 #[test]
 fn texts_are_taken_as_texts() {
-    let world = World::in_memory();
+    let world = World::new();
     let a = world.clone("a");
     let long = "long ".repeat(2000);
     for (idx, text) in TEXTS.iter().copied().chain([long.as_str()]).enumerate() {
@@ -65,7 +65,7 @@ fn texts_are_taken_as_texts() {
 
 #[test]
 fn commits_branches_and_people_with_strange_names() {
-    let world = World::in_memory();
+    let world = World::new();
     let a = world.clone("a");
     for text in TEXTS {
         a.git(&["config", "user.name", &text.replace('\n', " ")]);
@@ -98,7 +98,7 @@ fn commits_branches_and_people_with_strange_names() {
 
 #[test]
 fn plans_from_files_that_are_no_plans() {
-    let world = World::in_memory();
+    let world = World::new();
     let a = world.clone("a");
     let before = a.git(&["for-each-ref"]);
     fs::write(a.path.join("latin1.md"), b"# Caf\xe9\n- [ ] one\n").unwrap();
@@ -126,7 +126,7 @@ type Change = fn(&Path);
 
 #[test]
 fn files_in_the_way_of_a_step() {
-    let world = World::in_memory();
+    let world = World::new();
     let a = world.clone("a");
     let tree = a.plan("Add a login", &["The form"]);
     let file = tree.path.join(format!(".protocols/{NAME}/01-the-form.md"));
@@ -166,7 +166,7 @@ fn files_in_the_way_of_a_step() {
 
 #[test]
 fn remotes_with_strange_names() {
-    let world = World::in_memory();
+    let world = World::new();
     let a = world.clone("a");
     a.plan("Add a login", &["The form"]);
     for name in ["team/we%2fird", "ümläut.x", "a+b$HOME;touch-pwned"] {
@@ -191,7 +191,7 @@ fn remotes_with_strange_names() {
 
 #[test]
 fn a_reason_as_long_as_a_book_is_cut_and_kept() {
-    let world = World::in_memory();
+    let world = World::new();
     let a = world.clone("a");
     a.plan("Add a login", &["The form"]);
     a.godzilla_ok(&["block", "-p", "1", "--reason", &"why ".repeat(25_000)]);

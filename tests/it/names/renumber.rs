@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{NAME, OWN, names, planned_twice, shown};
+use super::{NAME, OWN, names, shared_twice, shown};
 use crate::support::{Place, World};
 
 const TILL: &str = "0001-fix-the-till";
@@ -55,6 +55,10 @@ fn n2_every_name_that_it_had_still_names_it() {
     b.godzilla_ok(&["sync"]);
     a.godzilla_ok(&["sync"]);
     assert_eq!(shown(&a), shown(&b));
+    // Also where the one that has the number is archived.
+    a.godzilla_ok(&["cancel", "1"]);
+    a.godzilla_ok(&["archive", "1"]);
+    assert_eq!((&a.json(&["show", "1"])["name"], &a.json(&["show", "2"])["id"]), (&NAME.into(), &said["id"]));
 }
 
 #[test]
@@ -97,11 +101,7 @@ fn a_new_number_is_taken_back_like_any_decision() {
 #[test]
 fn n3_a_twin_is_copied_out_and_every_clone_follows() {
     let world = World::new();
-    let (a, b) = planned_twice(&world);
-    let stream = format!("refs/godzilla/protocols/{NAME}");
-    b.git(&["push", "--quiet", "--no-verify", "--force", "origin", &format!("{stream}:{stream}")]);
-    a.godzilla_ok(&["sync"]);
-    b.godzilla_ok(&["sync"]);
+    let (a, b) = shared_twice(&world);
     let twin = names(&a)[1].clone();
     let before = a.json(&["show", &twin]);
     // `a` does it, and the branch of the twin is here or there.
@@ -122,11 +122,7 @@ fn n3_a_twin_is_copied_out_and_every_clone_follows() {
 #[test]
 fn n3_one_twin_that_is_copied_out_twice_goes_to_one_place() {
     let world = World::new();
-    let (a, b) = planned_twice(&world);
-    let stream = format!("refs/godzilla/protocols/{NAME}");
-    b.git(&["push", "--quiet", "--no-verify", "--force", "origin", &format!("{stream}:{stream}")]);
-    a.godzilla_ok(&["sync"]);
-    b.godzilla_ok(&["sync"]);
+    let (a, b) = shared_twice(&world);
     let twin = names(&a)[1].clone();
     a.godzilla_ok(&["renumber", &twin, "2"]);
     b.godzilla_ok(&["renumber", &twin, "3"]);
@@ -136,4 +132,104 @@ fn n3_one_twin_that_is_copied_out_twice_goes_to_one_place() {
     assert_eq!(shown(&a), shown(&b));
     let (to_a, to_b) = (a.json(&["show", &twin])["name"].clone(), b.json(&["show", &twin])["name"].clone());
     assert_eq!(to_a, to_b);
+}
+
+/// People rename branches, and a branch that bears the new name is still that of the protocol.
+#[test]
+fn n2_a_branch_that_was_renamed_by_hand_is_still_its_own() {
+    const NEW: &str = "0002-fix-the-till";
+    let world = World::new();
+    let (a, b) = numbered_twice(&world);
+    b.godzilla_ok(&["renumber", TILL, "2"]);
+    let work = world.place(&format!("b/worktrees/{TILL}"));
+    work.git(&["branch", "-m", TILL, NEW]);
+
+    // Hooks find it in its linked worktree, and so do commands that name nothing.
+    work.commit("drawer", "feat: a drawer");
+    let message = work.git(&["log", "-1", "--format=%B"]);
+    assert!(message.contains("[protocol-0002/01]") && message.contains(&format!("{TILL}/01-")), "{message}");
+    let commits =
+        |place: &Place<'_>| place.json(&["status"])["steps"][1]["commits"].as_array().unwrap().len();
+    assert_eq!((commits(&work), work.json(&["status"])["name"].as_str()), (1, Some(NEW)));
+    let path = work.path.to_str().unwrap();
+    assert_eq!(b.json(&["show", "2"])["worktree"], path);
+    assert_eq!(b.json(&["list"])["protocols"][1]["worktree"], path);
+    work.godzilla_ok(&["comment", "from the worktree"]);
+    assert!(b.godzilla_ok(&["log", "2"]).contains("from the worktree"));
+    let worktrees = b.json(&["worktrees", "list"])["worktrees"].clone();
+    assert_eq!((&worktrees[1]["protocol"], &worktrees[1]["branch"]), (&TILL.into(), &NEW.into()));
+    assert!(!worktrees.to_string().contains("worktree.switched"), "{worktrees}");
+
+    // In the main worktree as well.
+    b.git(&["worktree", "remove", path]);
+    b.git(&["switch", "--quiet", NEW]);
+    b.commit("key", "feat: a key");
+    assert_eq!((commits(&b), b.json(&["status"])["branch"].as_str()), (2, Some(TILL)));
+    // A copy of a branch that is there is no branch of it.
+    b.git(&["branch", TILL]);
+    b.commit("copy", "feat: a copy");
+    assert_eq!(b.json(&["show", "2"])["steps"][1]["commits"].as_array().unwrap().len(), 2);
+    b.git(&["branch", "-D", TILL]);
+    b.commit("more", "feat: no copy");
+    assert_eq!(commits(&b), 4);
+    b.git(&["push", "--quiet", "--set-upstream", "origin", NEW]);
+    for place in [&b, &a] {
+        place.godzilla_ok(&["sync"]);
+    }
+    assert_eq!(shown(&a), shown(&b));
+
+    b.git(&["branch", "-m", NEW, TILL]);
+    b.commit("lock", "feat: a lock");
+    assert_eq!(commits(&b), 5);
+    b.git(&["switch", "--quiet", "main"]);
+    b.git(&["merge", "--quiet", "--no-ff", "-m", "merge", TILL]);
+    b.git(&["push", "--quiet", "origin", "main"]);
+    assert_eq!(b.json(&["show", "2"])["status"], "completed");
+}
+
+#[test]
+fn a_worktree_of_a_renamed_branch_goes_and_comes_back() {
+    const NEW: &str = "0002-fix-the-till";
+    let world = World::new();
+    let (_, b) = numbered_twice(&world);
+    b.godzilla_ok(&["renumber", TILL, "2"]);
+    let work = world.place(&format!("b/worktrees/{TILL}"));
+    work.git(&["branch", "-m", TILL, NEW]);
+    let tip = work.commit("drawer", "feat: a drawer");
+    work.write("notes", "mine\n");
+    let gone = b.json(&["worktrees", "remove", "2", "--force"]);
+    assert_eq!(gone["branch"], tip);
+    assert_eq!(b.try_git(&["rev-parse", "--verify", "--quiet", NEW]).code, Some(1), "{gone}");
+    b.godzilla_ok(&["restore", "2"]);
+    assert_eq!((work.read("notes"), work.git(&["rev-parse", "HEAD"]).trim()), ("mine\n".to_owned(), &*tip));
+
+    // A plan that was given a number is taken back with its branch, and brought back.
+    let plan = b.plan("Count the money", &["The coins"]);
+    b.godzilla_ok(&["renumber", "3", "7"]);
+    let ops = b.godzilla_ok(&["log", "--op", "--json"]);
+    let op = ops.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let mut op = op.filter(|op| op["command"].as_str().unwrap().starts_with("plan 0003-"));
+    let op = op.next().unwrap()["op"].as_str().unwrap().to_owned();
+    b.godzilla_ok(&["undo"]);
+    b.godzilla_ok(&["redo"]);
+    let undone = b.godzilla(&["undo", &op]);
+    assert!(undone.code == Some(0) && !plan.path.exists(), "{undone}");
+    assert_eq!(b.try_git(&["rev-parse", "--verify", "--quiet", "0003-count-the-money"]).code, Some(1));
+    b.godzilla_ok(&["redo"]);
+    assert!(plan.path.join(".protocols/0003-count-the-money/plan.md").exists());
+}
+
+#[test]
+fn the_past_of_a_protocol_has_the_name_that_it_had() {
+    let world = World::new();
+    let (_, b) = numbered_twice(&world);
+    b.godzilla_ok(&["renumber", TILL, "2"]);
+    let name = |args: &[&str]| b.json(args)["name"].clone();
+    assert_eq!(name(&["show", "2", "--at", "now"]), "0002-fix-the-till");
+    let stream = b.git(&["rev-parse", &format!("refs/godzilla/protocols/{TILL}")]);
+    assert_eq!(name(&["show", "2", "--at", stream.trim()]), "0002-fix-the-till");
+    let before = b.git(&["rev-parse", &format!("refs/godzilla/protocols/{TILL}~1")]);
+    assert_eq!(name(&["show", "2", "--at", before.trim()]), TILL);
+    let listed = b.json(&["list", "--at", "now"]);
+    assert_eq!(listed["protocols"][1]["name"], "0002-fix-the-till", "{listed}");
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{assert_quiet, assert_shared, begin, push, remote_state, the_one_line, with_each_git};
 use crate::support::http_server::HttpServer;
-use crate::support::{BIN, Place, Shown, World};
+use crate::support::{BIN, Place, Shown, World, at_once};
 
 /// Longer than any test may take, for what must not happen.
 const FOR_EVER: &str = "86400";
@@ -82,36 +82,33 @@ fn full_listener() -> (TcpListener, SocketAddr, Vec<TcpStream>) {
 
 #[test]
 fn a_server_that_never_accepts() {
-    let world = World::new();
-    let (a, work) = begin(&world);
-    a.git(&["config", "godzilla.sync.pushTimeoutSeconds", "1"]);
     let (_listener, address, _waiting) = full_listener();
-    for url in [
-        format!("http://{address}/srv.git"),
-        format!("ssh://{address}/srv.git"),
-        format!("git://{address}/srv.git"),
-    ] {
+    at_once(["http", "ssh", "git"], |scheme| {
+        let world = World::new();
+        let (a, work) = begin(&world);
+        let url = format!("{scheme}://{address}/srv.git");
+        a.git(&["config", "godzilla.sync.pushTimeoutSeconds", "1"]);
         a.git(&["remote", "set-url", "origin", &url]);
         a.user_config("core.sshCommand", Some("ssh -F /dev/null"));
         let shown = end_of(hook(&work, &url));
         assert!(the_one_line(&shown).contains("no answer for 1 s"), "{url}\n{shown}");
-    }
+    });
 }
 
 #[test]
 fn a_server_that_accepts_and_says_nothing() {
-    let world = World::new();
-    let (a, work) = begin(&world);
-    a.git(&["config", "godzilla.sync.pushTimeoutSeconds", "1"]);
-    a.user_config("core.sshCommand", Some("ssh -F /dev/null"));
-    for scheme in ["http", "ssh", "git"] {
+    at_once(["http", "ssh", "git"], |scheme| {
+        let world = World::new();
+        let (a, work) = begin(&world);
+        a.git(&["config", "godzilla.sync.pushTimeoutSeconds", "1"]);
+        a.user_config("core.sshCommand", Some("ssh -F /dev/null"));
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("{scheme}://{}/srv.git", listener.local_addr().unwrap());
         a.git(&["remote", "set-url", "origin", &url]);
         let shown = end_of(hook(&work, &url));
         the_one_line(&shown);
         assert_is_left(&mut listener.accept().unwrap().0);
-    }
+    });
 }
 
 /// Ctrl-C reaches the hook, and the git that it started is in a group of its own.

@@ -4,23 +4,11 @@
 use serde_json::{Value, json};
 
 use super::{
-    BRANCH, NAME, STREAM, assert_quiet, assert_shared, begin, push, ref_at, remote_state, server_hook,
-    unshared, with_each_git, write_script,
+    BRANCH, NAME, STREAM, assert_quiet, assert_shared, begin, chain_pre_push, go_apart, push, record_pushes,
+    ref_at, remote_state, server_hook, unshared, with_each_git,
 };
 use crate::support::http_server::HttpServer;
 use crate::support::{Place, World};
-
-/// Makes the server write down what each push moves; returns what it wrote since the last time.
-fn record_pushes(world: &World) -> impl Fn() -> Vec<Vec<String>> {
-    let record = world.path().join("pushes");
-    server_hook(world, "post-receive", &format!("(cut -d' ' -f3; echo .) >>'{}'", record.display()));
-    move || {
-        let text = std::fs::read_to_string(&record).unwrap_or_default();
-        std::fs::remove_file(&record).ok();
-        let refs = |push: &str| push.lines().map(str::to_owned).collect();
-        text.split(".\n").filter(|push| !push.is_empty()).map(refs).collect()
-    }
-}
 
 fn all_refs(place: &Place<'_>) -> String {
     place.git(&["for-each-ref", "--format=%(refname) %(objectname)"])
@@ -68,11 +56,16 @@ fn without_a_refspec_it_goes_where_git_push_would() {
         let server = world.place("srv.git");
         let pushes = record_pushes(world);
         // No upstream: git says what to do, and nothing goes.
+        a.git(&["config", "push.autoSetupRemote", "false"]);
         let shown = work.godzilla(&["push"]);
         assert_eq!(shown.code, Some(7), "{shown}");
         assert!(shown.stderr.contains("no upstream branch"), "{shown}");
+        assert!(shown.stderr.contains("git godzilla push -u origin HEAD"), "{shown}");
         assert!(pushes().is_empty());
-        work.godzilla_ok(&["push", "-u", "origin", "HEAD"]);
+        // The branch of a protocol has one name everywhere.
+        a.git(&["config", "--unset", "push.autoSetupRemote"]);
+        work.godzilla_ok(&["push"]);
+        assert_eq!(pushes().len(), 1);
         assert_eq!(work.git(&["rev-parse", "--abbrev-ref", "@{upstream}"]).trim(), format!("origin/{NAME}"));
         for (settings, wanted, n_pushes) in [
             (&[][..], BRANCH, 1),
@@ -100,11 +93,7 @@ fn what_is_rejected_takes_the_state_with_it() {
     with_each_git(|world| {
         let (a, work) = begin(world);
         assert_quiet(&push(&work));
-        let b = world.clone("b");
-        b.git(&["switch", "--quiet", NAME]);
-        b.commit("theirs.txt", "feat: theirs");
-        b.git(&["push", "--quiet", "--no-verify", "origin", NAME]);
-        work.commit("ours.txt", "feat: ours");
+        go_apart(world, &work);
         let before = all_refs(&world.place("srv.git"));
         let shown = work.godzilla(&["push", "origin", NAME, "--json"]);
         assert_eq!(shown.code, Some(1), "{shown}");
@@ -288,13 +277,7 @@ fn other_refs_and_other_remotes() {
 fn the_hooks_of_the_repository_run_and_are_heard() {
     with_each_git(|world| {
         let (a, work) = begin(world);
-        let path = a.path.join(".git/hooks/pre-push");
-        std::fs::remove_file(&path).unwrap();
-        write_script(
-            &path,
-            "cat >/dev/null; echo to stdout; echo to stderr >&2; [ ! -e \"$PWD/forbidden\" ]",
-        );
-        a.godzilla_ok(&["hooks", "install"]);
+        chain_pre_push(&a, "cat >/dev/null; echo to stdout; echo to stderr >&2; [ ! -e \"$PWD/forbidden\" ]");
         let shown = work.godzilla(&["push", "origin", NAME, "--json"]);
         assert_eq!(shown.code, Some(0), "{shown}");
         let pushed: Value = serde_json::from_str(&shown.stdout).unwrap();

@@ -1,21 +1,10 @@
 //! Every way to push: what goes along, and what must not.
 
 use super::{
-    NAME, STREAM, assert_quiet, assert_shared, begin, ours, push, ref_at, server_hook, unshared,
-    with_each_git,
+    NAME, STREAM, assert_quiet, assert_shared, begin, chain_pre_push, go_apart, ours, push, record_pushes,
+    ref_at, server_hook, unshared, with_each_git,
 };
-use crate::support::{Shown, World};
-
-/// Makes the server write down what each push moves; returns what it wrote since the last time.
-fn record_pushes(world: &World) -> impl Fn() -> Vec<String> {
-    let record = world.path().join("pushes");
-    server_hook(world, "post-receive", &format!("(cut -d' ' -f3; echo .) >>'{}'", record.display()));
-    move || {
-        let text = std::fs::read_to_string(&record).unwrap_or_default();
-        std::fs::remove_file(&record).ok();
-        text.split(".\n").filter(|push| !push.is_empty()).map(str::to_owned).collect()
-    }
-}
+use crate::support::Shown;
 
 #[test]
 fn options_of_the_push_are_the_users_and_the_state_goes_beside() {
@@ -48,8 +37,8 @@ fn options_of_the_push_are_the_users_and_the_state_goes_beside() {
             assert_quiet(&shown);
             assert!(!shown.stdout.contains("godzilla/"), "stdout is git's: {shown}");
             let first = pushes().first().cloned().unwrap_or_default();
-            assert!(first.contains(&format!("{STREAM}\n")), "{args:?}: {first}");
-            assert!(!first.contains("refs/heads/"), "{args:?}: {first}");
+            assert!(first.iter().any(|name| name == STREAM), "{args:?}: {first:?}");
+            assert!(first.iter().all(|name| !name.starts_with("refs/heads/")), "{args:?}: {first:?}");
             assert_eq!(unshared(&a), 0, "{args:?}");
         }
     });
@@ -73,11 +62,7 @@ fn state_stays_where_the_push_itself_is_rejected() {
     with_each_git(|world| {
         let (a, work) = begin(world);
         assert_quiet(&push(&work));
-        let b = world.clone("b");
-        b.git(&["switch", "--quiet", NAME]);
-        b.commit("theirs.txt", "feat: theirs");
-        b.git(&["push", "--quiet", "--no-verify", "origin", NAME]);
-        work.commit("ours.txt", "feat: ours");
+        go_apart(world, &work);
         let shown = push(&work);
         assert_eq!((shown.code, ours(&shown)), (Some(1), vec![]), "git's own answer\n{shown}");
         // A fact about a commit that nobody has yet; whoever has it later knows where it belongs.
@@ -95,14 +80,11 @@ fn pushes_of_others_from_within_a_hook_do_not_nest() {
         let pushes = record_pushes(world);
         // A hook of others that was there first, pushes a branch of its own.
         let text = "cat >/dev/null; git push --quiet origin HEAD:refs/heads/by-a-hook </dev/null";
-        let path = a.path.join(".git/hooks/pre-push");
-        std::fs::remove_file(&path).unwrap();
-        super::write_script(&path, &format!("[ -n \"$INSIDE\" ] && exit 0\nINSIDE=1; export INSIDE\n{text}"));
-        a.godzilla_ok(&["hooks", "install"]);
+        chain_pre_push(&a, &format!("[ -n \"$INSIDE\" ] && exit 0\nINSIDE=1; export INSIDE\n{text}"));
         let shown = push(&work);
         assert_quiet(&shown);
         let pushes = pushes();
-        let with_state = pushes.iter().filter(|push| push.contains(STREAM)).count();
+        let with_state = pushes.iter().filter(|push| push.iter().any(|name| name == STREAM)).count();
         assert_eq!((pushes.len(), with_state), (3, 1), "{pushes:?}");
         assert_shared(&a, &work);
     });
@@ -181,10 +163,7 @@ fn hooks_of_others_see_what_the_user_pushes() {
     with_each_git(|world| {
         let (a, work) = begin(world);
         let record = world.path().join("seen");
-        let path = a.path.join(".git/hooks/pre-push");
-        std::fs::remove_file(&path).unwrap();
-        super::write_script(&path, &format!("cat >>'{}'; echo spoken", record.display()));
-        a.godzilla_ok(&["hooks", "install"]);
+        chain_pre_push(&a, &format!("cat >>'{}'; echo spoken", record.display()));
         let shown = push(&work);
         assert_quiet(&shown);
         assert!(shown.stdout.contains("spoken"), "{shown}");

@@ -8,7 +8,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use serde_json::Value;
 
 use super::{NAME, judged_by, qa, verdict};
-use crate::support::{BIN, Place, World, run};
+use crate::support::{BIN, Place, World, at_once, run};
 
 #[test]
 fn a_gate_has_a_time_limit() {
@@ -120,14 +120,15 @@ fn what_ends_us_ends_the_gate_with_all_that_it_started() {
 
 #[test]
 fn nothing_of_a_gate_goes_on_after_it() {
-    for (rest, limit, exit) in [
+    let cases = [
         ("exit 3", "600", Some(3)),
         ("exec >/dev/null 2>&1; wait", "1", None),
         ("trap '' TERM; wait; wait", "1", None),
         // Not even if it ends what watches over it.
         ("kill -KILL $PPID; wait", "600", Some(137)),
         ("kill -STOP $PPID; wait", "1", None),
-    ] {
+    ];
+    at_once(cases, |(rest, limit, exit)| {
         let world = World::new();
         let (a, work) = leaving(&world, rest);
         a.git(&["config", "godzilla.qa.timeoutSeconds", limit]);
@@ -141,5 +142,5 @@ fn nothing_of_a_gate_goes_on_after_it() {
         for (idx, pid) in pids.into_iter().enumerate() {
             assert!(rustix::process::test_kill_process(pid).is_err(), "{rest}: process {idx} goes on");
         }
-    }
+    });
 }

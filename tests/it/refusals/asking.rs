@@ -7,7 +7,7 @@ use super::{planned, refused, refused_as};
 
 #[test]
 fn every_way_to_name_the_repository_finds_it() {
-    let world = World::in_memory();
+    let world = World::new();
     let a = planned(&world);
     a.write("deep/folder/file", "");
     let wanted = a.godzilla_ok(&["list", "--json"]);
@@ -45,7 +45,7 @@ fn every_way_to_name_the_repository_finds_it() {
 
 #[test]
 fn a_closed_stdout_is_a_silent_end() {
-    let world = World::in_memory();
+    let world = World::new();
     let a = planned(&world);
     for args in
         [&["list"][..], &["list", "--json"], &["show", "1"], &["log", "1"], &["config", "show"], &["-h"]]
@@ -60,7 +60,7 @@ fn a_closed_stdout_is_a_silent_end() {
 
 #[test]
 fn wrong_arguments_and_unknown_names() {
-    let world = World::in_memory();
+    let world = World::new();
     let a = planned(&world);
     for args in [
         &["frobnicate"][..],

@@ -3,7 +3,7 @@
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{engine, json};
-use crate::support::{BIN, Place, World, run};
+use crate::support::{BIN, Place, World, at_once, run};
 
 /// Does something, then hangs; once `go` exists it ends well.
 const HANGS: &str = r#"cat >"$0.request.$GODZILLA_RUN"
@@ -67,10 +67,10 @@ fn a_person_who_stops_it_can_go_on() {
 
 #[test]
 fn a_run_has_limits_of_time() {
-    for (key, value) in [("timeoutSeconds", "1"), ("idleSeconds", "1")] {
+    at_once(["timeoutSeconds", "idleSeconds"], |key| {
         let world = World::new();
         let (a, work) = engine(&world, HANGS);
-        a.git(&["config", &format!("godzilla.engines.sh.{key}"), value]);
+        a.git(&["config", &format!("godzilla.engines.sh.{key}"), "1"]);
         let ran = json(&work.godzilla(&["run", "--json"]));
         assert_eq!((&ran["result"], &ran["status"]), (&"timeout".into(), &"failed".into()), "{key}: {ran}");
         assert!(!is_alive(&a, "../sh-engine.pid") && !is_alive(&a, "../sh-engine.child"), "{key}");
@@ -79,5 +79,5 @@ fn a_run_has_limits_of_time() {
         a.write("../sh-engine.go", "");
         assert_eq!(json(&work.godzilla(&["retry", "--json"]))["result"], "succeeded", "{key}");
         assert_eq!(work.git(&["show", "HEAD:form.html"]), "half\nmore\n");
-    }
+    });
 }

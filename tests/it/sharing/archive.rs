@@ -1,8 +1,10 @@
 //! The life of a protocol in the archive: how it gets there, what is seen of it, how it comes back.
 
+use super::archive_clones::settle;
 use super::{
     NAME, Report, assert_agree, assert_linear, ids, push_box, ref_at, refs, stream, sync, two_clones,
 };
+use crate::schemas::assert_valid;
 use crate::support::{Place, World};
 
 pub(super) const ARCHIVE: &str = "refs/godzilla/archive";
@@ -28,6 +30,14 @@ pub(super) fn with_one_that_is_over(world: &World) -> (Place<'_>, Place<'_>) {
     sync(&a);
     sync(&b);
     (a, b)
+}
+
+/// Archives `0001-x` in `a`, until its stream is gone at the server and in `b`.
+fn archive_everywhere(a: &Place<'_>, b: &Place<'_>) {
+    a.godzilla_ok(&["archive", "1"]);
+    for place in [a, a, b] {
+        sync(place);
+    }
 }
 
 #[test]
@@ -117,10 +127,7 @@ fn a3_what_comes_back_is_a_stream_with_all_of_it_and_the_entry_stays() {
     let world = World::new();
     let (a, b) = with_one_that_is_over(&world);
     let server = world.place("srv.git");
-    a.godzilla_ok(&["archive", "1"]);
-    for place in [&a, &a, &b] {
-        sync(place);
-    }
+    archive_everywhere(&a, &b);
     let (kept, before) = (entry(&b, NAME), ids(&b, NAME));
     b.godzilla_ok(&["unarchive", "1"]);
     assert_eq!(listed(&b, &[]), [NAME]);
@@ -139,10 +146,7 @@ fn a3_what_comes_back_is_a_stream_with_all_of_it_and_the_entry_stays() {
     }
     assert_eq!(a.godzilla(&["archive", "1"]).code, Some(4));
     a.godzilla_ok(&["cancel", "1"]);
-    a.godzilla_ok(&["archive", "1"]);
-    for place in [&a, &a, &b] {
-        sync(place);
-    }
+    archive_everywhere(&a, &b);
     assert_eq!(ref_at(&server, &stream(NAME)), None);
     assert_eq!(listed(&b, &[]), [""; 0]);
     assert_agree(&[&a, &b]);
@@ -172,10 +176,7 @@ fn a4_a_late_decision_makes_the_stream_anew_and_the_next_archiver_adds_it() {
     let world = World::new();
     let (a, b) = with_one_that_is_over(&world);
     let server = world.place("srv.git");
-    a.godzilla_ok(&["archive", "1"]);
-    for place in [&a, &a, &b] {
-        sync(place);
-    }
+    archive_everywhere(&a, &b);
     let before = entry(&b, NAME);
     b.godzilla_ok(&["comment", "a last word", "-p", "1"]);
     assert_eq!(listed(&b, &[]), [NAME]);
@@ -195,10 +196,7 @@ fn i2_a_report_of_an_archived_protocol_goes_into_its_entry() {
     let world = World::new();
     let (a, b) = with_one_that_is_over(&world);
     let server = world.place("srv.git");
-    a.godzilla_ok(&["archive", "1"]);
-    for place in [&a, &a, &b] {
-        sync(place);
-    }
+    archive_everywhere(&a, &b);
     let commit = ref_at(&server, &format!("refs/heads/{NAME}")).unwrap();
     let report =
         Report { protocol: NAME, commit: &commit, job: "build", result: "failure", run: 1, at_ms: 1 };
@@ -226,7 +224,7 @@ fn a2_what_has_been_over_for_long_enough_goes_by_itself() {
     assert_eq!(entry(&a, NAME), None);
     a.git(&["config", "godzilla.archive.afterDays", "0"]);
     let said = a.godzilla(&["sync"]);
-    assert!(said.stderr.contains("0001-x has been over for a while and is archived"), "{said}");
+    assert!(said.stderr.contains("0001-x is over and is archived"), "{said}");
     assert!(entry(&world.place("srv.git"), NAME).is_some(), "in the same push");
     b.git(&["config", "godzilla.archive.afterDays", "0"]);
     let said = b.godzilla(&["list"]);
@@ -267,4 +265,59 @@ fn what_is_archived_and_not_shared_is_told() {
     assert_eq!(status["remotes"][0]["unshared_events"], n_events);
     assert_eq!(a.json(&["sync"])["remotes"][0]["pushed_events"], n_events);
     assert_eq!(a.json(&["status", "--all"])["remotes"][0]["unshared_events"], 0);
+}
+
+#[test]
+fn a_sync_says_what_it_did_with_archives() {
+    let world = World::new();
+    let (a, b) = with_one_that_is_over(&world);
+    a.godzilla_ok(&["archive", "1"]);
+    let says =
+        |place: &Place<'_>, what: &str| assert_eq!(place.godzilla_ok(&["sync"]), format!("✓ origin{what}\n"));
+    says(&a, ": 1 archived protocol pushed");
+    let removed = a.json(&["sync"]);
+    assert_valid("sync.v1", &removed);
+    let counts = |key: &str| removed["remotes"][0][key].as_u64();
+    assert_eq!(
+        (counts("removed_refs"), counts("pushed_archived"), counts("pushed_events")),
+        (Some(1), Some(0), Some(0))
+    );
+    says(&b, ": 1 archived protocol fetched");
+    for place in [&a, &b] {
+        says(place, " is up to date");
+    }
+    a.godzilla_ok(&["unarchive", "1"]);
+    says(&a, ": 1 event pushed");
+    says(&b, ": 1 event fetched");
+    a.godzilla_ok(&["archive", "1"]);
+    says(&a, ": 1 event pushed, 1 archived protocol pushed");
+    says(&a, ": 1 ref there removed, which is no longer needed");
+}
+
+#[test]
+fn what_is_archived_is_marked() {
+    let world = World::new();
+    let (a, b) = with_one_that_is_over(&world);
+    a.godzilla_ok(&["plan", "goes on", "--step", "One"]);
+    let marks = |args: &[&str]| -> Vec<bool> {
+        let list = a.json(&[&["list"], args].concat());
+        assert_valid("list.v1", &list);
+        list["protocols"].as_array().unwrap().iter().map(|row| row["archived"].as_bool().unwrap()).collect()
+    };
+    assert_eq!(marks(&["--all"]), [false, false]);
+    a.godzilla_ok(&["archive", "1"]);
+    assert_eq!((marks(&["--all"]), marks(&[])), (vec![true, false], vec![false]));
+    assert!(
+        a.godzilla_ok(&["list", "--all"])
+            .lines()
+            .any(|line| line.contains(NAME) && line.contains("archived"))
+    );
+    assert_eq!(
+        (&a.json(&["show", "1"])["archived"], &a.json(&["show", "2"])["archived"]),
+        (&true.into(), &false.into())
+    );
+    settle(&world, &[&a, &b]);
+    assert_agree(&[&a, &b]);
+    b.godzilla_ok(&["unarchive", "1"]);
+    assert_eq!(b.json(&["show", "1"])["archived"], false);
 }

@@ -133,7 +133,7 @@ fn a_server_that_keeps_its_refs_is_told_once_and_asked_no_more() {
 
 #[test]
 fn eight_processes_archive_and_add_at_once_and_lose_nothing() {
-    let world = World::in_memory();
+    let world = World::new();
     let a = world.clone("a");
     for idx in 1..=8 {
         a.godzilla_ok(&["plan", &format!("p{idx}"), "--step", "One"]);

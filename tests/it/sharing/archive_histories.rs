@@ -50,7 +50,7 @@ fn act(place: &Place<'_>, dice: &mut Dice) {
 
 #[track_caller]
 fn history(seed: u64) {
-    let world = World::in_memory();
+    let world = World::new();
     let server = world.place("srv.git");
     keep_reflogs(&server);
     let a = world.clone("a");

@@ -6,6 +6,7 @@ pub(crate) mod http_server;
 pub(crate) mod model_server;
 pub(crate) mod simulation;
 pub(crate) mod ssh_server;
+mod template;
 pub(crate) mod terminal;
 
 use std::ffi::OsStr;
@@ -15,6 +16,13 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
+
+/// What a person has configured.
+const GITCONFIG: &str = "[user]\n\tname = Ada\n\temail = ada@example.com\n[init]\n\tdefaultBranch = main\n\
+                         [advice]\n\tdetachedHead = false\n[protocol \"file\"]\n\tallow = always\n";
+
+/// What must be free in memory: far more than all tests that run at once put there.
+const ROOM_IN_MEMORY: u64 = 1 << 30;
 
 /// The program under test.
 pub(crate) const BIN: &str = env!("CARGO_BIN_EXE_git-godzilla");
@@ -48,23 +56,16 @@ impl World {
 
     /// Makes a world that uses the `git` of another folder.
     pub(crate) fn with(git: Option<PathBuf>, sha256: bool) -> Self {
-        Self::at(tempfile::tempdir().unwrap(), git, sha256)
+        let world = Self { git, ..Self::without_remote(sha256) };
+        template::empty(sha256).write(&world.path().join("srv.git"));
+        world
     }
 
-    /// Makes a world that is quickly copied and removed: in memory, where the system offers that.
-    pub(crate) fn in_memory() -> Self {
-        Self::at(dir_in_memory(), None, false)
-    }
-
-    fn at(dir: TempDir, git: Option<PathBuf>, sha256: bool) -> Self {
-        let world = Self { dir, git, sha256 };
-        std::fs::create_dir_all(world.path().join("home")).unwrap();
-        let mut args = vec!["init", "--quiet", "--bare", "--initial-branch=main"];
-        if sha256 {
-            args.push("--object-format=sha256");
-        }
-        args.push("srv.git");
-        world.place("").git(&args);
+    fn without_remote(sha256: bool) -> Self {
+        let world = Self { dir: dir_in_memory(), git: None, sha256 };
+        let home = world.path().join("home");
+        std::fs::create_dir(&home).unwrap();
+        std::fs::write(home.join("gitconfig"), GITCONFIG).unwrap();
         world
     }
 
@@ -92,8 +93,7 @@ impl World {
         Place { world: self, path: self.path().join(name) }
     }
 
-    /// Clones the remote into `name`, makes a first commit if there is none, pushes it, and runs
-    /// `init`.
+    /// Gives the remote a first commit if it has none, clones it into `name`, and runs `init`.
     pub(crate) fn clone(&self, name: &str) -> Place<'_> {
         let place = self.bare_clone_of(name);
         place.godzilla_ok(&["init", "--yes"]);
@@ -102,18 +102,13 @@ impl World {
 
     /// As [`Self::clone`], without `init`.
     pub(crate) fn bare_clone_of(&self, name: &str) -> Place<'_> {
-        let root = self.place("");
-        root.git(&["clone", "--quiet", "srv.git", name]);
-        let place = self.place(name);
-        if place.git(&["branch", "--remotes"]).trim().is_empty() {
-            place.write("README", "a project\n");
-            place.git(&["add", "."]);
-            place.git(&["commit", "--quiet", "-m", "first"]);
-            place.git(&["push", "--quiet", "origin", "HEAD:main"]);
-            place.git(&["fetch", "--quiet"]);
-            place.git(&["remote", "set-head", "origin", "main"]);
+        let server = self.path().join("srv.git");
+        let branches = std::fs::read_dir(server.join("refs/heads")).unwrap();
+        if branches.count() == 0 && !server.join("packed-refs").exists() {
+            template::with_a_commit(self.sha256).write(&server);
         }
-        place
+        self.place("").git(&["clone", "--quiet", "srv.git", name]);
+        self.place(name)
     }
 
     pub(crate) fn git_folder(&self) -> Option<PathBuf> {
@@ -142,12 +137,6 @@ impl World {
         if self.sha256 {
             // An older git takes the format of an empty remote for its default.
             command.env("GIT_DEFAULT_HASH", "sha256");
-        }
-        let config = self.path().join("home/gitconfig");
-        if !config.exists() {
-            let text = "[user]\n\tname = Ada\n\temail = ada@example.com\n[init]\n\tdefaultBranch = main\n\
-                        [advice]\n\tdetachedHead = false\n[protocol \"file\"]\n\tallow = always\n";
-            std::fs::write(config, text).unwrap();
         }
         command
     }
@@ -209,13 +198,13 @@ impl Place<'_> {
 
     /// Plans a protocol with steps `One`, `Two`, … and returns its worktree.
     #[track_caller]
-    pub(crate) fn plan(&self, title: &str, steps: &[&str]) -> Place<'_> {
+    pub(crate) fn plan(&self, title: &str, steps: &[&str]) -> Self {
         let mut args = vec!["plan", title];
         for step in steps {
             args.extend(["--step", step]);
         }
         let planned = self.json(&args);
-        Place { world: self.world, path: planned["worktree"].as_str().unwrap().into() }
+        Self { world: self.world, path: planned["worktree"].as_str().unwrap().into() }
     }
 
     pub(crate) fn write(&self, file: &str, text: &str) {
@@ -275,15 +264,32 @@ impl Place<'_> {
     }
 }
 
-/// Makes a folder in memory, where the system offers that.
+/// Makes a folder in memory, where the system offers that: nobody waits for a disk then.
 pub(crate) fn dir_in_memory() -> TempDir {
-    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+    const MEMORY: &str = "/dev/shm";
+    let is_fit = rustix::fs::statvfs(MEMORY).is_ok_and(|it| {
+        let has_room = it.f_bavail.saturating_mul(it.f_frsize) > ROOM_IN_MEMORY;
+        has_room && !it.f_flag.contains(rustix::fs::StatVfsMountFlags::NOEXEC)
+    });
+    let dir = if is_fit { tempfile::tempdir_in(MEMORY) } else { tempfile::tempdir() };
+    dir.or_else(|_| tempfile::tempdir()).unwrap()
 }
 
-fn copy(from: &Path, to: &Path) {
+/// Copies what is in a folder into another one.
+pub(crate) fn copy(from: &Path, to: &Path) {
     let from = format!("{}/.", from.display());
     let status = Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap();
     assert!(status.success());
+}
+
+/// Runs `test` with all cases at once: for those that mostly wait.
+pub(crate) fn at_once<T: Send>(cases: impl IntoIterator<Item = T>, test: impl Fn(T) + Sync) {
+    std::thread::scope(|scope| {
+        let test = &test;
+        for case in cases {
+            scope.spawn(move || test(case));
+        }
+    });
 }
 
 /// Runs a command to its end.

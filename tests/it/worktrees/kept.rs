@@ -9,7 +9,7 @@ use git_godzilla::service::settings::Settings;
 use git_godzilla::store::kept::MAX_AGE;
 use serde_json::json;
 
-use super::{NAME, merge, messy, refs, refusal, removed};
+use super::{NAME, merge, messy, planned, refs, refusal, removed};
 use crate::support::{BIN, Place, World, run};
 
 fn context(place: &Place<'_>) -> Context {
@@ -55,8 +55,7 @@ fn what_is_kept_goes_after_thirty_days_and_not_before() {
 #[test]
 fn what_is_kept_never_leaves_this_clone() {
     let world = World::new();
-    let a = world.clone("a");
-    let work = a.plan("Add a login", &["The form"]);
+    let (a, work) = planned(&world);
     messy(&work);
     work.git(&["commit", "--quiet", "--amend", "-m", "feat: the form, amended"]);
     a.godzilla_ok(&["list"]);
@@ -86,8 +85,7 @@ fn what_is_kept_never_leaves_this_clone() {
 #[test]
 fn commits_that_no_branch_has_stay_reachable() {
     let world = World::new();
-    let a = world.clone("a");
-    let work = a.plan("Add a login", &["The form"]);
+    let (a, work) = planned(&world);
     let first = work.commit("form", "feat: the form");
     work.git(&["commit", "--quiet", "--amend", "-m", "feat: the form, amended"]);
     let amended = work.git(&["rev-parse", "HEAD"]).trim().to_owned();
@@ -124,8 +122,7 @@ fn commits_that_no_branch_has_stay_reachable() {
 #[test]
 fn kept_commits_go_thirty_days_after_their_protocol_was_archived() {
     let world = World::new();
-    let a = world.clone("a");
-    let work = a.plan("Add a login", &["The form"]);
+    let (a, work) = planned(&world);
     work.commit("form", "feat: the form");
     work.git(&["commit", "--quiet", "--amend", "-m", "feat: amended"]);
     a.plan("Still open", &["One"]).commit("more", "feat: more");
@@ -164,8 +161,7 @@ fn kept_commits_go_thirty_days_after_their_protocol_was_archived() {
 #[test]
 fn what_a_run_went_over_is_restored() {
     let world = World::new();
-    let a = world.clone("a");
-    let work = a.plan("Add a login", &["The form"]);
+    let (a, work) = planned(&world);
     work.write("staged", "staged\n");
     work.git(&["add", "staged"]);
     work.write("notes", "mine\n");
@@ -192,8 +188,7 @@ fn what_a_run_went_over_is_restored() {
 #[test]
 fn a_snapshot_without_a_word_is_restored() {
     let world = World::new();
-    let a = world.clone("a");
-    let work = a.plan("Add a login", &["The form"]);
+    let (a, work) = planned(&world);
     work.write("notes", "mine\n");
     work.git(&["add", "notes"]);
     let tree = work.git(&["write-tree"]);
@@ -210,8 +205,7 @@ fn a_snapshot_without_a_word_is_restored() {
 #[test]
 fn a_full_disk_removes_nothing() {
     let world = World::new();
-    let a = world.clone("a");
-    let work = a.plan("Add a login", &["The form"]);
+    let (a, work) = planned(&world);
     work.write("large", &"x".repeat(1 << 20));
     let before = super::files_of(&work.path);
     // The shell counts in blocks of 512 bytes or of 1024; either is too little.
@@ -228,8 +222,7 @@ fn a_full_disk_removes_nothing() {
 #[test]
 fn two_at_once_remove_it_once() {
     let world = World::new();
-    let a = world.clone("a");
-    let work = a.plan("Add a login", &["The form"]);
+    let (a, work) = planned(&world);
     messy(&work);
     let before = super::files_of(&work.path);
     let children: Vec<_> = (0..4)

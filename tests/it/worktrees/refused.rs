@@ -4,7 +4,9 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 
-use super::{NAME, listed, merge, messy, refs, refusal, removed, stays};
+use serde_json::Value;
+
+use super::{NAME, listed, merge, messy, planned, refs, refusal, removed, stays};
 use crate::support::{BIN, Place, World, run};
 
 /// A world in which the first protocol is merged, so that nothing but what a test does keeps it.
@@ -34,8 +36,7 @@ fn stays_for(a: &Place<'_>, work: &Place<'_>, code: &str) {
 #[test]
 fn what_is_not_committed_takes_a_word() {
     let world = World::new();
-    let a = world.clone("a");
-    let work = a.plan("Add a login", &["The form"]);
+    let (a, work) = planned(&world);
     messy(&work);
     merge(&a);
     assert_eq!(stays(&a), ["worktree.dirty"]);
@@ -240,4 +241,77 @@ fn an_engine_removes_and_restores_nothing() {
     assert!(work.path.exists());
     let shown = run(a.command(BIN).args(["worktrees", "list"]).env("GODZILLA_RUN", "x"));
     assert_eq!(shown.code, Some(0), "{shown}");
+}
+
+/// As anybody but root, who can read everything: what cannot be read cannot be kept, so it stays.
+#[test]
+fn what_nobody_can_read_is_named_and_stays() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let world = World::new();
+    let (a, work) = merged(&world);
+    let program = world.path().join("git-godzilla");
+    fs::copy(BIN, &program).unwrap();
+    let is_root = rustix::process::geteuid().is_root();
+    let own = || {
+        let owned =
+            is_root.then(|| run(world.command("chown").args(["-R", "65534:65534"]).arg(world.path())));
+        assert!(owned.is_none_or(|shown| shown.code == Some(0)));
+    };
+    let as_nobody = |args: &[&str]| -> Value {
+        let mut command = if is_root { a.command("setpriv") } else { a.command(&program) };
+        if is_root {
+            command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&program);
+        }
+        let shown = run(command.args(args).arg("--json"));
+        serde_json::from_str(&shown.stdout).unwrap_or_else(|err| panic!("{err}: {shown}"))
+    };
+    let close = |path: &str, mode: u32| {
+        fs::set_permissions(work.path.join(path), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    // One that is committed, one that is not, one that is ignored, and a folder.
+    work.write("new.txt", "mine\n");
+    work.write("closed/inner", "mine\n");
+    work.write(".env", "KEY=1\n");
+    fs::write(a.path.join(".git/info/exclude"), "/worktrees/\n.env\n").unwrap();
+    a.git(&["config", "--global", "safe.directory", "*"]);
+    own();
+    let before = refs(&a, "refs/");
+    for path in ["form", "new.txt", ".env", "closed"] {
+        close(path, 0o000);
+        for args in [&["worktrees", "remove", "1"][..], &["worktrees", "remove", "1", "--force"]] {
+            let refused = as_nobody(args);
+            assert_eq!(
+                (&refused["code"], &refused["exit"]),
+                (&"worktree.not_held".into(), &4.into()),
+                "{refused}"
+            );
+            let message = refused["message"].as_str().unwrap();
+            assert!(message.contains(path) && message.contains("(unreadable)"), "{message}");
+        }
+        let gc = as_nobody(&["worktrees", "gc"]);
+        assert_eq!(gc["removed"].as_array().unwrap().len(), 0, "{gc}");
+        assert!(work.path.join("form").exists() && refs(&a, "refs/") == before, "{path}");
+        close(path, if path == "closed" { 0o755 } else { 0o644 });
+    }
+    // It goes and comes back, but for where somebody has put what cannot be read.
+    assert_eq!(
+        as_nobody(&["worktrees", "remove", "1", "--force", "--keep-branch"])["changed"]
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
+    a.git(&["worktree", "add", "--quiet", work.path.to_str().unwrap(), NAME]);
+    work.write("new.txt", "another\n");
+    own();
+    close("new.txt", 0o000);
+    let refused = as_nobody(&["restore", "1"]);
+    assert_eq!(refused["code"], "restore.not_held", "{refused}");
+    assert!(refused["message"].as_str().unwrap().contains("`new.txt` (unreadable)"), "{refused}");
+    assert!(!work.path.join("closed").exists(), "nothing was written");
+    close("new.txt", 0o644);
+    assert_eq!(work.read("new.txt"), "another\n");
+    as_nobody(&["restore", "1"]);
+    assert_eq!((work.read("new.txt"), work.read("closed/inner")), ("mine\n".into(), "mine\n".into()));
 }

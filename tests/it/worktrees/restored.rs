@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use super::{NAME, files_of, messy, refs, refusal, removed};
+use super::{NAME, files_of, messy, planned, refs, refusal, removed};
 use crate::support::{Place, World};
 
 fn restore(a: &Place<'_>, args: &[&str]) -> Value {
@@ -17,8 +17,7 @@ fn restore(a: &Place<'_>, args: &[&str]) -> Value {
 #[test]
 fn nothing_is_overwritten_that_is_not_kept() {
     let world = World::new();
-    let a = world.clone("a");
-    let work = a.plan("Add a login", &["The form"]);
+    let (a, work) = planned(&world);
     messy(&work);
     let first = files_of(&work.path);
     let kept = removed(&a, &["--force"])["kept"]["id"].as_str().unwrap().to_owned();
@@ -73,8 +72,7 @@ fn without_an_argument_it_is_the_only_one_or_none() {
 #[test]
 fn a_branch_that_went_on_is_not_moved() {
     let world = World::new();
-    let a = world.clone("a");
-    let work = a.plan("Add a login", &["The form"]);
+    let (a, work) = planned(&world);
     work.commit("form", "feat: the form");
     work.write("notes", "mine\n");
     removed(&a, &["--force", "--keep-branch"]);
@@ -94,8 +92,7 @@ fn a_branch_that_went_on_is_not_moved() {
 #[test]
 fn a_folder_that_was_removed_by_hand_comes_back() {
     let world = World::new();
-    let a = world.clone("a");
-    let work = a.plan("Add a login", &["The form"]);
+    let (a, work) = planned(&world);
     work.write("notes", "mine\n");
     removed(&a, &["--force"]);
     restore(&a, &["1"]);
@@ -111,8 +108,7 @@ fn a_folder_that_was_removed_by_hand_comes_back() {
 #[test]
 fn ignored_files_are_held_as_far_as_that_is_wished() {
     let world = World::new();
-    let a = world.clone("a");
-    let work = a.plan("Add a login", &["The form"]);
+    let (a, work) = planned(&world);
     work.write(".gitignore", "build/\n*.local\n");
     work.write("build/out", "built\n");
     work.write("key.local", "mine\n");
@@ -136,8 +132,7 @@ fn ignored_files_are_held_as_far_as_that_is_wished() {
 #[test]
 fn bytes_that_git_would_convert_are_held_as_they_are() {
     let world = World::new();
-    let a = world.clone("a");
-    let work = a.plan("Add a login", &["The form"]);
+    let (a, work) = planned(&world);
     work.write(".gitattributes", "*.txt text\n*.id ident\n*.up filter=up\n");
     work.write("lf.txt", "one\ntwo\n");
     work.write("a.id", "$Id$\n");
@@ -157,8 +152,7 @@ fn bytes_that_git_would_convert_are_held_as_they_are() {
 #[test]
 fn nothing_is_written_through_a_link() {
     let world = World::new();
-    let a = world.clone("a");
-    let work = a.plan("Add a login", &["The form"]);
+    let (a, work) = planned(&world);
     work.write("folder/file", "mine\n");
     removed(&a, &["--force", "--keep-branch"]);
     a.git(&["worktree", "add", "--quiet", work.path.to_str().unwrap(), NAME]);
@@ -192,8 +186,7 @@ fn a_sparse_checkout_stays_one() {
 #[test]
 fn what_is_kept_of_a_merge_is_its_files() {
     let world = World::new();
-    let a = world.clone("a");
-    let work = a.plan("Add a login", &["The form"]);
+    let (a, work) = planned(&world);
     work.write("notes", "mine\n");
     removed(&a, &["--force"]);
     restore(&a, &["1"]);
@@ -208,4 +201,41 @@ fn what_is_kept_of_a_merge_is_its_files() {
     let kept = all["kept"].as_array().unwrap().iter().find(|kept| kept["id"] == snapshot).unwrap();
     assert_eq!(kept["not_held"], json!([{ "why": "unmerged", "path": "form" }]));
     assert!(a.git(&["show", &format!("{}:form", kept["ref"].as_str().unwrap())]).contains("<<<<<<<"));
+}
+
+/// A filter of the user's runs when the worktree comes back, as it does with every checkout.
+#[test]
+fn what_passes_through_a_filter_of_the_user_comes_back_filtered() {
+    let world = World::new();
+    let a = world.clone("a");
+    a.user_config("filter.up.smudge", Some("tr a-z A-Z"));
+    a.user_config("filter.up.clean", Some("tr A-Z a-z"));
+    let work = a.plan("Add a login", &["The form"]);
+    work.write(".gitattributes", "*.up filter=up\n");
+    work.write("b.up", "SHOUT\n");
+    work.git(&["add", "--all"]);
+    work.git(&["commit", "--quiet", "-m", "feat: the form"]);
+    assert_eq!(work.git(&["show", "HEAD:b.up"]), "shout\n");
+    removed(&a, &["--force"]);
+    restore(&a, &["1"]);
+    assert_eq!(work.read("b.up"), "SHOUT\n");
+    assert_eq!(work.git(&["status", "--porcelain"]), "");
+}
+
+/// Files that git ignores are in nobody's way, until something comes back to where they lie.
+#[test]
+fn ignored_files_are_kept_before_they_are_overwritten() {
+    let world = World::new();
+    let a = world.clone("a");
+    let work = a.plan("Add a login", &["The form"]);
+    work.write(".gitignore", "build/\n");
+    work.commit("form", "feat: the form");
+    work.write("build/out", "one\n");
+    removed(&a, &["--force", "--keep-branch", "--include-ignored"]);
+    a.git(&["worktree", "add", "--quiet", work.path.to_str().unwrap(), NAME]);
+    work.write("build/out", "two\n");
+    let restored = restore(&a, &["1"]);
+    assert_eq!(work.read("build/out"), "one\n");
+    restore(&a, &[restored["restored"]["snapshot"].as_str().unwrap_or_default()]);
+    assert_eq!(work.read("build/out"), "two\n", "{restored}");
 }

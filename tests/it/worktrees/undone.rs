@@ -2,14 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::{NAME, files_of, refs, refusal};
+use super::{NAME, files_of, planned, refs, refusal};
 use crate::support::World;
 
 #[test]
 fn a_plan_is_undone_and_redone_with_branch_and_worktree() {
     let world = World::new();
-    let a = world.clone("a");
-    let work = a.plan("Add a login", &["The form"]);
+    let (a, work) = planned(&world);
     let (files, tip) = (files_of(&work.path), work.git(&["rev-parse", "HEAD"]));
     let dry = a.json(&["undo", "--dry-run"]);
     assert_eq!(dry["protocols"][0]["status"], "cancelled");
@@ -37,8 +36,7 @@ fn a_plan_is_undone_and_redone_with_branch_and_worktree() {
 #[test]
 fn it_goes_to_and_fro() {
     let world = World::new();
-    let a = world.clone("a");
-    let work = a.plan("Add a login", &["The form"]);
+    let (a, work) = planned(&world);
     a.plan("Another one", &["One"]);
     for _ in 0..3 {
         a.godzilla_ok(&["undo"]);
@@ -65,8 +63,7 @@ fn it_goes_to_and_fro() {
 #[test]
 fn what_was_done_since_stands_against_it() {
     let world = World::new();
-    let a = world.clone("a");
-    let work = a.plan("Add a login", &["The form"]);
+    let (a, work) = planned(&world);
     let plan =
         serde_json::from_str::<Value>(a.godzilla_ok(&["log", "--op", "--json"]).lines().last().unwrap());
     let plan = plan.unwrap()["op"].as_str().unwrap().to_owned();
@@ -173,8 +170,7 @@ fn a_plan_without_a_worktree_is_undone_too() {
 #[test]
 fn restore_brings_the_files_of_an_undone_plan_back() {
     let world = World::new();
-    let a = world.clone("a");
-    let work = a.plan("Add a login", &["The form"]);
+    let (a, work) = planned(&world);
     let files = files_of(&work.path);
     a.godzilla_ok(&["undo"]);
     a.godzilla_ok(&["restore", "1"]);

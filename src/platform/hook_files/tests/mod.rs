@@ -5,6 +5,7 @@
 mod files;
 mod git;
 mod managers;
+mod several;
 mod shell;
 
 use std::collections::BTreeMap;
@@ -70,7 +71,7 @@ impl World {
     #[expect(clippy::unused_self, reason = "reads like the others")]
     fn file(&self, path: &Path, bytes: &[u8], mode: u32) {
         let access = Access::Exactly(fs::Permissions::from_mode(mode));
-        let content = content::Content::File(bytes.to_vec());
+        let content = Content::File(bytes.to_vec());
         content.put(path, &access).unwrap();
         if mode & 0o111 != 0 {
             // A program that this process has written cannot be started while a child of another
@@ -83,7 +84,7 @@ impl World {
 
     /// What earlier versions put in place of `event`.
     fn link(&self, event: &str) {
-        content::Content::Link(self.binary()).put(&self.hook(event), &Access::Run).unwrap();
+        Content::Link(self.binary()).put(&self.hook(event), &Access::Run).unwrap();
     }
 
     fn append(&self, name: &str, text: &str) {

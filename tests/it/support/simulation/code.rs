@@ -45,7 +45,7 @@ fn commit_code(world: &World, ctx: &Context, clone: usize, amends: bool) -> Opti
 pub(super) fn commit(world: &World, clone: usize) -> bool {
     let done = world.process(clone, |ctx| {
         let (name, _, _) = commit_code(world, ctx, clone, false)?;
-        let done = on_commit::committed(ctx, &HookBranch { name: name.clone(), rebasing: false }).ok()?;
+        let done = on_commit::committed(ctx, &HookBranch::of(name.clone())).ok()?;
         Some(recorded(world, clone, &name, &done))
     });
     done.flatten().unwrap_or_default()
@@ -76,7 +76,7 @@ pub(super) fn commit_without_hooks(world: &World, clone: usize) -> bool {
 pub(super) fn amend(world: &World, clone: usize) -> bool {
     let done = world.process(clone, |ctx| {
         let (name, old, new) = commit_code(world, ctx, clone, true)?;
-        let branch = HookBranch { name: name.clone(), rebasing: false };
+        let branch = HookBranch::of(name.clone());
         let done = on_commit::rewritten(ctx, &branch, &[(old, new)], "amend").ok()?;
         Some(recorded(world, clone, &name, &done))
     });
