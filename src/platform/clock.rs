@@ -71,6 +71,12 @@ pub fn jitter(max_ms: u64) -> Duration {
     Duration::from_millis(1 + random * max_ms / 0xffff)
 }
 
+/// Returns how long to wait for a lock: `limit`, or hardly at all where nobody else runs meanwhile. A child that
+/// another thread has just started may hold for a moment what was let go here.
+pub fn patience(limit: Duration) -> Duration {
+    if simulated::machine().is_some() { Duration::from_millis(50) } else { limit }
+}
+
 /// Waits until a time in milliseconds since 1970. Returns `false` at once if somebody asks us to stop.
 pub fn wait_until(until_ms: u64) -> bool {
     let _stopping = super::supervise::listen_for_stop();

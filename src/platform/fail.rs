@@ -2,23 +2,28 @@
 //!
 //! `GODZILLA_FAIL_POINT=name` ends it the first time that the point is reached, `name:3` the third
 //! time. `GODZILLA_FAIL_LOG` names a file that learns which process reached which points, one
-//! a line; the last line of one that ended at a point says `died at <name>`. Release builds do nothing of this.
+//! a line; the last line of one that ended at a point says `died at <name>`. Release builds do nothing of this,
+//! but for a [simulation](super::simulated), in which the points are where others come in.
 
 use std::fs::OpenOptions;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{env, simulated};
 
 /// Ends the process at once if this point is the one to fail at.
 pub fn point(name: &'static str) {
-    if !cfg!(debug_assertions) {
-        return;
-    }
     match simulated::machine() {
         Some(machine) => machine.point(name),
-        None => reached(name),
+        None if cfg!(debug_assertions) => reached(name),
+        None => (),
     }
+}
+
+/// Fails if a simulated disk has no room for what is about to be written.
+pub(super) fn room() -> io::Result<()> {
+    let is_full = simulated::machine().is_some_and(|machine| !machine.has_room());
+    if is_full { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
 }
 
 fn reached(name: &str) {

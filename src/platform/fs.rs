@@ -34,6 +34,7 @@ use super::{clock, fail};
 pub fn replace_file(path: &Path, bytes: &[u8], sync: bool) -> io::Result<()> {
     let dir = path.parent().unwrap_or_else(|| Path::new("."));
     fs::create_dir_all(dir)?;
+    fail::room()?;
     let mut draft = draft_in(dir)?;
     draft.write_all(bytes)?;
     copy_mode(path, draft.as_file())?;
@@ -64,6 +65,7 @@ pub fn write_new_file(path: &Path, bytes: &[u8], executable: bool) -> io::Result
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, if executable { 0o700 } else { 0o600 });
     #[cfg(not(unix))]
     let _ = executable;
+    fail::room()?;
     options.open(path)?.write_all(bytes)
 }
 

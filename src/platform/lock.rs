@@ -48,7 +48,7 @@ impl Lock {
             .truncate(false)
             .open(path)
             .map_err(fail)?;
-        let start = Instant::now();
+        let (start, limit) = (Instant::now(), clock::patience(limit));
         let mut pause_ms = 1;
         loop {
             match file.try_lock() {

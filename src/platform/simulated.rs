@@ -1,5 +1,5 @@
 //! What a simulation puts in place of the machine, for one thread: the time, chance, the points at
-//! which a process may end, and the way to remotes.
+//! which a process may end, room on the disk, the way to remotes, and which release somebody has.
 //!
 //! All else is real: files, objects, refs, and every decision. Who simulates keeps the servers and
 //! says what each clone sees of them; nothing here starts git, waits, or asks the operating system.
@@ -19,6 +19,16 @@ pub trait Machine {
 
     /// Learns that a fail point was reached. It may run other processes, or end this one by unwinding.
     fn point(&self, name: &'static str);
+
+    /// Whether the disk has room for one more file.
+    fn has_room(&self) -> bool;
+
+    /// Returns the version of the fold that whoever runs now writes into snapshots; `own` is that of this
+    /// release.
+    fn fold_version(&self, own: u64) -> u64;
+
+    /// Whether the release of whoever runs now gives a meaning to a type of events.
+    fn knows(&self, kind: &str) -> bool;
 
     /// Moves refs of `remote`, each only if it is what was expected.
     ///
@@ -62,6 +72,17 @@ pub fn enter(machine: Rc<dyn Machine>) -> Entered {
 /// Returns what stands in for the machine in this thread.
 pub(super) fn machine() -> Option<Rc<dyn Machine>> {
     MACHINE.with_borrow(Clone::clone)
+}
+
+/// Returns the version of the fold of whoever runs now; outside of a simulation `own`.
+pub fn fold_version(own: u64) -> u64 {
+    machine().map_or(own, |machine| machine.fold_version(own))
+}
+
+/// Whether the release of whoever runs now gives a meaning to a type of events; outside of a simulation it
+/// does if this one does.
+pub fn knows(kind: &str) -> bool {
+    MACHINE.with_borrow(|machine| machine.as_ref().is_none_or(|machine| machine.knows(kind)))
 }
 
 impl Drop for Entered {

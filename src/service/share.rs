@@ -1,11 +1,13 @@
 //! What goes to a remote: what makes its content strictly larger, and nothing else.
 
 mod archived;
+mod strict;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt::Write as _;
 
 pub use self::archived::archived_events_beyond;
+pub use self::strict::brings_foreign_events;
 
 use super::context::Context;
 use super::error::Error;
@@ -252,13 +254,18 @@ fn holds(repo: &Repo, tips: &Tips, remote: &str, part: &Content) -> bool {
 
 /// Whether the remote, as fetched, holds `part` in a stream or its archive entry.
 fn are_there(repo: &Repo, tips: &Tips, remote: &str, part: &Content) -> bool {
+    held_at(repo, tips, remote).contains(part)
+}
+
+/// Returns what the remote, as fetched, holds in a stream and its archive entry.
+fn held_at(repo: &Repo, tips: &Tips, remote: &str) -> Content {
     let mut there = tips.at(remote).and_then(|tip| read(repo, tip)).unwrap_or_default();
     for tree in tips.archived_at(remote) {
         if let Ok(archived) = tip::read(repo, tree) {
             there.unite(&archived);
         }
     }
-    there.contains(part)
+    there
 }
 
 /// Returns a drop box with what a remote refused to take and no box there holds yet: nobody contends
@@ -279,6 +286,13 @@ pub fn drop_box_for(
         if let Ok(content) = read_box(&ctx.repo, drop_box.tip) {
             known.unite(&content);
         }
+    }
+    // What somebody put into a stream that is not its own goes where it belongs, and may be there: a box with
+    // it would be redundant at once, and come again with every sync.
+    let of: BTreeSet<&Name> = ours.lines().iter().filter_map(|line| line.event.protocol.as_ref()).collect();
+    for name in of.into_iter().filter(|name| refs::protocol(name) != update.name) {
+        known.unite(&held_at(&ctx.repo, &inventory.tips(&ctx.repo, name), remote));
+        known.unite(&held_at(&ctx.repo, &inventory.project, remote));
     }
     let known: HashSet<&str> = known.lines().iter().map(|line| &*line.text).collect();
     let mut rest = Content::default();

@@ -11,7 +11,7 @@ use super::list::Listing;
 use super::streams::Streams;
 use super::{archive, initialised, list, share, twins};
 use crate::domain::id::Name;
-use crate::platform::git::{RefPush, Refusal, Transport, TransportError};
+use crate::platform::git::{PushResult, RefPush, Refusal, Transport, TransportError};
 use crate::platform::{clock, fail};
 use crate::store::inventory::Inventory;
 use crate::store::refs;
@@ -216,7 +216,7 @@ fn push(
         progress(Progress::Pushing { remote: &remote, n_refs: plan.updates.len() });
         let pushed =
             ctx.repo.push(&remote, &plan.updates, transport(ctx), |line| progress(Progress::Git(line)));
-        let result = match pushed {
+        let result = match pushed.and_then(|result| without_foreign_events(ctx, &remote, &plan, result)) {
             Ok(result) => result,
             Err(err) => return synced.failed(err),
         };
@@ -251,6 +251,30 @@ fn push(
         }
     }
     Ok(())
+}
+
+/// What a hostile hand put into one stream elsewhere is not to keep the others away from a server that
+/// refused all of them for it: they are sent again without it.
+fn without_foreign_events(
+    ctx: &Context,
+    remote: &str,
+    plan: &share::Plan,
+    result: PushResult,
+) -> Result<PushResult, TransportError> {
+    let refused: Vec<&Refusal> = result.refused.iter().collect();
+    if !result.accepted.is_empty() || !answers::are_unwanted(&refused) {
+        return Ok(result);
+    }
+    let is_foreign = |update: &&RefPush| share::brings_foreign_events(&ctx.repo, update);
+    let (foreign, rest): (Vec<&RefPush>, Vec<&RefPush>) = plan.updates.iter().partition(is_foreign);
+    if foreign.is_empty() || rest.is_empty() {
+        return Ok(result);
+    }
+    let rest: Vec<RefPush> = rest.into_iter().cloned().collect();
+    let mut again = ctx.repo.push(remote, &rest, transport(ctx), |_| ())?;
+    let is_left = |refusal: &Refusal| foreign.iter().any(|update| update.name == refusal.name);
+    again.refused.extend(result.refused.into_iter().filter(is_left));
+    Ok(again)
 }
 
 /// After a push to the home remote the local refs of what was pushed follow what is there now.

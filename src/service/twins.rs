@@ -62,15 +62,27 @@ pub fn settle(ctx: &Context, rows: &[Rc<Row>], before: &Inventory) -> Result<Vec
             if run::goes_on(&ctx.repo, &name) {
                 continue;
             }
-            renamed.push(give_name(ctx, rows, (&name, root), None)?);
+            let done = give_name(ctx, rows, (&name, root), None).map(Some);
+            renamed.extend(unless_too_new(done)?);
         }
         for moved in folded(&streams.view(&name)?.content, None).moved {
             if renamed.iter().all(|done| done.to != moved.to) {
-                renamed.extend(follow(ctx, &moved, false)?);
+                renamed.extend(unless_too_new(follow(ctx, &moved, false))?);
             }
         }
     }
     Ok(renamed)
+}
+
+/// Passes over what only a newer release may write to: all else goes on.
+fn unless_too_new(done: Result<Option<Renamed>, Error>) -> Result<Option<Renamed>, Error> {
+    match done {
+        Err(Error::Stream(err @ stream::Error::TooNew { .. })) => {
+            tracing::debug!(%err, "names are left as they are");
+            Ok(None)
+        }
+        done => done,
+    }
 }
 
 /// Returns the roots of `content` that this clone made and no remote was seen to hold, by any of `tips`, if remotes
@@ -126,6 +138,11 @@ pub fn give_name(
 ) -> Result<Renamed, Error> {
     let lock = ctx.repo.state_dir().join("locks").join("number");
     let guard = Lock::acquire(&lock, ctx.limit)?;
+    // Where it cannot be said that the protocol has moved, every sync would copy it once more.
+    let streams = Streams::for_target(ctx, Some(from.as_str()))?;
+    if !streams.view(from)?.content.may_be_written() {
+        return Err(stream::Error::TooNew { name: from.to_string() }.into());
+    }
     // A copy that was made before we were interrupted is the one to go on with.
     let id = root.to_string();
     let begun = rows.iter().find(|row| row.id == id && row.key != from.as_str() && !row.name.contains('~'));

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::fold::FOLD_VERSION;
 use crate::platform::git::Repo;
+use crate::platform::simulated;
 
 /// Changes with [`Row`], whose bytes do not say which fields they are of.
 const ROW_VERSION: u32 = 5;
@@ -146,7 +147,8 @@ impl Cache {
 
     fn load_file(repo: &Repo, file: &str) -> Self {
         let path = repo.state_dir().join("cache").join(file);
-        let version = format!("{}+fold{FOLD_VERSION}+{ROW_VERSION}", env!("CARGO_PKG_VERSION"));
+        let fold = simulated::fold_version(FOLD_VERSION);
+        let version = format!("{}+fold{fold}+{ROW_VERSION}", env!("CARGO_PKG_VERSION"));
         let bytes = crate::platform::fs::read_if_there(&path).ok().flatten().unwrap_or_default();
         let whole = bytes.split_first_chunk().filter(|(sum, rest)| **sum == checksum(rest));
         let file = whole.and_then(|(_, rest)| postcard::from_bytes::<File>(rest).ok());

@@ -5,12 +5,13 @@ use crate::domain::ci::Jobs;
 use crate::domain::fold::FOLD_VERSION;
 use crate::domain::id::Oid;
 use crate::domain::state::{Protocol, Step};
+use crate::platform::simulated;
 
 /// Returns the text of `state.json` for a tip with these trees.
 pub fn encode(protocol: Option<&Protocol>, events_tree: Oid, specs_tree: Option<Oid>) -> String {
     let mut text = Value::object([
         ("events_tree", Some(Value::str(events_tree.to_string()))),
-        ("fold", Some(Value::uint(FOLD_VERSION))),
+        ("fold", Some(Value::uint(simulated::fold_version(FOLD_VERSION)))),
         ("specs_tree", Some(specs_tree.map_or(Value::Null, |oid| Value::str(oid.to_string())))),
         ("state", Some(protocol.map_or(Value::Null, state))),
     ])

@@ -110,6 +110,7 @@ impl Repo {
         let seconds = clock::now_ms() / 1000;
         let message = crate::domain::text::one_line(step.message);
         let line = format!("{old} {} {name} <{email}> {seconds} +0000\t{message}\n", step.new);
+        fail::room()?;
         OpenOptions::new().create(true).append(true).open(log)?.write_all(line.as_bytes())
     }
 }
@@ -139,17 +140,18 @@ fn link_lock(draft: &Path, git_lock: &Path, bytes: &str) -> Result<(), MoveError
             }
             linked => linked,
         };
-        match linked {
+        let limit = match linked {
             Ok(()) => return Ok(()),
             // The folder is not there yet, or git has just removed it as empty.
             Err(err) if err.kind() == io::ErrorKind::NotFound => {
                 let dir = git_lock.parent().unwrap_or(Path::new("."));
                 fs::create_dir_all(dir).map_err(failed)?;
+                LOCK_WAIT
             }
-            Err(err) if err.kind() == io::ErrorKind::AlreadyExists => (),
+            Err(err) if err.kind() == io::ErrorKind::AlreadyExists => clock::patience(LOCK_WAIT),
             Err(err) => return Err(failed(err)),
-        }
-        if start.elapsed() > LOCK_WAIT {
+        };
+        if start.elapsed() >= limit {
             return Err(MoveError::Locked { path: git_lock.to_owned() });
         }
         std::thread::sleep(clock::jitter(8));
@@ -160,6 +162,7 @@ fn link_lock(draft: &Path, git_lock: &Path, bytes: &str) -> Result<(), MoveError
 /// never written to.
 fn write_draft(draft: &Path, bytes: &str) -> io::Result<()> {
     crate::platform::fs::remove_if_there(draft)?;
+    fail::room()?;
     let mut file = OpenOptions::new().write(true).create_new(true).open(draft)?;
     file.write_all(bytes.as_bytes())?;
     make_public(&file)

@@ -328,7 +328,8 @@ impl Repo {
         let id = self.id_of(kind, bytes)?;
         // To look into packs would cost more than to write what was not read before twice.
         if !self.is_seen(&id) && !self.is_loose(&id) {
-            self.write_loose(&id, kind, bytes)
+            fail::room()
+                .and_then(|()| self.write_loose(&id, kind, bytes))
                 .map_err(|err| Error::Damaged(format!("failed to write a {kind}: {err}")))?;
             if self.wants_fsync("loose-object") {
                 self.fsync_loose(from_gix(&id));

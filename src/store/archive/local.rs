@@ -6,7 +6,7 @@ use super::{Archive, FoldOf, United, contains, unite, with};
 use crate::domain::id::{Name, Oid};
 use crate::platform::git::{Error as GitError, Move, MoveError, NewCommit, Repo};
 use crate::platform::{clock, fail};
-use crate::store::inventory::archives;
+use crate::store::inventory::{archives, shared_remotes};
 use crate::store::refs;
 use crate::store::stream::{Error, Writer, carrier, take_guard};
 
@@ -102,8 +102,8 @@ struct Wanted {
     set_aside: Vec<String>,
 }
 
-/// On top of the home remote's, if that is not known to be behind the one here, as with any stream.
-/// Where something of the one here could not be united with it, it stays on top of the one here.
+/// On top of the home remote's, if that is not known to be behind the one here, as with any stream. Those of
+/// other remotes have commits of their own, and to follow now one and now another would never end. Where something of the one here could not be united with it, it stays on top of the one here.
 fn wanted(
     repo: &Repo,
     archives: &[Archive],
@@ -112,7 +112,9 @@ fn wanted(
 ) -> Result<Wanted, GitError> {
     let local = archives.iter().find(|archive| archive.holder.is_none());
     let tracked = || archives.iter().filter(|archive| archive.holder.is_some());
-    let ahead = tracked().find(|archive| local.is_none_or(|local| !repo.is_ancestor(archive.tip, local.tip)));
+    let remotes = shared_remotes(&repo.remotes());
+    let home = tracked().find(|archive| archive.holder.as_ref() == remotes.first());
+    let ahead = home.filter(|home| local.is_none_or(|local| !repo.is_ancestor(home.tip, local.tip)));
     let onto = ahead.or(local);
     let mut united = all_on(repo, onto, archives, addition, fold)?;
     let mut parent = onto;

@@ -3,26 +3,20 @@
 use std::collections::BTreeSet;
 
 use git_godzilla::domain::ci::JobResult;
-use git_godzilla::domain::id::{Name, Oid};
-use git_godzilla::domain::message::STEP_KEY;
+use git_godzilla::domain::id::Name;
 use git_godzilla::domain::outline::{Outline, OutlineStep};
 use git_godzilla::domain::spec::QaPolicy;
 use git_godzilla::domain::state::Protocol;
-use git_godzilla::platform::git::{Transport, TreeEntry};
 use git_godzilla::service::act::{self, Verb};
 use git_godzilla::service::ci_report::{self, Delivered};
 use git_godzilla::service::context::Context;
-use git_godzilla::service::on_commit::{self, HookBranch};
-use git_godzilla::service::on_push::{self, PushedRef};
 use git_godzilla::service::redact::{self, Wanted};
 use git_godzilla::service::streams::Streams;
 use git_godzilla::service::undo::{Way, undo};
 use git_godzilla::service::{archive, list, plan, renumber, sync};
 use git_godzilla::store::inventory::Inventory;
-use git_godzilla::store::refs;
 
-use super::World;
-use super::hostile;
+use super::{Broken, World, code, hostile, releases};
 
 /// Nobody plans more than this.
 const MAX_PROTOCOLS: usize = 6;
@@ -33,38 +27,50 @@ const MAX_OFFLINE: usize = 400;
 /// The longest time for which others are always faster on a server, in steps.
 const MAX_BUSY: usize = 30;
 
+/// In which worlds something happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Needs {
+    Nothing,
+    /// One with hostile hands.
+    Hostile,
+    /// One with two releases.
+    Releases,
+}
+
 /// Something that a clone, a CI job or a hostile hand does.
 pub(crate) struct Action {
     pub(crate) name: &'static str,
     /// How likely it is.
     pub(super) weight: usize,
-    pub(crate) hostile: bool,
+    pub(super) needs: Needs,
     /// Returns whether there was anything to do.
     pub(super) run: fn(&World, usize) -> bool,
 }
 
 const fn row(name: &'static str, weight: usize, run: fn(&World, usize) -> bool) -> Action {
-    Action { name, weight, hostile: false, run }
+    Action { name, weight, needs: Needs::Nothing, run }
 }
 
 const fn hostile(name: &'static str, weight: usize, run: fn(&World, usize) -> bool) -> Action {
-    Action { name, weight, hostile: true, run }
+    Action { name, weight, needs: Needs::Hostile, run }
 }
 
 pub(crate) const ACTIONS: &[Action] = &[
     row("plan", 30, plan),
     row("act", 220, act),
-    row("commit", 120, commit),
-    row("commit without hooks", 30, commit_without_hooks),
-    row("amend", 20, amend),
+    row("commit", 120, code::commit),
+    row("commit without hooks", 30, code::commit_without_hooks),
+    row("amend", 20, code::amend),
+    row("drop a branch", 5, code::drop_branch),
     row("undo", 40, |world, clone| take_back(world, clone, Way::Undo)),
     row("redo", 25, |world, clone| take_back(world, clone, Way::Redo)),
     row("undo and redo", 15, undo_and_redo),
     row("list", 40, list),
-    row("fetch", 70, fetch),
+    row("fetch", 70, code::fetch),
     row("sync", 160, sync),
-    row("push", 60, push),
-    row("merge", 12, merge),
+    row("push", 60, code::push),
+    row("merge", 12, code::merge),
+    row("cancel", 5, cancel),
     row("archive", 25, archive),
     row("unarchive", 12, unarchive),
     row("redact", 8, redact),
@@ -86,6 +92,7 @@ pub(crate) const ACTIONS: &[Action] = &[
     hostile("garbage", 4, hostile::garbage),
     hostile("foreign events", 4, hostile::foreign),
     hostile("newer tool", 6, hostile::newer),
+    Action { name: "critical event", weight: 6, needs: Needs::Releases, run: releases::critical },
 ];
 
 /// Returns the names of all streams and of all that is archived.
@@ -97,12 +104,12 @@ fn known_names(ctx: &Context) -> Vec<Name> {
 }
 
 /// Draws a protocol that the clone knows.
-fn some_name(world: &World, ctx: &Context) -> Option<Name> {
+pub(super) fn some_name(world: &World, ctx: &Context) -> Option<Name> {
     let names = known_names(ctx);
     world.pick(&names).cloned()
 }
 
-fn protocol_of(ctx: &Context, name: &Name) -> Option<Protocol> {
+pub(super) fn protocol_of(ctx: &Context, name: &Name) -> Option<Protocol> {
     let streams = Streams::for_target(ctx, Some(name.as_str())).ok()?;
     let content = streams.view(name).ok()?.content;
     git_godzilla::service::streams::folded(&content, None).protocol
@@ -138,63 +145,25 @@ fn act(world: &World, clone: usize) -> bool {
         14 => Verb::Retry,
         15 => Verb::Pause { reason: reason() },
         16 => Verb::Resume,
-        17 if world.below(6) == 0 => Verb::Cancel { reason: reason() },
         18 if world.below(3) == 0 => Verb::CompleteUnmerged { reason: "done elsewhere".to_owned() },
         _ => Verb::Comment { text: format!("note {}", world.below(1_000_000)) },
     };
+    releases::has_verb(world, clone, &verb) && do_verb(world, clone, &verb)
+}
+
+/// What is over can be archived.
+fn cancel(world: &World, clone: usize) -> bool {
+    do_verb(world, clone, &Verb::Cancel { reason: Some("not wanted".to_owned()) })
+}
+
+fn do_verb(world: &World, clone: usize, verb: &Verb) -> bool {
     let acted = world.process(clone, |ctx| {
         let name = some_name(world, ctx)?;
-        act::act(ctx, Some(name.as_str()), None, &verb).ok()
+        let acted = act::act(ctx, Some(name.as_str()), None, verb).ok()?;
+        world.check_promise(clone, &name, &acted.events);
+        Some(acted)
     });
     acted.flatten().is_some_and(|acted| !acted.events.is_empty())
-}
-
-/// Commits on the branch of some protocol, perhaps for its current step. Returns the protocol, what
-/// the branch was at, and the commit.
-fn commit_code(world: &World, ctx: &Context, clone: usize, amends: bool) -> Option<(Name, Oid, Oid)> {
-    let name = some_name(world, ctx)?;
-    let protocol = protocol_of(ctx, &name)?;
-    let branch = format!("refs/heads/{name}");
-    let tracked = || {
-        let all = ctx.repo.refs("refs/remotes/").ok()?;
-        all.into_iter().find(|(tracked, _)| tracked.ends_with(&format!("/{name}"))).map(|(_, oid)| oid)
-    };
-    let tip = ctx.repo.find_ref(&branch).ok()?.or_else(tracked)?;
-    let info = ctx.repo.commit(tip).ok()?;
-    let is_plan = !String::from_utf8_lossy(&info.message).starts_with("work");
-    if amends && is_plan {
-        return None;
-    }
-    let blob = world.repo.write_blob(format!("{}\n", world.below(1_000_000)).as_bytes()).unwrap();
-    let path = format!("file-{}", world.below(1000));
-    let tree = world.repo.tree_with(Some(info.tree), &path, Some(TreeEntry::blob("", blob))).unwrap();
-    let step = protocol.current_step().filter(|_| world.below(4) > 0);
-    let trailer = step.map(|step| format!("\n\n{STEP_KEY}: {name}/{}", step.id)).unwrap_or_default();
-    let parents = if amends { info.parents } else { vec![tip] };
-    let commit = world.commit(tree, &parents, &format!("work{trailer}"));
-    world.clones.borrow()[clone].write_ref(&branch, Some(commit));
-    world.code.borrow_mut().push((name.clone(), commit));
-    Some((name, tip, commit))
-}
-
-fn commit(world: &World, clone: usize) -> bool {
-    let done = world.process(clone, |ctx| {
-        let (name, _, _) = commit_code(world, ctx, clone, false)?;
-        on_commit::committed(ctx, &HookBranch::of(name)).ok()
-    });
-    done.flatten().is_some_and(|done| done.spooled || !done.events.is_empty())
-}
-
-fn commit_without_hooks(world: &World, clone: usize) -> bool {
-    world.process(clone, |ctx| commit_code(world, ctx, clone, false)).flatten().is_some()
-}
-
-fn amend(world: &World, clone: usize) -> bool {
-    let done = world.process(clone, |ctx| {
-        let (name, old, new) = commit_code(world, ctx, clone, true)?;
-        on_commit::rewritten(ctx, &HookBranch::of(name), &[(old, new)], "amend").ok()
-    });
-    done.flatten().is_some_and(|done| done.spooled || !done.events.is_empty())
 }
 
 fn take_back(world: &World, clone: usize, way: Way) -> bool {
@@ -212,7 +181,11 @@ fn undo_and_redo(world: &World, clone: usize) -> bool {
         };
         let before: Vec<_> = known_names(ctx).into_iter().map(|name| (shown(&name), name)).collect();
         let undone = undo(ctx, Way::Undo, None, false).ok()?;
-        let redone = undo(ctx, Way::Redo, Some(&undone.of.id.to_string()), false);
+        let redone = if world.is_broken(Broken::HalfRedo) {
+            Ok(undone)
+        } else {
+            undo(ctx, Way::Redo, Some(&undone.of.id.to_string()), false)
+        };
         Some((before.into_iter().map(|(was, name)| (was, shown(&name), name)).collect::<Vec<_>>(), redone))
     });
     let Some((states, redone)) = done.flatten() else { return false };
@@ -229,7 +202,7 @@ fn undo_and_redo(world: &World, clone: usize) -> bool {
 }
 
 /// The first thing that a person does after plain git; it takes over what was fetched.
-fn list(world: &World, clone: usize) -> bool {
+pub(super) fn list(world: &World, clone: usize) -> bool {
     let listed = world.process(clone, |ctx| list::list(ctx).is_ok()).unwrap_or_default();
     if listed {
         world.clones.borrow_mut()[clone].has_unadopted = false;
@@ -237,22 +210,7 @@ fn list(world: &World, clone: usize) -> bool {
     listed
 }
 
-/// Plain `git fetch`, which no hook of ours sees, between two commands of ours.
-fn fetch(world: &World, clone: usize) -> bool {
-    if !list(world, clone) || world.clones.borrow()[clone].has_unadopted {
-        return false;
-    }
-    let remote = some_remote(world, clone);
-    let mut refspecs = refs::fetch_refspecs(&remote);
-    refspecs.push(format!("+refs/heads/*:refs/remotes/{remote}/*"));
-    let prunes = world.below(10) < 3;
-    world.clones.borrow_mut()[clone].has_unadopted = true;
-    let how = Transport { may_ask: false, silence: std::time::Duration::MAX, total: None, durable: false };
-    let fetched = world.process(clone, |ctx| ctx.repo.fetch(&remote, &refspecs, prunes, how, |_| ()).is_ok());
-    list(world, clone) && fetched.unwrap_or_default()
-}
-
-fn some_remote(world: &World, clone: usize) -> String {
+pub(super) fn some_remote(world: &World, clone: usize) -> String {
     let remotes = world.clones.borrow()[clone].remotes.clone();
     world.pick(&remotes).unwrap().0.clone()
 }
@@ -296,12 +254,15 @@ fn redact(world: &World, clone: usize) -> bool {
     let redacted = world.process(clone, |ctx| {
         let name = some_name(world, ctx)?;
         let content = Streams::read(ctx).ok()?.view(&name).ok()?.content;
-        let wanted = Wanted::Event(world.pick(content.lines())?.event.id);
+        let line = world.pick(content.lines())?;
+        let wanted = Wanted::Event(line.event.id);
         let looked = redact::look(ctx, &wanted).ok().filter(|looked| !looked.found.is_empty())?;
         redact::redact(ctx, &looked, &wanted, None).ok()?;
         if world.below(3) == 0 {
             world.count("purge");
-            redact::purge::purge(ctx, Some(&wanted)).ok();
+            let answers = redact::purge::purge(ctx, Some(&wanted)).unwrap_or_default();
+            let clean = answers.iter().filter(|answer| answer.clean).map(|answer| answer.name.as_str());
+            world.note_purged(clone, clean, &line.text);
         }
         Some(())
     });
@@ -315,48 +276,6 @@ fn renumber(world: &World, clone: usize) -> bool {
         renumber::renumber(ctx, &world.pick(&rows)?.name, &number).ok()
     });
     renumbered.flatten().is_some()
-}
-
-/// Plain `git push` of a branch, with its hook.
-fn push(world: &World, clone: usize) -> bool {
-    let remote = some_remote(world, clone);
-    let server = world.clones.borrow()[clone].remotes.iter().find(|(name, _)| *name == remote).unwrap().1;
-    let pushed = world.process(clone, |ctx| {
-        let name = some_name(world, ctx)?;
-        let branch = format!("refs/heads/{name}");
-        let tip = ctx.repo.find_ref(&branch).ok()??;
-        let there = world.servers.borrow()[server].refs.get(&branch).copied();
-        let line = PushedRef {
-            local: branch.clone(),
-            local_oid: Some(tip),
-            remote: branch.clone(),
-            remote_oid: there,
-        };
-        on_push::send_state(ctx, &remote, &[line]).unwrap();
-        if there.is_some_and(|there| there == tip || !ctx.repo.is_ancestor(there, tip)) {
-            return None;
-        }
-        world.servers.borrow_mut()[server].refs.insert(branch, tip);
-        world.clones.borrow()[clone].write_ref(&format!("refs/remotes/{remote}/{name}"), Some(tip));
-        Some(())
-    });
-    pushed.flatten().is_some()
-}
-
-/// Somebody merges a branch on the forge.
-fn merge(world: &World, _: usize) -> bool {
-    let server = world.below(world.config.n_remotes);
-    let there = world.servers.borrow()[server].refs.clone();
-    let main = there["refs/heads/main"];
-    let is_open = |(name, oid): &(&String, &Oid)| {
-        name.starts_with("refs/heads/0") && !world.repo.is_ancestor(**oid, main)
-    };
-    let open: Vec<Oid> = there.iter().filter(is_open).map(|(_, oid)| *oid).collect();
-    let Some(branch) = world.pick(&open) else { return false };
-    let tree = world.repo.tree_of(*branch).unwrap();
-    let merged = world.commit(tree, &[main, *branch], "merge");
-    world.servers.borrow_mut()[server].refs.insert("refs/heads/main".to_owned(), merged);
-    true
 }
 
 /// A CI job reports, perhaps late, perhaps about something that nobody knows.
@@ -382,8 +301,8 @@ fn report(world: &World, _: usize) -> bool {
         ..ci_report::Request::default()
     };
     let runner = world.config.n_clones;
-    let reported = world.process(runner, |ctx| ci_report::report(&ctx.repo, &ctx.settings, request).unwrap());
-    reported.is_some_and(|reported| matches!(reported.delivered, Delivered::Pushed))
+    let reported = world.process(runner, |ctx| ci_report::report(&ctx.repo, &ctx.settings, request).ok());
+    reported.flatten().is_some_and(|reported| matches!(reported.delivered, Delivered::Pushed))
 }
 
 fn go_offline(world: &World, clone: usize) -> bool {

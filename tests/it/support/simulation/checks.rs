@@ -3,18 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use git_godzilla::domain::event::Body;
-use git_godzilla::domain::fold::{Folded, Outcome};
+use git_godzilla::domain::event::Event;
 use git_godzilla::domain::id::{Name, Oid};
 use git_godzilla::platform::git::RefPush;
+use git_godzilla::service::archive::may_be_archived;
 use git_godzilla::service::context::Context;
 use git_godzilla::service::streams::{Streams, folded};
 use git_godzilla::service::sync;
 use git_godzilla::store::content::Line;
+use git_godzilla::store::text::Text;
 use git_godzilla::store::{inventory, refs, stream, tip};
 
-use super::ledger::Item;
-use super::{Broken, Chance, Content, World};
+use super::ledger::{Item, Items, archived};
+use super::states::{newest_report_counts, order_matters, root_is_the_first};
+use super::{Broken, Content, World};
 
 /// After so many rounds in which everybody shares, nothing may move any more.
 const MAX_ROUNDS: u64 = 16;
@@ -26,24 +28,23 @@ impl World {
     /// Checks a move of a ref that a server is about to make; `now` is what it holds.
     pub(super) fn check_update(&self, server: usize, update: &RefPush, now: Option<Oid>) {
         if !update.name.starts_with(refs::SHARED) {
+            self.violated("what is private stays here", &update.name);
             return;
         }
-        let items = |oid: Option<Oid>| {
-            oid.map(|oid| self.held(std::iter::once((&update.name, &oid)))).unwrap_or_default()
-        };
+        if let Some(new) = update.new.filter(|new| !self.ledger.borrow().has_read(*new)) {
+            self.check_release(self.who(), &update.name, new);
+        }
+        let items = |oid: Option<Oid>| oid.map(|oid| self.items_of(&update.name, oid)).unwrap_or_default();
         let (old, new) = (items(now), items(update.new));
-        let redacted = self.ledger.borrow().redacted();
-        let missing = |there: &BTreeSet<Item>| {
-            old.iter().find(|item| !there.contains(item) && !redacted.contains(item)).copied()
-        };
-        if update.new.is_some() {
+        let redacted = self.ledger.borrow().redacted().clone();
+        let missing = |there: &Items| old.without(&[there, &redacted]).next();
+        if let Some(to) = update.new {
             if let Some(lost) = missing(&new) {
                 self.violated("a push takes nothing away", self.told(&update.name, lost));
             }
             // What begins anew has no history with a line that was taken out.
-            let parents = |new: Oid| self.repo.commit(new).map_or(0, |info| info.parents.len());
-            let begins_anew = now.is_some() && update.new.map(parents) == Some(0) && !redacted.is_empty();
-            if old.is_superset(&new) && !begins_anew {
+            let begins_anew = now.is_some() && self.begins_anew(to) && redacted.iter().next().is_some();
+            if new.without(&[&old]).next().is_none() && !begins_anew {
                 self.violated("a push adds something", &update.name);
             }
             self.check_causes(update, &old, &new);
@@ -63,20 +64,55 @@ impl World {
         }
     }
 
+    /// Whether a commit has no history.
+    pub(super) fn begins_anew(&self, commit: Oid) -> bool {
+        self.by_hand(|repo| repo.commit(commit).is_ok_and(|info| info.parents.is_empty()))
+    }
+
     /// What was decided on the way to an event comes with it.
-    fn check_causes(&self, update: &RefPush, old: &BTreeSet<Item>, new: &BTreeSet<Item>) {
+    fn check_causes(&self, update: &RefPush, old: &Items, new: &Items) {
         if self.harmed.get() || !update.name.starts_with(refs::PROTOCOLS) {
             return;
         }
         let gap = {
             let ledger = self.ledger.borrow();
-            let redacted = ledger.redacted();
-            let born = new.difference(old).filter_map(|item| ledger.born_with.get(item));
-            let mut causes = born.flat_map(|known| known.items.iter());
-            causes.find(|cause| !new.contains(cause) && !redacted.contains(cause)).copied()
+            let mut born = new.without(&[old]).filter_map(|item| ledger.born_with.get(&item));
+            born.find_map(|known| known.items.without(&[new, ledger.redacted()]).next())
         };
         if let Some(gap) = gap {
             self.violated("causes come along", self.told(&update.name, gap));
+        }
+    }
+
+    /// What a command said that it recorded is in the stream here, or waits in the spool.
+    pub(super) fn check_promise(&self, clone: usize, name: &Name, events: &[Event]) {
+        // Somebody else may have taken it away by now.
+        if self.was_interrupted() || events.is_empty() {
+            return;
+        }
+        let mut here = Items::default();
+        if !self.is_broken(Broken::EmptyPromise) {
+            let stream = refs::protocol(name);
+            let mut own = self.refs_of(clone);
+            own.retain(|name, _| *name == stream || name == refs::ARCHIVE);
+            here.unite(&self.held(own.iter()));
+            here.unite(&self.spooled_by(clone));
+        }
+        let ledger = self.ledger.borrow();
+        let lines = events.iter().map(|event| Line::new(event.clone()).text);
+        let is_there = |line: &Text| ledger.number_of(line).is_some_and(|item| here.contains(item));
+        if let Some(line) = lines.into_iter().find(|line| !is_there(line)) {
+            self.violated("what was said to be done is there", format!("c{clone} {name}: {}", &*line));
+        }
+    }
+
+    /// Learns that a line is in no history of these remotes any more.
+    pub(super) fn note_purged<'r>(&self, clone: usize, remotes: impl Iterator<Item = &'r str>, line: &str) {
+        let known = &self.clones.borrow()[clone].remotes;
+        let item = self.ledger.borrow().number_of(line);
+        for remote in remotes {
+            let server = known.iter().find(|(name, _)| name == remote).map(|(_, server)| *server);
+            self.purged.borrow_mut().extend(server.zip(item));
         }
     }
 
@@ -95,7 +131,8 @@ impl World {
         let mut told = String::new();
         for (idx, (before, now)) in before.iter().zip(now).enumerate() {
             for (name, oid) in now.iter().filter(|(name, oid)| before.get(*name) != Some(oid)) {
-                let message = self.repo.commit(*oid).map(|info| info.message).unwrap_or_default();
+                let message =
+                    self.by_hand(|repo| repo.commit(*oid)).map(|info| info.message).unwrap_or_default();
                 let subject = String::from_utf8_lossy(&message);
                 write!(told, " [{idx}] {name}: {};", subject.lines().next().unwrap_or_default()).unwrap();
             }
@@ -115,33 +152,43 @@ impl World {
                 }
                 Err(err) => self.violated("sharing works again", format!("c{clone}: {err:?}")),
             }
+            self.note_clone(clone);
         }
-        if self.config.broken == Some(Broken::RestlessHand) {
+        if self.is_broken(Broken::RestlessHand) {
             let refs = &mut self.servers.borrow_mut()[0].refs;
             refs.retain(|name, _| !name.starts_with(refs::PROTOCOLS));
         }
+    }
+
+    /// Lets all clones share until nothing moves: there is no chance in it any more, so that after a round
+    /// without any move there is none in the next either.
+    fn come_to_rest(&self) {
+        let mut moved = String::new();
+        for round in 0..MAX_ROUNDS {
+            let (before, n_moves) = (self.all_refs(), self.n_moves.get());
+            self.round(round);
+            let now = self.all_refs();
+            if self.is_violated() || (now == before && self.n_moves.get() == n_moves) {
+                return;
+            }
+            moved = self.moves(&before, &now);
+        }
+        self.violated("everybody comes to rest", format!("not within {MAX_ROUNDS} rounds;{moved}"));
     }
 }
 
 /// Lets all clones share until nothing moves, and checks what they agree on. Returns that in words.
 pub(super) fn settle(world: &World) -> String {
     world.calm.set(true);
-    let mut n_quiet = 0;
-    let mut before = world.all_refs();
-    let mut moved = String::new();
-    for round in 0..MAX_ROUNDS {
-        if world.is_violated() || n_quiet == 2 {
-            break;
-        }
-        world.round(round);
-        let now = world.all_refs();
-        n_quiet = if now == before { n_quiet + 1 } else { 0 };
-        moved = world.moves(&before, &now);
-        before = now;
+    if world.is_broken(Broken::ServerWithHistory) {
+        world.bring_histories_back();
     }
-    if n_quiet < 2 {
-        world.violated("everybody comes to rest", format!("not within {MAX_ROUNDS} rounds;{moved}"));
+    if world.config.mixed {
+        // Two releases do not disturb each other's rest, whatever they hold for the state.
+        world.come_to_rest();
+        world.upgrade();
     }
+    world.come_to_rest();
     if world.is_violated() {
         return String::new();
     }
@@ -151,19 +198,22 @@ pub(super) fn settle(world: &World) -> String {
 fn check_end(world: &World) -> String {
     let mut first: Option<BTreeMap<String, Known>> = None;
     for clone in 0..world.config.n_clones {
-        let known = world.process(clone, known_to).expect("nobody else is at work");
+        let is_strict = world.config.gates && world.harmed.get();
+        let known = world.process(clone, |ctx| known_to(ctx, is_strict)).expect("nobody else is at work");
         let first = first.get_or_insert_with(|| known.clone());
         let names: BTreeSet<&String> = first.keys().chain(known.keys()).collect();
         let tree = |of: &BTreeMap<String, Known>, name: &String| of.get(name).map(|(_, tree)| *tree);
         if let Some(name) = names.into_iter().find(|name| tree(first, name) != tree(&known, name)) {
             world.violated("all clones agree", format!("c0 and c{clone} about {name}"));
         }
+        check_kept(world, clone, &known);
     }
     let first = first.unwrap_or_default();
     check_nothing_is_lost(world, &first);
+    check_purged(world);
     let mut result = String::new();
     for (name, (content, tree)) in &first {
-        let state = folded(content, None);
+        let state = world.state_of(content);
         let status = state.protocol.as_ref().map(|protocol| protocol.shown.to_string());
         writeln!(result, "{name} {tree} {} events, {status:?}", content.lines().len()).unwrap();
         for (check, found) in [
@@ -180,14 +230,76 @@ fn check_end(world: &World) -> String {
     result
 }
 
-/// Returns all that a clone knows, by stream.
-fn known_to(ctx: &Context) -> BTreeMap<String, Known> {
+/// A commit that events name is reachable here, by a branch or since it is kept.
+fn check_kept(world: &World, clone: usize, known: &BTreeMap<String, Known>) {
+    if clone == 0 && world.is_broken(Broken::CarelessCollector) {
+        for name in world.refs_in(clone, &["refs/godzilla-local/keep"]).keys() {
+            world.clones.borrow()[clone].write_ref(name, None);
+        }
+    }
+    let refs = world.refs_in(clone, &["refs/heads", "refs/remotes", "refs/godzilla-local/keep"]);
+    let streams = world.refs_in(clone, &["refs/godzilla/protocols"]);
+    let reachable = world.by_hand(|repo| {
+        let mut reachable = BTreeSet::new();
+        let mut waiting: Vec<Oid> = refs.into_values().collect();
+        while let Some(oid) = waiting.pop() {
+            if reachable.insert(oid) {
+                waiting.extend(repo.commit(oid).map(|info| info.parents).unwrap_or_default());
+            }
+        }
+        reachable
+    });
+    // What is only in the archive is let go after a while.
+    for (name, (content, _)) in known.iter().filter(|(name, _)| streams.keys().any(|of| of.ends_with(*name)))
+    {
+        let state = folded(content, None);
+        // Of two protocols of one name only one has the branch.
+        let is_alone = state.twins.is_empty() && state.moved.is_empty();
+        let Some(protocol) = state.protocol.filter(|_| is_alone) else { continue };
+        if let Some(lost) = protocol.commits.keys().find(|oid| !reachable.contains(oid)) {
+            world.violated("what events name is kept", format!("c{clone} {name}: {lost}"));
+        }
+    }
+}
+
+/// What was purged is in no history of the server.
+fn check_purged(world: &World) {
+    // Who restores a backup brings back what was in it.
+    if world.harmed.get() {
+        return;
+    }
+    for (server, item) in world.purged.take() {
+        let refs = world.servers.borrow()[server].refs.clone();
+        let mut seen = BTreeSet::new();
+        for (name, tip) in refs.iter().filter(|(name, _)| name.starts_with(refs::SHARED)) {
+            let mut waiting = vec![*tip];
+            while let Some(oid) = waiting.pop().filter(|_| !world.is_violated()) {
+                if !seen.insert(oid) {
+                    continue;
+                }
+                if world.items_of(name, oid).contains(item) {
+                    world.violated("a purge leaves no history", world.told(name, item));
+                }
+                let parents = world.by_hand(|repo| repo.commit(oid)).map(|info| info.parents);
+                waiting.extend(parents.unwrap_or_default());
+            }
+        }
+    }
+}
+
+/// Returns all that a clone knows, by stream. Where a strict server takes no events of other protocols, those
+/// that a hostile hand put into a stream elsewhere are not in the tree, by which clones are compared.
+fn known_to(ctx: &Context, is_strict: bool) -> BTreeMap<String, Known> {
     let streams = Streams::read(ctx).unwrap();
     let mut known = BTreeMap::new();
     let archived = streams.inventory.all_archived(&ctx.repo).into_keys();
     for name in streams.inventory.streams.keys().cloned().chain(archived).collect::<BTreeSet<Name>>() {
         let content = streams.view(&name).unwrap().content;
-        let tree = tip::write(&ctx.repo, &content, folded(&content, None).protocol.as_ref()).unwrap();
+        let mut compared = content.clone();
+        if is_strict {
+            compared.retain(|event| event.protocol.as_ref() == Some(&name));
+        }
+        let tree = tip::write(&ctx.repo, &compared, folded(&compared, None).protocol.as_ref()).unwrap();
         known.insert(name.to_string(), (content, tree));
     }
     let project = stream::project_view(&ctx.repo, &streams.inventory.project).unwrap().content;
@@ -197,142 +309,57 @@ fn known_to(ctx: &Context) -> BTreeMap<String, Known> {
 }
 
 fn check_nothing_is_lost(world: &World, known: &BTreeMap<String, Known>) {
-    let mut trash: BTreeSet<Item> = BTreeSet::new();
+    let mut trash = Items::default();
     for clone in 0..world.config.n_clones {
-        trash.extend(world.held(world.trash_of(clone).iter()));
+        trash.unite(&world.held(world.refs_in(clone, &["refs/godzilla-local/trash"]).iter()));
     }
     let mut ledger = world.ledger.borrow_mut();
-    let mut held: BTreeSet<Item> = BTreeSet::new();
+    let mut held = Items::default();
     for (content, _) in known.values() {
-        held.extend(ledger.know(content.clone()).items);
+        held.unite(&ledger.know(content.clone()).items);
     }
     let gone = ledger.redacted_in(known.values().map(|(content, _)| content));
-    let may_be_gone: BTreeSet<Item> = ledger.redacted().union(&ledger.excused).copied().collect();
-    let is_lost = |item: &&Item| [&held, &trash, &may_be_gone].iter().all(|there| !there.contains(item));
-    let lost = ledger.ever.iter().find(is_lost);
-    if let Some(lost) = lost {
-        world.violated("nothing is lost", ledger.text(*lost));
+    if world.is_broken(Broken::LongMemory) {
+        held.unite(&gone);
     }
-    drop(ledger);
-    if let Some(back) = held.intersection(&gone).next() {
-        world.violated("what was taken out stays out", world.ledger.borrow().text(*back));
+    let lost = ledger.ever.without(&[&held, &trash, ledger.redacted(), &ledger.excused]).next();
+    if let Some(lost) = lost {
+        world.violated("nothing is lost", ledger.text(lost));
+    }
+    if let Some(back) = held.both(&gone).next() {
+        world.violated("what was taken out stays out", ledger.text(back));
     }
 }
 
 /// No drop box is left but those that hold more than events, and no stream that the archive covers.
 fn check_left(world: &World) {
     for server in world.servers.borrow().iter() {
-        let archive =
-            server.refs.get(refs::ARCHIVE).map(|archive| world.archived(*archive)).unwrap_or_default();
+        let archive = server
+            .refs
+            .get(refs::ARCHIVE)
+            .map(|archive| world.by_hand(|repo| archived(repo, *archive)))
+            .unwrap_or_default();
         for (name, tip) in server.refs.iter().filter(|(name, _)| name.starts_with(refs::PROTOCOLS)) {
             let entry = name[refs::PROTOCOLS.len()..].parse().ok().and_then(|name: Name| archive.get(&name));
-            let mut ledger = world.ledger.borrow_mut();
-            let Some(entry) = entry.and_then(|tree| ledger.read_tree(&world.repo, *tree)) else { continue };
-            if ledger.read(&world.repo, *tip).is_some_and(|known| known.items.is_subset(&entry.items)) {
-                drop(ledger);
+            let Some(entry) = entry else { continue };
+            let is_covered = world.by_hand(|repo| {
+                let mut ledger = world.ledger.borrow_mut();
+                let (entry, stream) = (ledger.read_tree(repo, *entry)?, ledger.read(repo, *tip)?);
+                // What goes on under this name, a twin perhaps, stays where everybody sees it.
+                let is_over = may_be_archived(&entry.content);
+                Some(is_over && stream.items.without(&[&entry.items]).next().is_none())
+            });
+            if is_covered == Some(true) {
                 world.violated("no stream is left that is archived", name);
             }
         }
         for (name, tip) in server.refs.iter().filter(|(name, _)| name.starts_with(refs::INBOX)) {
-            if inventory::read_box(&world.repo, *tip).is_ok_and(|content| content.rejects.is_empty()) {
+            let content = world.by_hand(|repo| inventory::read_box(repo, *tip));
+            // What a strict server lets into no stream stays in the box that brought it.
+            let may_stay = server.gate.is_some() && world.harmed.get();
+            if !may_stay && content.is_ok_and(|content| content.rejects.is_empty()) {
                 world.violated("no drop box is left", name);
             }
         }
     }
-}
-
-/// Of two reports of one job about the newest commit of a step, the one with the larger run and attempt
-/// is shown. Returns what is wrong.
-pub(crate) fn newest_report_counts(content: &Content, folded: &Folded) -> Option<String> {
-    let protocol = folded.protocol.as_ref()?;
-    for (line, outcome) in content.lines().iter().zip(&folded.outcomes) {
-        let Body::CiReported(report) = &line.event.body else { continue };
-        if !matches!(outcome, Outcome::Accepted) {
-            continue;
-        }
-        for step in protocol.steps.iter().filter(|step| step.newest() == Some(report.commit)) {
-            let shown = step.jobs.0.values().find(|job| job.name == report.job);
-            let is_shown = shown.is_some_and(|job| (job.run, job.attempt) >= (report.run, report.attempt));
-            if !is_shown {
-                return Some(format!("{} of {} is not {}", report.job, step.id, report.run));
-            }
-        }
-    }
-    None
-}
-
-/// The incumbent is the first creation that is not beyond belief and did not move to another name, and
-/// nothing of another root counts. Returns what is wrong.
-pub(crate) fn root_is_the_first(content: &Content, folded: &Folded) -> Option<String> {
-    const LEAP: u64 = 1_000_000;
-    const MAX: u64 = (1 << 53) - 1;
-
-    let mut before = 0;
-    let believed = |line: &&Line| {
-        let clock = line.event.clock;
-        let is_believed = clock <= MAX && clock - before <= LEAP;
-        before = clock;
-        is_believed
-    };
-    let is_creation = |line: &&Line| matches!(line.event.body, Body::Created(_));
-    let believed: Vec<&Line> = content.lines().iter().take_while(believed).collect();
-    let has_moved = |root| {
-        let is_away = |line: &&Line| match &line.event.body {
-            Body::Moved(moved) => moved.root == root && line.event.protocol.as_ref() == Some(&moved.from),
-            _ => false,
-        };
-        believed.iter().copied().any(|line| is_away(&line))
-    };
-    let mut created = believed.iter().copied().filter(is_creation).map(|line| line.event.id);
-    let first = created.find(|root| !has_moved(*root));
-    let root = folded.protocol.as_ref().map(|protocol| protocol.root);
-    if root != first {
-        return Some(format!("{root:?} holds the name, and {first:?} was first"));
-    }
-    let counted = content.lines().iter().zip(&folded.outcomes).filter(|(_, of)| **of == Outcome::Accepted);
-    let mut others = counted.filter(|(line, _)| line.event.root.is_some() && line.event.root != root);
-    others.next().map(|(line, _)| format!("{} counts", &*line.text))
-}
-
-/// Lines that come in another order, some of them twice, make the same state. Returns what is wrong.
-pub(crate) fn order_matters(content: &Content, of: &Folded) -> Option<String> {
-    let mut lines: Vec<&Line> = content.lines().iter().collect();
-    let mut chance = Chance(lines.len() as u64);
-    let mut other = Content::default();
-    other.specs.clone_from(&content.specs);
-    while !lines.is_empty() {
-        let mut part = Content::default();
-        for _ in 0..=chance.below(lines.len()) {
-            let drawn = lines[chance.below(lines.len())];
-            part.add(drawn.clone());
-            if chance.below(4) > 0 {
-                lines.retain(|line| line.text != drawn.text);
-            }
-            if lines.is_empty() {
-                break;
-            }
-        }
-        part.normalize();
-        other.unite(&part);
-    }
-    let same = other.lines() == content.lines() && folded(&other, None).protocol == of.protocol;
-    (!same).then(|| "it does".to_owned())
-}
-
-/// Nothing that was taken back is written again by what wrote it by itself. Returns the line that is.
-pub(crate) fn automation_repeats(content: &Content, is_new: &dyn Fn(&str) -> bool) -> Option<String> {
-    let new = content.lines().iter().filter(|line| is_new(&line.text) && line.event.cause.is_some());
-    let new: Vec<&Line> = new.collect();
-    if new.is_empty() {
-        return None;
-    }
-    let state = folded(content, None);
-    let undone = content.lines().iter().zip(&state.outcomes);
-    let undone = undone.filter(|(line, of)| matches!(of, Outcome::Undone(_)) && !is_new(&line.text));
-    let undone: Vec<&Line> = undone.map(|(line, _)| line).collect();
-    let repeats = |line: &&&Line| {
-        let key = (line.event.cause_key(), line.event.root);
-        undone.iter().any(|was| (was.event.cause_key(), was.event.root) == key)
-    };
-    new.iter().find(repeats).map(|line| line.text.to_string())
 }

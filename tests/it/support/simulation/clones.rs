@@ -24,6 +24,8 @@ pub(crate) struct Clone {
     pub(super) skew_ms: i64,
     /// The step from which on it is online again.
     pub(super) offline_until: u64,
+    /// Whether it has the release before: another fold, and types of events that it does not know.
+    pub(super) is_older: bool,
     /// Whether something was fetched that no command has taken over yet.
     pub(super) has_unadopted: bool,
     idle: Vec<Context>,
@@ -60,6 +62,7 @@ impl Clone {
             remotes,
             skew_ms: 0,
             offline_until: 0,
+            is_older: false,
             has_unadopted: false,
             idle: Vec::new(),
             n_running: 0,
@@ -73,12 +76,6 @@ impl Clone {
 
     pub(super) fn write_ref(&self, name: &str, value: Option<Oid>) {
         write_ref(&self.git_dir, name, value);
-    }
-
-    /// Whether some process holds an advisory lock here.
-    pub(super) fn is_locked(&self, name: &str) -> bool {
-        let file = fs::File::open(self.git_dir.join("godzilla/locks").join(name));
-        file.is_ok_and(|file| matches!(file.try_lock(), Err(fs::TryLockError::WouldBlock)))
     }
 
     /// Whether one more process may be started.

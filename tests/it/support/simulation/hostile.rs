@@ -19,7 +19,10 @@ fn some_ref(world: &World) -> Option<(usize, String, Oid)> {
 }
 
 fn some_stream(world: &World) -> Option<(usize, String, Oid)> {
-    some_ref(world).filter(|(_, name, _)| name.starts_with(refs::PROTOCOLS))
+    let servers = world.servers.borrow();
+    let all = servers.iter().enumerate().flat_map(|(server, of)| of.refs.iter().map(move |of| (server, of)));
+    let streams: Vec<_> = all.filter(|(_, (name, _))| name.starts_with(refs::PROTOCOLS)).collect();
+    world.pick(&streams).map(|(server, (name, oid))| (*server, (*name).clone(), **oid))
 }
 
 /// Moves a ref of a server, whatever it was.
@@ -37,7 +40,7 @@ fn force(world: &World, (server, name): (usize, &str), to: Option<Oid>) {
 }
 
 fn content_of(world: &World, oid: Oid) -> Content {
-    tip::read(&world.repo, world.repo.tree_of(oid).unwrap()).unwrap()
+    world.by_hand(|repo| tip::read(repo, repo.tree_of(oid).unwrap()).unwrap())
 }
 
 /// Adds a commit to a stream of a server that changes its content as `change` says.
@@ -50,7 +53,7 @@ fn forge(world: &World, change: impl FnOnce(&mut Content, &[Line])) -> bool {
     }
     change(&mut content, &lines);
     content.normalize();
-    let tree = tip::write(&world.repo, &content, None).unwrap();
+    let tree = world.by_hand(|repo| tip::write(repo, &content, None).unwrap());
     let forged = world.commit(tree, &[oid], "forged");
     force(world, (server, &name), Some(forged));
     true
@@ -64,7 +67,7 @@ pub(super) fn backup(world: &World, _: usize) -> bool {
 
 pub(super) fn force_back(world: &World, _: usize) -> bool {
     let Some((server, name, oid)) = some_ref(world) else { return false };
-    let before = world.repo.commit(oid).unwrap().parents.first().copied();
+    let before = world.by_hand(|repo| repo.commit(oid).unwrap().parents.first().copied());
     force(world, (server, &name), before);
     true
 }
@@ -75,7 +78,7 @@ pub(super) fn force_to_a_subset(world: &World, _: usize) -> bool {
     let mut fewer = Content::default();
     fewer.specs.clone_from(&all.specs);
     all.lines().iter().filter(|_| world.below(2) == 0).for_each(|line| fewer.add(line.clone()));
-    let tree = tip::write(&world.repo, &fewer, None).unwrap();
+    let tree = world.by_hand(|repo| tip::write(repo, &fewer, None).unwrap());
     let forced = world.commit(tree, &[], "forced");
     force(world, (server, &name), Some(forced));
     true
@@ -163,9 +166,10 @@ pub(super) fn forge_id(world: &World, _: usize) -> bool {
 pub(super) fn garbage(world: &World, _: usize) -> bool {
     let Some((server, name, oid)) = some_stream(world) else { return false };
     let garbage = [&b"not json\n"[..], b"{\"v\":1}\n", b"\xff\xfe\n", b"{\"id\":1.5}\n"][world.below(4)];
-    let blob = world.repo.write_blob(garbage).unwrap();
-    let tree = world.repo.tree_of(oid).unwrap();
-    let tree = world.repo.tree_with(Some(tree), "events/999999", Some(TreeEntry::blob("", blob))).unwrap();
+    let tree = world.by_hand(|repo| {
+        let garbage = TreeEntry::blob("", repo.write_blob(garbage).unwrap());
+        repo.tree_with(Some(repo.tree_of(oid).unwrap()), "events/999999", Some(garbage)).unwrap()
+    });
     let forged = world.commit(tree, &[oid], "garbage");
     force(world, (server, &name), Some(forged));
     true
@@ -183,7 +187,8 @@ pub(super) fn foreign(world: &World, _: usize) -> bool {
 
 /// A later version writes types and files that this one does not know.
 pub(super) fn newer(world: &World, _: usize) -> bool {
-    let blob = world.repo.write_blob(format!("{}\n", world.below(3)).as_bytes()).unwrap();
+    let text = format!("{}\n", world.below(3));
+    let blob = world.by_hand(|repo| repo.write_blob(text.as_bytes()).unwrap());
     forge(world, |content, lines| {
         let mut line: serde_json::Value = serde_json::from_str(&lines.last().unwrap().text).unwrap();
         line["type"] = "step.teleported".into();

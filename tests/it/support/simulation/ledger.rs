@@ -1,15 +1,16 @@
 //! What was ever written, by whom it was first seen, and what of it may be gone.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod items;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
-use git_godzilla::domain::id::{Digest, Oid};
+use git_godzilla::domain::id::{Digest, Name, Oid};
 use git_godzilla::platform::git::Repo;
 pub(crate) use git_godzilla::store::content::Content;
-use git_godzilla::store::tip;
+use git_godzilla::store::{refs, tip};
 
-/// A line, or whatever else a content holds, by its number.
-pub(super) type Item = u32;
+pub(super) use self::items::{Item, Items};
 
 /// Everything that the simulation knows about contents.
 #[derive(Default)]
@@ -18,51 +19,79 @@ pub(super) struct Ledger {
     names: Vec<String>,
     by_digest: HashMap<Digest, Item>,
     stubs: BTreeSet<Digest>,
+    /// The lines that a stub was ever seen for.
+    redacted: Items,
     read: HashMap<Oid, Option<Rc<Known>>>,
+    archives: HashMap<Oid, Rc<Items>>,
     /// Everything that was ever at a ref of somebody.
-    pub(super) ever: BTreeSet<Item>,
+    pub(super) ever: Items,
     /// What no ref held any more after a hostile act.
-    pub(super) excused: BTreeSet<Item>,
+    pub(super) excused: Items,
     /// What the commit held that a line was first seen in.
     pub(super) born_with: BTreeMap<Item, Rc<Known>>,
+    /// Refs that were looked at, with their values.
+    pub(super) noted: HashSet<(String, Oid, bool)>,
 }
 
 /// A content that was read once.
 pub(super) struct Known {
     pub(super) content: Content,
-    pub(super) items: BTreeSet<Item>,
+    pub(super) items: Rc<Items>,
 }
 
 impl Ledger {
-    /// Returns the content of a tree or commit; `None` if it is none of ours.
+    /// Whether somebody saw this commit before.
+    pub(super) fn has_read(&self, commit: Oid) -> bool {
+        self.read.contains_key(&commit)
+    }
+
+    /// Returns the content of a commit; `None` if it is none of ours.
     pub(super) fn read(&mut self, repo: &Repo, commit: Oid) -> Option<Rc<Known>> {
-        if let Some(known) = self.read.get(&commit) {
+        self.read_with(commit, || repo.tree_of(commit).and_then(|tree| tip::read(repo, tree)).ok())
+    }
+
+    /// Returns the content of an entry of an archive.
+    pub(super) fn read_tree(&mut self, repo: &Repo, tree: Oid) -> Option<Rc<Known>> {
+        self.read_with(tree, || tip::read(repo, tree).ok())
+    }
+
+    fn read_with(&mut self, oid: Oid, read: impl FnOnce() -> Option<Content>) -> Option<Rc<Known>> {
+        if let Some(known) = self.read.get(&oid) {
             return known.clone();
         }
-        let content = repo.tree_of(commit).and_then(|tree| tip::read(repo, tree)).ok();
-        let known = content.map(|content| Rc::new(self.know(content)));
-        self.read.insert(commit, known.clone());
+        let known = read().map(|content| Rc::new(self.know(content)));
+        self.read.insert(oid, known.clone());
         known
     }
 
-    /// Returns the entries of an archive, each with what it holds.
-    pub(super) fn read_tree(&mut self, repo: &Repo, tree: Oid) -> Option<Rc<Known>> {
-        if let Some(known) = self.read.get(&tree) {
-            return known.clone();
+    /// Returns what a ref of ours holds.
+    pub(super) fn items_of(&mut self, repo: &Repo, name: &str, oid: Oid) -> Rc<Items> {
+        if !name.ends_with("/archive") {
+            return self.read(repo, oid).map(|known| Rc::clone(&known.items)).unwrap_or_default();
         }
-        let known = tip::read(repo, tree).ok().map(|content| Rc::new(self.know(content)));
-        self.read.insert(tree, known.clone());
-        known
+        if let Some(items) = self.archives.get(&oid) {
+            return Rc::clone(items);
+        }
+        let mut items = Items::default();
+        for tree in archived(repo, oid).into_values() {
+            if let Some(known) = self.read_tree(repo, tree) {
+                items.unite(&known.items);
+            }
+        }
+        let items = Rc::new(items);
+        self.archives.insert(oid, Rc::clone(&items));
+        items
     }
 
     pub(super) fn know(&mut self, content: Content) -> Known {
-        let mut items = BTreeSet::new();
+        let mut items = Items::default();
         for line in content.lines() {
             let item = self.number(&line.text);
-            self.by_digest.entry(line.digest()).or_insert(item);
+            if let Some(stands_for) = line.event.redacts {
+                self.stubs.insert(stands_for);
+            }
             items.insert(item);
         }
-        self.stubs.extend(content.stubs());
         for digest in content.specs.keys() {
             items.insert(self.number(&format!("spec {digest}")));
         }
@@ -72,21 +101,22 @@ impl Ledger {
         for path in content.unknown.keys() {
             items.insert(self.number(&format!("file {}", String::from_utf8_lossy(path))));
         }
-        Known { content, items }
+        self.redacted = self.of_stubs(&self.stubs);
+        Known { content, items: items.into() }
     }
 
     /// Returns the lines that one of `stubs` stands for.
-    fn of_stubs(&self, stubs: &BTreeSet<Digest>) -> BTreeSet<Item> {
+    fn of_stubs(&self, stubs: &BTreeSet<Digest>) -> Items {
         stubs.iter().filter_map(|digest| self.by_digest.get(digest)).copied().collect()
     }
 
     /// Returns the lines that a stub was ever seen for.
-    pub(super) fn redacted(&self) -> BTreeSet<Item> {
-        self.of_stubs(&self.stubs)
+    pub(super) fn redacted(&self) -> &Items {
+        &self.redacted
     }
 
     /// Returns the lines that a stub in `contents` stands for.
-    pub(super) fn redacted_in<'c>(&self, contents: impl Iterator<Item = &'c Content>) -> BTreeSet<Item> {
+    pub(super) fn redacted_in<'c>(&self, contents: impl Iterator<Item = &'c Content>) -> Items {
         self.of_stubs(&contents.flat_map(Content::stubs).collect())
     }
 
@@ -97,10 +127,46 @@ impl Ledger {
         let number = Item::try_from(self.names.len()).unwrap();
         self.numbers.insert(text.to_owned(), number);
         self.names.push(text.to_owned());
+        if text.starts_with('{') {
+            self.by_digest.insert(git_godzilla::store::content::sha256(text.as_bytes()), number);
+        }
         number
+    }
+
+    /// Returns the number of a line that was seen.
+    pub(super) fn number_of(&self, line: &str) -> Option<Item> {
+        self.numbers.get(line).copied()
     }
 
     pub(super) fn text(&self, item: Item) -> &str {
         &self.names[item as usize]
     }
+
+    /// Returns the lines among `items` that only one hand can have written: a plan may be that of several
+    /// protocols, and whoever takes a text out leaves the same stub.
+    pub(super) fn lines_of(&self, items: impl Iterator<Item = Item>) -> Vec<Item> {
+        let is_of_one = |text: &str| text.starts_with('{') && !text.contains("\"redacts\":");
+        items.filter(|item| is_of_one(self.text(*item))).collect()
+    }
+}
+
+/// Returns the tip trees of an archive, by protocol.
+pub(super) fn archived(repo: &Repo, archive: Oid) -> BTreeMap<Name, Oid> {
+    let mut found = BTreeMap::new();
+    let Ok(shards) = repo.tree_of(archive).and_then(|tree| repo.tree(tree)) else {
+        return found;
+    };
+    for shard in shards.iter().filter(|shard| shard.is_tree()) {
+        for entry in repo.tree(shard.oid).unwrap_or_default() {
+            if let Some(name) = String::from_utf8(entry.name).ok().and_then(|name| name.parse().ok()) {
+                found.insert(name, entry.oid);
+            }
+        }
+    }
+    found
+}
+
+/// Whether a ref is a stream's, and so tells who wrote what.
+pub(super) fn is_stream(name: &str) -> bool {
+    name.starts_with(refs::PROTOCOLS)
 }

@@ -7,22 +7,27 @@
 //! left out and the others stay what they are.
 
 mod actions;
+mod broken;
 mod checks;
 mod clones;
+mod code;
 mod hostile;
 mod ledger;
 mod refspecs;
+mod releases;
 mod shrink;
+mod states;
 mod world;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
 
-use actions::ACTIONS;
-pub(crate) use checks::{automation_repeats, newest_report_counts, order_matters, root_is_the_first};
+use actions::{ACTIONS, Action, Needs};
+pub(crate) use broken::Broken;
 pub(crate) use ledger::Content;
 pub(crate) use shrink::shrink;
+pub(crate) use states::{automation_repeats, newest_report_counts, order_matters, root_is_the_first};
 use world::World;
 
 /// What a simulation consists of.
@@ -35,27 +40,12 @@ pub(crate) struct Config {
     pub(crate) hostile: bool,
     /// Whether every other server has our hook, which lets nothing in that it need not.
     pub(crate) gates: bool,
+    /// Whether every third clone has the release before, with another fold, until all have the same.
+    pub(crate) mixed: bool,
+    /// The rows of the table that steps are drawn from; none for all.
+    pub(crate) only: &'static [&'static str],
     /// What is broken on purpose, so that a check has something to find.
     pub(crate) broken: Option<Broken>,
-}
-
-/// One thing that does not work as it must.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Broken {
-    /// A server says that it took a drop box, and forgets it.
-    ForgetfulServer,
-    /// What one clone sends arrives nowhere, and it hears of nothing.
-    LonelyClone,
-    /// Somebody deletes a stream from a server after every round.
-    RestlessHand,
-    /// A clone deletes drop boxes that nobody took over.
-    HastyDelete,
-    /// A server moves refs whatever was expected.
-    ServerWithoutExpectations,
-    /// A clone pushes what is there already.
-    EmptyPush,
-    /// A clone pushes its last event without what it was decided on.
-    PushWithoutCauses,
 }
 
 /// One thing that somebody does.
@@ -69,7 +59,7 @@ pub(crate) struct Step {
     pub(crate) action: usize,
     /// All chance in it.
     pub(crate) seed: u64,
-    /// What happens at the n-th fail point.
+    /// What happens at the n-th fail point, or after so many writes.
     pub(crate) interrupt: Option<(u32, Interrupt)>,
 }
 
@@ -79,6 +69,8 @@ pub(crate) enum Interrupt {
     Kill,
     /// Somebody else does something, perhaps a second process of the same clone.
     Meanwhile(Box<Step>),
+    /// The disk has room for this many files more, until the command ends.
+    Full,
 }
 
 /// A promise that was broken.
@@ -122,16 +114,34 @@ pub(crate) fn steps(seed: u64, config: &Config) -> Vec<Step> {
     (0..config.n_steps as u64).map(|at| step(at, config, &mut chance, true)).collect()
 }
 
+/// Returns what can happen in such a world.
+pub(crate) fn possible(config: &Config) -> impl Iterator<Item = (usize, &'static Action)> {
+    let Config { hostile, mixed, only, .. } = *config;
+    let rows = ACTIONS.iter().enumerate().filter(move |(_, action)| match action.needs {
+        Needs::Nothing => true,
+        Needs::Hostile => hostile,
+        Needs::Releases => mixed,
+    });
+    rows.filter(move |(_, action)| only.is_empty() || only.contains(&action.name))
+}
+
 fn step(at: u64, config: &Config, chance: &mut Chance, may_be_interrupted: bool) -> Step {
-    let possible = || ACTIONS.iter().enumerate().filter(|(_, action)| config.hostile || !action.hostile);
-    let mut left = chance.below(possible().map(|(_, action)| action.weight).sum());
-    let chosen = possible().find(|(_, action)| {
+    let mut left = chance.below(possible(config).map(|(_, action)| action.weight).sum());
+    let chosen = possible(config).find(|(_, action)| {
         let is_it = left < action.weight;
         left = left.saturating_sub(action.weight);
         is_it
     });
-    // Without a plan there is nothing to do.
-    let chosen = if at < 3 { possible().next() } else { chosen };
+    let chosen = match at {
+        // Without a plan there is nothing to do.
+        0..3 => possible(config).next(),
+        // However rare something is, it comes in its turn.
+        _ if may_be_interrupted && at % 4 == 3 => {
+            let n_possible = possible(config).count();
+            possible(config).nth(usize::try_from(at / 4).unwrap() % n_possible)
+        }
+        _ => chosen,
+    };
     let clone = chance.below(config.n_clones);
     let seed = chance.next();
     let mut interrupt = None;
@@ -139,14 +149,16 @@ fn step(at: u64, config: &Config, chance: &mut Chance, may_be_interrupted: bool)
         // Many commands end early, so early points are the likelier ones.
         let most = 1 << chance.below(9);
         let nth = u32::try_from(1 + chance.below(most)).unwrap();
-        let what = if chance.below(100) < 25 {
-            Interrupt::Kill
-        } else {
-            let mut other = step(at, config, chance, false);
-            if chance.below(2) == 0 {
-                other.clone = clone;
+        let what = match chance.below(100) {
+            0..25 => Interrupt::Kill,
+            25..35 => Interrupt::Full,
+            _ => {
+                let mut other = step(at, config, chance, false);
+                if chance.below(2) == 0 {
+                    other.clone = clone;
+                }
+                Interrupt::Meanwhile(Box::new(other))
             }
-            Interrupt::Meanwhile(Box::new(other))
         };
         interrupt = Some((nth, what));
     }
@@ -172,6 +184,7 @@ impl fmt::Display for Step {
         match interrupt {
             None => Ok(()),
             Some((nth, Interrupt::Kill)) => write!(f, ", killed at point {nth}"),
+            Some((nth, Interrupt::Full)) => write!(f, ", no room after {nth} files"),
             Some((nth, Interrupt::Meanwhile(other))) => write!(f, ", at point {nth} {{ {other} }}"),
         }
     }

@@ -1,23 +1,22 @@
 //! Who is there, who runs when, and what refs hold.
 
+mod held;
 mod network;
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::path::Path;
 
 use git_godzilla::domain::id::{Name, Oid};
 use git_godzilla::platform::clock;
 use git_godzilla::platform::git::{Identity, NewCommit, Repo, TreeEntry};
 use git_godzilla::service::context::Context;
-use git_godzilla::store::refs;
 use tempfile::TempDir;
 
 use super::clones::Clone;
 use super::ledger::{Item, Ledger};
-use super::{ACTIONS, Chance, Config, Interrupt, Outcome, Step, Violation};
+use super::{ACTIONS, Broken, Chance, Config, Interrupt, Outcome, Step, Violation};
 
 /// When the simulation begins, in milliseconds since 1970.
 const BEGIN_MS: u64 = 1_700_000_000_000;
@@ -36,15 +35,15 @@ pub(crate) struct Server {
     /// The step from which on streams can be pushed to again.
     pub(super) busy_until: u64,
     /// Who judges what is pushed, in a repository that has the refs of the server.
-    gate: Option<Context>,
+    pub(super) gate: Option<Context>,
 }
 
 /// Everything that is simulated.
 pub(crate) struct World {
     pub(super) config: Config,
     dir: TempDir,
-    /// Reads and writes the objects that all share.
-    pub(super) repo: Repo,
+    /// Reads and writes the objects that all share, [`Self::by_hand`].
+    repo: Repo,
     pub(super) servers: RefCell<Vec<Server>>,
     /// The last one is the runner of CI jobs, which keeps nothing.
     pub(super) clones: RefCell<Vec<Clone>>,
@@ -55,6 +54,10 @@ pub(crate) struct World {
     pub(super) calm: Cell<bool>,
     /// Whether a hostile hand was at work.
     pub(super) harmed: Cell<bool>,
+    /// What servers had before a ref of theirs began anew.
+    pub(super) replaced: RefCell<Vec<(usize, String, Oid)>>,
+    /// What was said to be in no history of a server any more.
+    pub(super) purged: RefCell<Vec<(usize, Item)>>,
     chance: Cell<Chance>,
     now: Cell<u64>,
     who: Cell<usize>,
@@ -62,8 +65,12 @@ pub(crate) struct World {
     violation: RefCell<Option<Violation>>,
     counts: RefCell<BTreeMap<String, usize>>,
     n_made: Cell<usize>,
+    /// How often a ref of a server moved.
+    pub(super) n_moves: Cell<usize>,
     /// Whether the present step met another.
     has_met: Cell<bool>,
+    /// Whether the world itself is at work, and no process.
+    is_by_hand: Cell<bool>,
 }
 
 /// How a killed process ends.
@@ -87,6 +94,8 @@ impl World {
             code: RefCell::default(),
             calm: Cell::new(false),
             harmed: Cell::new(false),
+            replaced: RefCell::default(),
+            purged: RefCell::default(),
             chance: Cell::new(Chance(0)),
             now: Cell::new(0),
             who: Cell::new(0),
@@ -94,7 +103,9 @@ impl World {
             violation: RefCell::default(),
             counts: RefCell::default(),
             n_made: Cell::new(0),
+            n_moves: Cell::new(0),
             has_met: Cell::new(false),
+            is_by_hand: Cell::new(false),
             config,
             dir,
         }
@@ -102,8 +113,10 @@ impl World {
 
     /// Makes the first commit, the servers and the clones.
     pub(super) fn begin(&self) {
-        let readme = self.repo.write_blob(b"a project\n").unwrap();
-        let tree = self.repo.write_tree(&[TreeEntry::blob("README", readme)]).unwrap();
+        let tree = self.by_hand(|repo| {
+            let readme = repo.write_blob(b"a project\n").unwrap();
+            repo.write_tree(&[TreeEntry::blob("README", readme)]).unwrap()
+        });
         let main = self.commit(tree, &[], "first");
         for server in 0..self.config.n_remotes {
             let refs = BTreeMap::from([("refs/heads/main".to_owned(), main)]);
@@ -135,6 +148,7 @@ impl World {
         let n_made = self.n_made.replace(self.n_made.get() + 1);
         let mut clone = self.clone_with(&format!("c{n_made}"), remotes, main);
         clone.skew_ms = SKEWS_S[idx % SKEWS_S.len()] * 1000;
+        clone.is_older = self.config.mixed && idx % 3 == 1;
         clone
     }
 
@@ -153,7 +167,16 @@ impl World {
             committer: &who,
             for_people: false,
         };
-        self.repo.write_commit(&new).unwrap()
+        self.by_hand(|repo| repo.write_commit(&new).unwrap())
+    }
+
+    /// Lets the world itself read and write, which knows every type of events, is not interrupted, and has
+    /// room for what it writes.
+    pub(super) fn by_hand<T>(&self, work: impl FnOnce(&Repo) -> T) -> T {
+        let before = self.is_by_hand.replace(true);
+        let done = work(&self.repo);
+        self.is_by_hand.set(before);
+        done
     }
 
     // Who runs, and what becomes of it.
@@ -175,6 +198,9 @@ impl World {
             Ok(done) => self.count(&format!("{}{}", action.name, if done { "" } else { " (nothing)" })),
             Err(panic) if panic.is::<Killed>() => self.count("killed"),
             Err(panic) => resume_unwind(panic),
+        }
+        if self.is_broken(Broken::RepeatedAutomation) {
+            self.repeat_automation(step.clone);
         }
         self.note_clone(step.clone);
         drop(self.interrupt.replace(outer));
@@ -224,6 +250,11 @@ impl World {
         self.has_met.get()
     }
 
+    /// Returns the clone that runs now.
+    pub(super) fn who(&self) -> usize {
+        self.who.get()
+    }
+
     pub(super) fn now(&self) -> u64 {
         self.now.get()
     }
@@ -243,128 +274,5 @@ impl World {
 
     pub(super) fn outcome(&self, result: String) -> Outcome {
         Outcome { violation: self.violation.take(), counts: self.counts.take(), result }
-    }
-
-    // What refs hold.
-
-    /// Returns all that a table of refs of ours holds.
-    pub(super) fn held<'r>(&self, refs: impl Iterator<Item = (&'r String, &'r Oid)>) -> BTreeSet<Item> {
-        let mut held = BTreeSet::new();
-        for (name, oid) in refs {
-            held.extend(self.items_of(name, *oid));
-        }
-        held
-    }
-
-    fn items_of(&self, name: &str, oid: Oid) -> BTreeSet<Item> {
-        let mut ledger = self.ledger.borrow_mut();
-        if name.ends_with("/archive") {
-            let mut items = BTreeSet::new();
-            for tree in self.archived(oid).into_values() {
-                items.extend(ledger.read_tree(&self.repo, tree).iter().flat_map(|known| known.items.clone()));
-            }
-            return items;
-        }
-        ledger.read(&self.repo, oid).map(|known| known.items.clone()).unwrap_or_default()
-    }
-
-    /// Returns the tip trees of an archive, by protocol.
-    pub(super) fn archived(&self, archive: Oid) -> BTreeMap<Name, Oid> {
-        let mut found = BTreeMap::new();
-        let Ok(shards) = self.repo.tree_of(archive).and_then(|tree| self.repo.tree(tree)) else {
-            return found;
-        };
-        for shard in shards.iter().filter(|shard| shard.is_tree()) {
-            for entry in self.repo.tree(shard.oid).unwrap_or_default() {
-                if let Some(name) = String::from_utf8(entry.name).ok().and_then(|name| name.parse().ok()) {
-                    found.insert(name, entry.oid);
-                }
-            }
-        }
-        found
-    }
-
-    /// Returns all that refs of anybody hold, tracking refs included.
-    pub(super) fn held_by_anybody(&self) -> BTreeSet<Item> {
-        let mut held = BTreeSet::new();
-        for server in self.servers.borrow().iter() {
-            held.extend(self.held(server.refs.iter().filter(|(name, _)| name.starts_with(refs::SHARED))));
-        }
-        for clone in 0..self.config.n_clones {
-            held.extend(self.held(self.refs_of(clone).iter()));
-        }
-        held
-    }
-
-    /// Returns the refs of ours that a clone has, tracking refs included.
-    pub(super) fn refs_of(&self, clone: usize) -> BTreeMap<String, Oid> {
-        self.refs_in(clone, &["refs/godzilla", "refs/godzilla-remote"])
-    }
-
-    /// Returns what was put into the trash of a clone.
-    pub(super) fn trash_of(&self, clone: usize) -> BTreeMap<String, Oid> {
-        self.refs_in(clone, &["refs/godzilla-local/trash"])
-    }
-
-    fn refs_in(&self, clone: usize, folders: &[&str]) -> BTreeMap<String, Oid> {
-        let mut found = BTreeMap::new();
-        let git_dir = self.clones.borrow()[clone].git_dir.clone();
-        for folder in folders {
-            collect(&git_dir, Path::new(folder), &mut found);
-        }
-        found
-    }
-
-    /// Learns what is new at the local refs of a clone.
-    fn note_clone(&self, clone: usize) {
-        for (name, oid) in self.refs_of(clone).iter().filter(|(name, _)| name.starts_with(refs::SHARED)) {
-            self.note(name, *oid, Some(clone));
-        }
-    }
-
-    /// Learns what is new at a ref; `by` is the clone that wrote it, if one of ours did.
-    pub(super) fn note(&self, name: &str, oid: Oid, by: Option<usize>) {
-        let items = self.items_of(name, oid);
-        let known = self.ledger.borrow_mut().read(&self.repo, oid);
-        let mut ledger = self.ledger.borrow_mut();
-        let new: Vec<Item> = items.iter().filter(|item| !ledger.ever.contains(item)).copied().collect();
-        ledger.ever.extend(&new);
-        let Some(known) = known.filter(|_| by.is_some() && name.starts_with(refs::PROTOCOLS)) else { return };
-        // A plan may be that of several protocols.
-        let lines: Vec<Item> =
-            new.iter().filter(|item| ledger.text(**item).starts_with('{')).copied().collect();
-        for item in &lines {
-            ledger.born_with.insert(*item, known.clone());
-        }
-        let is_new = |text: &str| new.iter().any(|item| ledger.text(*item) == text);
-        if let Some(what) = super::automation_repeats(&known.content, &is_new) {
-            drop(ledger);
-            self.violated("automation repeats", what);
-        }
-    }
-
-    /// Takes the step as hostile: what no ref holds afterwards need not be there at the end.
-    pub(super) fn harm(&self, act: impl FnOnce()) {
-        act();
-        self.harmed.set(true);
-        let held = self.held_by_anybody();
-        let mut ledger = self.ledger.borrow_mut();
-        let lost: Vec<Item> = ledger.ever.difference(&held).copied().collect();
-        ledger.excused.extend(lost);
-    }
-}
-
-/// Finds the refs below a folder. Clones pack none.
-fn collect(git_dir: &Path, folder: &Path, found: &mut BTreeMap<String, Oid>) {
-    let Ok(entries) = fs::read_dir(git_dir.join(folder)) else { return };
-    for entry in entries.map(Result::unwrap) {
-        let below = folder.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            collect(git_dir, &below, found);
-        } else if below.extension().is_none_or(|extension| extension != "lock")
-            && let Ok(oid) = fs::read_to_string(entry.path()).unwrap().trim().parse()
-        {
-            found.insert(below.to_str().unwrap().to_owned(), oid);
-        }
     }
 }

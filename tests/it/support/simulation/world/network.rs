@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::panic::resume_unwind;
 
-use git_godzilla::domain::id::Oid;
 use git_godzilla::platform::git::{Cause, PushResult, RefPush, Refusal, Repo, TransportError};
 use git_godzilla::platform::simulated::Machine;
 use git_godzilla::service;
@@ -14,9 +13,10 @@ use git_godzilla::service::server::Received;
 use git_godzilla::store::refs;
 
 use super::super::clones::write_ref;
-use super::super::ledger::Content;
+use super::super::releases::older_knows;
 use super::super::{Broken, Interrupt, refspecs};
-use super::{BEGIN_MS, Killed, STEP_MS, Server, World, collect};
+use super::held::collect;
+use super::{BEGIN_MS, Killed, STEP_MS, Server, World};
 
 impl World {
     fn clone_at(&self, repo: &Repo) -> usize {
@@ -38,19 +38,23 @@ impl World {
 
     fn apply(&self, server: usize, update: &RefPush) -> Result<(), String> {
         let now = self.servers.borrow()[server].refs.get(&update.name).copied();
-        let is_lenient = self.config.broken == Some(Broken::ServerWithoutExpectations);
-        if now != update.expected && !is_lenient {
+        if now != update.expected && !self.is_let_in(update, now) {
             return Err("[rejected] (stale info)".to_owned());
         }
         let is_busy =
             self.servers.borrow()[server].busy_until > self.now() && update.name.starts_with(refs::PROTOCOLS);
-        if !self.calm.get() && (is_busy || self.below(100) < 5) {
+        let is_stubborn = self.is_broken(Broken::StubbornServer);
+        if is_stubborn || !self.calm.get() && (is_busy || self.below(100) < 5) {
             return Err("[remote rejected] (failed to update ref)".to_owned());
         }
-        if self.config.broken == Some(Broken::ForgetfulServer) && update.name.starts_with(refs::INBOX) {
+        if self.is_forgotten(update) {
             return Ok(());
         }
         self.check_update(server, update, now);
+        self.n_moves.set(self.n_moves.get() + 1);
+        if let (Some(old), Some(true)) = (now, update.new.map(|new| self.begins_anew(new))) {
+            self.replaced.borrow_mut().push((server, update.name.clone(), old));
+        }
         let refs = &mut self.servers.borrow_mut()[server].refs;
         match update.new {
             Some(new) => refs.insert(update.name.clone(), new),
@@ -75,57 +79,13 @@ impl World {
             .iter()
             .map(|update| Received { name: update.name.clone(), old: update.expected, new: update.new })
             .collect();
-        service::server::refusals(gate, &received).unwrap().into_iter().next()
+        self.by_hand(|_| service::server::refusals(gate, &received).unwrap().into_iter().next())
     }
 
-    /// Adds what a broken clone pushes beside what it must.
-    fn with_breakage(&self, server: usize, updates: &[RefPush]) -> Vec<RefPush> {
-        let mut all = updates.to_vec();
-        let refs = &self.servers.borrow()[server].refs;
-        match self.config.broken {
-            Some(Broken::HastyDelete) => all.extend(
-                refs.iter().find(|(name, _)| name.starts_with(refs::INBOX)).map(|(name, oid)| RefPush {
-                    name: name.clone(),
-                    new: None,
-                    expected: Some(*oid),
-                }),
-            ),
-            Some(Broken::EmptyPush) => {
-                all.extend(refs.iter().find(|(name, _)| name.starts_with(refs::PROTOCOLS)).map(
-                    |(name, oid)| {
-                        let again = self.commit(self.repo.tree_of(*oid).unwrap(), &[*oid], "again");
-                        RefPush { name: name.clone(), new: Some(again), expected: Some(*oid) }
-                    },
-                ));
-            }
-            Some(Broken::PushWithoutCauses) => {
-                for update in all.iter_mut().filter(|update| update.name.starts_with(refs::PROTOCOLS)) {
-                    update.new = update.new.map(|new| self.last_line_of(new, update.expected));
-                }
-            }
-            _ => (),
-        }
-        all
-    }
-
-    /// Returns a commit that adds nothing but the last line of `new` to `parent`.
-    fn last_line_of(&self, new: Oid, parent: Option<Oid>) -> Oid {
-        let mut ledger = self.ledger.borrow_mut();
-        let all = ledger.read(&self.repo, new).unwrap();
-        let mut less = parent
-            .and_then(|parent| ledger.read(&self.repo, parent))
-            .map_or_else(Content::default, |known| known.content.clone());
-        less.specs.extend(all.content.specs.clone());
-        less.unknown.extend(all.content.unknown.clone());
-        less.rejects.extend(all.content.rejects.clone());
-        less.add(all.content.lines().last().unwrap().clone());
-        less.normalize();
-        let tree = git_godzilla::store::tip::write(&self.repo, &less, None).unwrap();
-        self.commit(tree, parent.as_slice(), "the last line")
-    }
-
-    fn is_lonely(&self, clone: usize) -> bool {
-        self.config.broken == Some(Broken::LonelyClone) && clone == 0
+    /// Whether whoever runs now has the release before this one.
+    fn is_of_older(&self) -> bool {
+        let is_older = || self.clones.borrow().get(self.who.get()).is_some_and(|clone| clone.is_older);
+        !self.is_by_hand.get() && is_older()
     }
 }
 
@@ -147,15 +107,14 @@ impl Machine for World {
     }
 
     fn point(&self, _name: &'static str) {
+        if self.is_by_hand.get() {
+            return;
+        }
         let mut interrupt = self.interrupt.borrow_mut();
         match interrupt.as_mut() {
-            None => return,
+            None | Some((_, Interrupt::Full)) => return,
             Some((left, _)) if *left > 1 => {
                 *left -= 1;
-                return;
-            }
-            // Who writes notes is waited for by the clock of the real machine.
-            Some((_, Interrupt::Meanwhile(_))) if self.clones.borrow()[self.who.get()].is_locked("notes") => {
                 return;
             }
             Some(_) => (),
@@ -170,7 +129,34 @@ impl Machine for World {
                 self.step(&step);
                 self.has_met.set(true);
             }
+            Interrupt::Full => (),
         }
+    }
+
+    fn has_room(&self) -> bool {
+        if self.is_by_hand.get() {
+            return true;
+        }
+        match self.interrupt.borrow_mut().as_mut() {
+            Some((left, Interrupt::Full)) if *left > 0 => {
+                *left -= 1;
+                true
+            }
+            Some((_, Interrupt::Full)) => {
+                self.has_met.set(true);
+                self.count("no room on the disk");
+                false
+            }
+            _ => true,
+        }
+    }
+
+    fn fold_version(&self, own: u64) -> u64 {
+        if self.is_of_older() { own - 1 } else { own }
+    }
+
+    fn knows(&self, kind: &str) -> bool {
+        older_knows(kind) || !self.is_of_older() || self.is_broken(Broken::CarelessRelease)
     }
 
     fn push(&self, from: &Repo, remote: &str, updates: &[RefPush]) -> Result<PushResult, TransportError> {
@@ -191,7 +177,7 @@ impl Machine for World {
             }));
             return Ok(result);
         }
-        for update in self.with_breakage(server, updates) {
+        for update in self.sent(clone, server, updates) {
             self.point("push.ref");
             match self.apply(server, &update) {
                 Ok(()) => result.accepted.push(update.name.clone()),
