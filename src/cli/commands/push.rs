@@ -14,8 +14,9 @@ use crate::service::push::{self, Pushed, State, Wish};
 /// Push branches as `git push` does, with the state in the same connection
 ///
 /// Branch and state move together or not at all, where the server can do that. A server that refuses the
-/// state gets the branch alone. Without a refspec the current branch goes where `git push` would push
-/// it, and the branch of a protocol that was never pushed to the same name, which it follows then. Other options of `git push`: use `git push`, which takes the state along as well.
+/// state gets the branch alone. Without a refspec the current branch goes where `git push` would push it,
+/// and the branch of a protocol that was never pushed to the same name, which it follows then. Other
+/// options of `git push`: use `git push`, which takes the state along as well.
 #[derive(clap::Args, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub(in crate::cli) struct Args {

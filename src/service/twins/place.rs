@@ -20,7 +20,8 @@ use crate::store::stream;
 const PLAN_FILE: &str = "plan.md";
 
 /// Lets the branch here bear the new name, with its worktree and the folder of its plan, and returns what was
-/// done, or why it was not; a branch that is that of `other` as well is left to it. What was not done is tried again; no file is ever lost by it.
+/// done, or why it was not; a branch that is that of `other` as well is left to it. What was not done is tried
+/// again; no file is ever lost by it.
 pub(super) fn follow(
     ctx: &Context,
     moved: &Moved,

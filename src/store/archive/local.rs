@@ -103,7 +103,8 @@ struct Wanted {
 }
 
 /// On top of the home remote's, if that is not known to be behind the one here, as with any stream. Those of
-/// other remotes have commits of their own, and to follow now one and now another would never end. Where something of the one here could not be united with it, it stays on top of the one here.
+/// other remotes have commits of their own, and to follow now one and now another would never end. Where
+/// something of the one here could not be united with it, it stays on top of the one here.
 fn wanted(
     repo: &Repo,
     archives: &[Archive],
