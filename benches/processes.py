@@ -144,14 +144,23 @@ def hooks(area, rounds):
     variants = {"no hooks": (None, commit(none, *off)), "ours, protocol branch": (None, commit(ours))}
     main_repo, main_work = setup("main", False)
     variants["ours, other branch"] = (None, commit(main_work))
-    empty = area.repo("hooks-empty")
-    for event in ("prepare-commit-msg", "commit-msg", "post-commit", "post-rewrite", "pre-push", "post-merge",
-                  "post-checkout"):
-        hook = empty / ".git/hooks" / event
-        hook.parent.mkdir(exist_ok=True)
-        hook.write_text("#!/bin/sh\nexit 0\n")
-        hook.chmod(0o755)
-    variants["empty sh hooks, the same events"] = (None, commit(empty))
+
+    def empty_hooks(repo):
+        for event in ("prepare-commit-msg", "commit-msg", "post-commit", "post-rewrite", "pre-push", "post-merge",
+                      "post-checkout"):
+            hook = repo / ".git/hooks" / event
+            hook.parent.mkdir(exist_ok=True)
+            hook.write_text("#!/bin/sh\nexit 0\n")
+            hook.chmod(0o755)
+        return repo
+
+    for name, protocol in (("protocol", True), ("other", False)):
+        repo = area.repo(f"hooks-chained-{name}")
+        if not (repo / ".git/godzilla").exists():
+            empty_hooks(repo)
+        _, work = setup(f"chained-{name}", protocol)
+        variants[f"ours before those of others, {name} branch"] = (None, commit(work))
+    variants["empty sh hooks, the same events"] = (None, commit(empty_hooks(area.repo("hooks-empty"))))
     prek = shutil.which("prek")
     if prek:
         repo = area.repo("hooks-prek")
@@ -165,7 +174,11 @@ def hooks(area, rounds):
     result = measure("hooks: one commit", variants, rounds)
     if prek:
         added(result, "ours, protocol branch", "no hooks", "prek, one trivial hook", "no hooks")
+        added(result, "ours before those of others, protocol branch", "empty sh hooks, the same events",
+              "prek, one trivial hook", "no hooks")
     added(result, "ours, other branch", "no hooks", "empty sh hooks, the same events", "no hooks")
+    added(result, "ours before those of others, other branch", "empty sh hooks, the same events",
+          "empty sh hooks, the same events", "no hooks")
 
 
 def list_rows(area, rounds):

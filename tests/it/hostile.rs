@@ -116,7 +116,7 @@ fn point_at(world: &World, tree: &str, parent: Option<&str>) {
 
 /// The lines of the server's stream.
 fn lines(world: &World) -> String {
-    world.place("srv.git").git(&["show", &format!("{STREAM}:events/000000")])
+    world.place("srv.git").lines_of(STREAM)
 }
 
 #[test]
@@ -298,7 +298,7 @@ fn events_of_another_protocol_change_nothing() {
     a.godzilla_ok(&["start", "1", "-p", "2"]);
     a.godzilla_ok(&["sync"]);
     let srv = world.place("srv.git");
-    let foreign = srv.git(&["show", "refs/godzilla/protocols/0002-another-one:events/000000"]);
+    let foreign = srv.lines_of("refs/godzilla/protocols/0002-another-one");
     forge(&world, &[("events/000000", format!("{}{foreign}", lines(&world)).as_bytes())]);
     for place in [&a, &world.place("b")] {
         place.godzilla_ok(&["sync"]);

@@ -209,7 +209,7 @@ fn a_merge_that_reaches_the_server_completes_its_protocol_there() {
     c.git(&["merge", "--quiet", "--no-ff", "-m", "merge the form", &format!("origin/{NAME}")]);
     let shown = c.try_git(&["push", "origin", "main"]);
     assert!(shown.stderr.contains(&format!("{NAME} is merged, and completed by it")), "{shown}");
-    let lines = srv.git(&["show", &format!("{STREAM}:events/000000")]);
+    let lines = srv.lines_of(STREAM);
     let seen = lines.lines().find(|line| line.contains("merge.detected")).unwrap();
     assert!(seen.contains(r#""into":"refs/heads/main""#), "{seen}");
     let who = srv.git(&["log", "-1", "--format=%an <%ae>", STREAM]);

@@ -2,26 +2,22 @@
 
 use std::path::PathBuf;
 
-use tempfile::TempDir;
-
 use crate::support::bounded::run_bounded;
 use crate::support::{BIN, Place, World};
 
 /// Takes the place of `git`, writes down who asks for upkeep, and leaves it at that.
-fn git_that_tells() -> TempDir {
+fn git_that_tells() -> World {
     let path = std::env::var_os("PATH").unwrap();
     let real: PathBuf =
         std::env::split_paths(&path).map(|dir| dir.join("git")).find(|file| file.exists()).unwrap();
-    let dir = tempfile::tempdir().unwrap();
-    let place = World::new();
+    let tools = World::new();
     let script = format!(
         "#!/bin/sh\ncase \" $* \" in *' maintenance run '*) echo \"$*\" >>'{}'; exit 0 ;; esac\nexec '{}' \"$@\"\n",
-        dir.path().join("asked").display(),
+        tools.path().join("asked").display(),
         real.display()
     );
-    place.place("").write_executable("git", &script);
-    std::fs::rename(place.path().join("git"), dir.path().join("git")).unwrap();
-    dir
+    tools.place("").write_executable("git", &script);
+    tools
 }
 
 /// Makes it look as if there were many loose objects: git looks into this folder only.
@@ -31,7 +27,7 @@ fn add_objects(place: &Place<'_>) {
     }
 }
 
-fn asked(tools: &TempDir) -> Vec<String> {
+fn asked(tools: &World) -> Vec<String> {
     let text = std::fs::read_to_string(tools.path().join("asked")).unwrap_or_default();
     std::fs::remove_file(tools.path().join("asked")).ok();
     text.lines().map(str::to_owned).collect()

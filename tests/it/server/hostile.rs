@@ -18,7 +18,7 @@ fn d5_what_harms_the_state_is_not_let_in() {
     a.godzilla_ok(&["comment", "more", "-p", "1"]);
     a.godzilla_ok(&["sync"]);
     let stranger = stranger(&world);
-    let events = stranger.git(&["show", &format!("{STREAM}:events/000000")]);
+    let events = stranger.lines_of(STREAM);
     let spec = stranger.git(&["ls-tree", "--name-only", &format!("{STREAM}:specs")]);
     let spec_path = format!("specs/{}", spec.trim());
     let spec_text = stranger.git(&["show", &format!("{STREAM}:{spec_path}")]);

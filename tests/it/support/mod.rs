@@ -230,6 +230,12 @@ impl Place<'_> {
         self.git(&["push", "--quiet", "origin", "HEAD"]);
     }
 
+    /// Returns the lines of a stream. Where one of its segments ends is up to the lines.
+    pub(crate) fn lines_of(&self, stream: &str) -> String {
+        let segments = self.git(&["ls-tree", "--name-only", &format!("{stream}:events")]);
+        segments.lines().map(|segment| self.git(&["show", &format!("{stream}:events/{segment}")])).collect()
+    }
+
     pub(crate) fn read(&self, file: &str) -> String {
         std::fs::read_to_string(self.path.join(file)).unwrap()
     }
