@@ -128,20 +128,22 @@ def hooks(area, rounds):
             work = Path(json.loads(planned.stdout)["worktree"])
         return repo, work
 
-    def commit(work, *config):
+    def commit(work):
         counter = [0]
 
         def run():
             counter[0] += 1
             (work / "file").write_text(f"{time.time()} {counter[0]}\n")
-            area.run(["git", *config, "commit", "-qam", "feat(x): a change"], work)
+            area.run(["git", "commit", "-qam", "feat(x): a change"], work)
 
         return run
 
-    off = ("-c", "core.hooksPath=/dev/null")
     _, ours = setup("ours", True)
-    _, none = setup("none", True)
-    variants = {"no hooks": (None, commit(none, *off)), "ours, protocol branch": (None, commit(ours))}
+    plain = area.repo("hooks-none")
+    none = plain / "worktrees/0001-task-none"
+    if not none.exists():
+        area.run(["git", "worktree", "add", "-qb", none.name, none], plain)
+    variants = {"no hooks": (None, commit(none)), "ours, protocol branch": (None, commit(ours))}
     main_repo, main_work = setup("main", False)
     variants["ours, other branch"] = (None, commit(main_work))
 

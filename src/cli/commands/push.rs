@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::cli::error::CliError;
 use crate::cli::ui::{GREEN, RED, Ui, counted, styled};
+use crate::domain::id::Name;
 use crate::platform::git::{Moved, TransportError};
 use crate::service::error::Error;
 use crate::service::push::{self, Pushed, State, Wish};
@@ -169,6 +170,11 @@ fn result(moved: &Moved) -> &'static str {
     }
 }
 
+/// Whether it is the branch of a protocol, as its name says.
+fn is_of_protocol(moved: &Moved) -> bool {
+    moved.name.strip_prefix("refs/heads/").is_some_and(|branch| branch.parse::<Name>().is_ok())
+}
+
 fn print(ui: &mut Ui, pushed: &Pushed, dry_run: bool) -> Result<(), CliError> {
     for moved in &pushed.refs {
         let mark = if moved.is_done() { styled(GREEN, "✓") } else { styled(RED, "✗") };
@@ -189,9 +195,15 @@ fn print(ui: &mut Ui, pushed: &Pushed, dry_run: bool) -> Result<(), CliError> {
         }
         State::NotShared { n_events, reason } => {
             ui.warn(format!("{} not on {remote} ({reason})", counted(*n_events, "event")));
-            let is_rejected = !pushed.refs.iter().all(Moved::is_done);
-            if !is_rejected {
+            let rejected: Vec<&Moved> = pushed.refs.iter().filter(|moved| !moved.is_done()).collect();
+            if rejected.is_empty() {
                 ui.note("share them with `git godzilla sync`");
+            } else if rejected.iter().any(|moved| is_of_protocol(moved)) {
+                // Git says to pull, which would merge the work of another protocol.
+                ui.note(
+                    "`git godzilla sync` before you pull: if another protocol has that name there, \
+                     yours gets one of its own",
+                );
             }
         }
     }

@@ -103,6 +103,8 @@ fn what_is_rejected_takes_the_state_with_it() {
             (&json!("rejected"), &json!("not_shared"))
         );
         assert_eq!(pushed["message"], "the push was rejected");
+        let told = work.godzilla(&["push", "origin", NAME]).stderr;
+        assert!(told.contains("`git godzilla sync` before you pull"), "{told}");
         assert_eq!(all_refs(&world.place("srv.git")), before);
         assert_eq!(remote_state(&a)["last_error"], Value::Null, "nobody said anything about the state");
         work.git(&["pull", "--quiet", "--rebase", "origin", NAME]);
