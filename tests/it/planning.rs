@@ -232,4 +232,14 @@ fn a_plan_can_be_followed_by_its_first_run() {
     let ran: Value = a.json(&["plan", "Add a login", "--no-decompose", "--run"]);
     assert_eq!((&ran["engine"], &ran["step"]), (&"doer".into(), &"01-form".into()), "{ran}");
     assert_eq!(world.place(&format!("a/worktrees/{NAME}")).read("form.html"), "form\n");
+    let named: Value = a.json(&["plan", "Another one", "--step", "The form", "--run-step", "1"]);
+    assert_eq!(
+        (&named["name"], &named["step"]),
+        (&"0002-another-one".into(), &"01-the-form".into()),
+        "{named}"
+    );
+    // The plan stays.
+    let shown = a.godzilla(&["plan", "A third one", "--step", "The form", "--run-step", "9"]);
+    assert_eq!(shown.code, Some(3), "{shown}");
+    assert_eq!(a.json(&["show", "3"])["status"], "planned");
 }
