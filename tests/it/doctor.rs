@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::Value;
 
 use crate::schemas::assert_valid;
-use crate::support::{BIN, Place, World, run};
+use crate::support::{BIN, Held, Place, World, run};
 
 /// Runs `doctor` and returns its findings; the exit code must agree with them.
 #[track_caller]
@@ -217,8 +217,7 @@ fn a_lock_that_is_held_is_left_alone() {
     let a = planned(&world);
     let stream = a.path.join(".git/refs/godzilla/protocols/0001-add-a-login.lock");
     a.write(".git/godzilla/locks/0001-add-a-login", &format!("{}\nnew\n", stream.display()));
-    let held = std::fs::File::open(a.path.join(".git/godzilla/locks/0001-add-a-login")).unwrap();
-    held.lock().unwrap();
+    let _held = Held::at(&a.path.join(".git/godzilla/locks/0001-add-a-login"));
     assert_eq!(codes(&a, &["--fix"]), [""; 0]);
     assert!(a.read(".git/godzilla/locks/0001-add-a-login").ends_with("new\n"));
 }

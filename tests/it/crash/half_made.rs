@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::super::support::{BIN, Place, World, run};
+use super::super::support::{BIN, Held, Place, World, run};
 
 const NAME: &str = "0001-add-a-login";
 
@@ -68,8 +68,7 @@ fn a_git_that_goes_on_is_waited_for() {
     let world = World::new();
     let (a, work) = begun(&world);
     let lock = a.path.join(".git/godzilla/locks/adding");
-    let held = fs::File::create(&lock).unwrap();
-    held.lock().unwrap();
+    let held = Held::at(&lock);
     let mut list = a.command(BIN).arg("list").stdout(std::process::Stdio::null()).spawn().unwrap();
     // It is there when it waits.
     while !is_open_by(list.id(), &lock) {

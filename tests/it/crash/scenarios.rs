@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use super::super::support::{BIN, Place, Shown, World};
+use super::super::support::{BIN, Held, Place, Shown, World};
 use super::strike::{How, WHOLE};
 
 /// The commands run in the clone `a` or in a worktree of it.
@@ -367,9 +367,7 @@ pub(super) static SCENARIOS: &[Scenario] = &[
         again: Some(|world| if is_clean(world) { list(world) } else { git(world, COMMIT, &WHOLE) }),
         only: Some(&["spool.put"]),
         ..scenario("commit while the stream is busy", ready_to_commit, |world, how| {
-            let lock = world.place("a").path.join(".git/godzilla/locks").join(NAME);
-            let lock = fs::OpenOptions::new().write(true).open(lock).unwrap();
-            lock.lock().unwrap();
+            let _busy = Held::at(&world.place("a").path.join(".git/godzilla/locks").join(NAME));
             git(world, COMMIT, how)
         })
     },
@@ -377,9 +375,7 @@ pub(super) static SCENARIOS: &[Scenario] = &[
         "list with a spool",
         |world| {
             ready_to_commit(world);
-            let lock = world.place("a").path.join(".git/godzilla/locks").join(NAME);
-            let lock = fs::OpenOptions::new().write(true).open(lock).unwrap();
-            lock.lock().unwrap();
+            let _busy = Held::at(&world.place("a").path.join(".git/godzilla/locks").join(NAME));
             git(world, COMMIT, &WHOLE);
         },
         |world, how| with(world, "a", &["list"], how),

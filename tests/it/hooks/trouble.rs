@@ -1,9 +1,9 @@
 //! Hooks that cannot do their work: git goes on, one line says so, and the next command makes up.
 
-use std::fs::{self, File};
+use std::fs;
 
 use super::{Life, with_each_git};
-use crate::support::{Shown, World};
+use crate::support::{Held, Shown, World};
 
 fn commit(life: &Life<'_>, file: &str) -> Shown {
     life.work.write(file, "x\n");
@@ -22,9 +22,7 @@ fn o8_a_busy_stream_leaves_the_events_in_the_spool() {
     let world = World::new();
     let life = Life::begin(&world);
     life.work.commit("a.txt", "feat: a");
-    let lock = File::options().write(true).open(life.home.path.join(".git/godzilla/locks").join(&life.name));
-    let lock = lock.unwrap();
-    lock.lock().unwrap();
+    let lock = Held::at(&life.home.path.join(".git/godzilla/locks").join(&life.name));
     let n_events = life.recorded().len();
     life.work.tick(&life.name, "01-one");
     let shown = commit(&life, "b.txt");
@@ -34,7 +32,7 @@ fn o8_a_busy_stream_leaves_the_events_in_the_spool() {
     let file = fs::read_dir(life.home.path.join(".git/godzilla/spool").join(&life.name)).unwrap().next();
     let spooled = fs::read_to_string(file.unwrap().unwrap().path()).unwrap();
     assert_eq!(spooled.lines().count(), 2, "the commit, and the step that it completes: {spooled}");
-    lock.unlock().unwrap();
+    drop(lock);
 
     assert_eq!(life.statuses(), ["completed", "completed", "pending", "pending"]);
     assert_eq!(n_spooled(&life), 0);

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use super::{NAME, files, state_of};
 use crate::hooks::git_that;
 use crate::hooks::modes::a_git_that_says;
-use crate::support::{BIN, Place, World, run};
+use crate::support::{BIN, Held, Place, World, run};
 
 /// Git puts a line feed to the end of such a file, and would leave heads of sections or take empty lines along.
 #[test]
@@ -145,9 +145,7 @@ fn worktrees_stay_and_nobody_at_work_is_left_alone() {
     let listed = a.git(&["worktree", "list", "--porcelain"]);
     work.write("form", "half done\n");
 
-    a.write(&format!(".git/godzilla/locks/run-{NAME}"), "");
-    let lock = std::fs::File::open(a.path.join(format!(".git/godzilla/locks/run-{NAME}"))).unwrap();
-    lock.lock().unwrap();
+    let lock = Held::at(&a.path.join(format!(".git/godzilla/locks/run-{NAME}")));
     let refused = a.godzilla(&["uninstall", "--yes", "--discard"]);
     assert_eq!(refused.code, Some(4), "{refused}");
     assert!(a.path.join(".git/hooks/commit-msg").exists(), "nothing was changed");

@@ -11,6 +11,7 @@ pub(crate) mod terminal;
 
 use std::ffi::OsStr;
 use std::fmt;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -39,6 +40,27 @@ pub(crate) struct World {
 pub(crate) struct Place<'w> {
     pub(crate) world: &'w World,
     pub(crate) path: PathBuf,
+}
+
+/// A lock on a file, as another process would hold it.
+///
+/// Letting go is said, not left to closing the file: what another test starts just then has the file too until it is
+/// the program that it becomes.
+pub(crate) struct Held(File);
+
+impl Held {
+    /// Locks the file, which is made if it is not there.
+    pub(crate) fn at(path: &Path) -> Self {
+        let file = File::options().write(true).create(true).truncate(false).open(path).unwrap();
+        file.lock().unwrap();
+        Self(file)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.unlock().unwrap();
+    }
 }
 
 /// What a person would see of a run.

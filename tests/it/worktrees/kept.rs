@@ -10,7 +10,7 @@ use git_godzilla::store::kept::MAX_AGE;
 use serde_json::json;
 
 use super::{NAME, merge, messy, planned, refs, refusal, removed};
-use crate::support::{BIN, Place, World, run};
+use crate::support::{BIN, Held, Place, World, run};
 
 fn context(place: &Place<'_>) -> Context {
     let repo = Repo::discover(&place.path).unwrap();
@@ -43,8 +43,7 @@ fn what_is_kept_goes_after_thirty_days_and_not_before() {
     let doctor = a.godzilla(&["doctor", "--json"]);
     assert!(doctor.stdout.contains("kept.expired"), "{doctor}");
     // While an engine works, what goes would be taken for its doing.
-    let lock = fs::File::create(a.path.join(format!(".git/godzilla/locks/run-{NAME}"))).unwrap();
-    lock.lock().unwrap();
+    let lock = Held::at(&a.path.join(format!(".git/godzilla/locks/run-{NAME}")));
     assert_eq!(upkeep(&context(&a)).unwrap(), 0);
     assert_eq!(refs(&a, "refs/godzilla-local/trash"), [older]);
     drop(lock);

@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use serde_json::Value;
 
 use super::{NAME, listed, merge, messy, planned, refs, refusal, removed, stays};
-use crate::support::{BIN, Place, World, run};
+use crate::support::{BIN, Held, Place, World, run};
 
 /// A world in which the first protocol is merged, so that nothing but what a test does keeps it.
 fn merged(world: &World) -> (Place<'_>, Place<'_>) {
@@ -181,8 +181,7 @@ fn the_main_one_stays() {
 fn one_that_an_engine_works_in_stays() {
     let world = World::new();
     let (a, work) = merged(&world);
-    let lock = fs::File::create(a.path.join(format!(".git/godzilla/locks/run-{NAME}"))).unwrap();
-    lock.lock().unwrap();
+    let lock = Held::at(&a.path.join(format!(".git/godzilla/locks/run-{NAME}")));
     stays_for(&a, &work, "run.goes_on");
     drop(lock);
     removed(&a, &[]);

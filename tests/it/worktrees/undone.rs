@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{NAME, files_of, planned, refs, refusal};
-use crate::support::World;
+use crate::support::{Held, World};
 
 #[test]
 fn a_plan_is_undone_and_redone_with_branch_and_worktree() {
@@ -81,8 +81,7 @@ fn what_was_done_since_stands_against_it() {
     undo("undo.built_on");
     a.godzilla_ok(&["undo"]);
     assert_eq!(refusal(&work, &["undo"]), (4, "worktree.current".to_owned()));
-    let lock = std::fs::File::create(a.path.join(format!(".git/godzilla/locks/run-{NAME}"))).unwrap();
-    lock.lock().unwrap();
+    let lock = Held::at(&a.path.join(format!(".git/godzilla/locks/run-{NAME}")));
     undo("run.goes_on");
     drop(lock);
     work.commit("form", "feat: the form");
