@@ -3,13 +3,12 @@
 # Runs the hook that was here before, kept beside this file, then git-godzilla.
 # `git godzilla hooks uninstall` puts the earlier hook back. This block is
 # rewritten as a whole: lines of your own belong after its last line.
-gz_event=@EVENT@
 gz_binary=@BINARY@
-gz_ours= gz_copied= gz_status=0 gz_answer=0 gz_via=file
+gz_ours= gz_status=0 gz_answer=0 gz_via=file
 
 # Whoever asks whether git comes this far gets an answer, and nothing else runs.
 if [ -n "${GODZILLA_PROBE-}" ]; then
-  exec "$gz_binary" hook "$gz_event"
+  exec "$gz_binary" hook @EVENT@
 fi
 
 case $0 in
@@ -38,98 +37,90 @@ if ! { [ -f "$gz_previous" ] && [ -x "$gz_previous" ]; }; then
   gz_previous=
 fi
 
-# Whether commit-msg will do all the work of prepare-commit-msg: git opens no editor, and it is a plain
-# `git commit` with a message, without --no-verify and --amend. Its command line is read with the zeros
-# left out, so this looks for anything that could be such an option; what cannot be told is not left.
-gz_is_left_to_commit_msg() {
-  [ "${GIT_EDITOR-}" = : ] && [ "${2-}" = message ] && [ -r "/proc/$PPID/cmdline" ] || return 1
-  { IFS= read -r gz_line && IFS= read -r gz_line; } 2>/dev/null <"${0%/*}/commit-msg" || return 1
-  case $gz_line in '# git-godzilla hook v2 event=commit-msg') ;; *) return 1 ;; esac
-  if IFS= read -r gz_line <"/proc/$PPID/cmdline"; then return 1; fi
-  case $gz_line in *--am*) return 1 ;; gitcommit*) ;; *) return 1 ;; esac
-  while :; do
-    case $gz_line in *-*) gz_line=${gz_line#*-} ;; *) return 0 ;; esac
-    case ${gz_line%%[!A-Za-z]*} in *n*) return 1 ;; esac
-  done
-}
-
-case $gz_event in
-pre-push | post-merge) gz_ours=1 ;;
-post-checkout) if [ "${3-}" = 1 ]; then gz_ours=1; fi ;;
-*)
-  # Only a branch of a protocol concerns us, or no branch at all. HEAD is read
-  # without a process, so that elsewhere this costs no more than an empty hook.
-  gz_dir=${GIT_DIR-}
-  if [ -z "$gz_dir" ]; then
-    gz_dir=.git
-    if [ -f .git ]; then
-      IFS= read -r gz_dir <.git || :
-      gz_dir=${gz_dir#gitdir: }
-    fi
+#@ pre-push post-merge
+gz_ours=1
+#@ post-checkout
+if [ "${3-}" = 1 ]; then gz_ours=1; fi
+#@ prepare-commit-msg commit-msg post-commit post-rewrite
+# Only a branch of a protocol concerns us, or no branch at all. HEAD is read
+# without a process, so that elsewhere this costs no more than an empty hook.
+gz_dir=${GIT_DIR-}
+if [ -z "$gz_dir" ]; then
+  gz_dir=.git
+  if [ -f .git ]; then
+    IFS= read -r gz_dir <.git || :
+    gz_dir=${gz_dir#gitdir: }
   fi
-  gz_head=
-  if [ -r "$gz_dir/HEAD" ]; then
-    IFS= read -r gz_head <"$gz_dir/HEAD" || :
-  fi
-  case $gz_head in
-  'ref: refs/heads/'[0-9][0-9][0-9][0-9]*-*) gz_ours=1 ;;
-  'ref: refs/heads/.invalid') gz_ours=1 ;; # The reftable format hides the branch.
-  ref:*) ;;
-  *) gz_ours=1 ;;
-  esac
-  ;;
+fi
+gz_head=
+if [ -r "$gz_dir/HEAD" ]; then
+  IFS= read -r gz_head <"$gz_dir/HEAD" || :
+fi
+case $gz_head in
+'ref: refs/heads/'[0-9][0-9][0-9][0-9]*-*) gz_ours=1 ;;
+'ref: refs/heads/.invalid') gz_ours=1 ;; # The reftable format hides the branch.
+ref:*) ;;
+*) gz_ours=1 ;;
 esac
+#@
 if [ "${GODZILLA-}" = 0 ]; then
   gz_ours=
 fi
-if [ -n "$gz_ours" ] && [ "$gz_event" = prepare-commit-msg ] && gz_is_left_to_commit_msg "$@"; then
+#@ prepare-commit-msg
+@LEFT@
+gz_commit_msg_is_ours() {
+  { IFS= read -r gz_line && IFS= read -r gz_line; } 2>/dev/null <"${0%/*}/commit-msg" || return 1
+  [ "$gz_line" = '# git-godzilla hook v2 event=commit-msg' ]
+}
+if [ -n "$gz_ours" ] && gz_is_left_to_commit_msg "$@" && gz_commit_msg_is_ours; then
   gz_ours=
 fi
+#@
 if [ -n "$gz_ours" ] && ! { [ -f "$gz_binary" ] && [ -x "$gz_binary" ]; }; then
   gz_binary=$(command -v git-godzilla) || gz_ours=
 fi
 
-case $gz_event in
-pre-push | post-rewrite)
-  if [ -n "$gz_previous$gz_ours" ]; then
-    # Without an input, `cat` could be handed its own output to read.
-    { true 3<&0; } 2>/dev/null || exec </dev/null
-    # The dot guards trailing newlines, which the substitution would drop.
-    gz_copied=1
-    gz_stdin=$(cat; printf .)
-    gz_stdin=${gz_stdin%.}
-  fi
-  ;;
-esac
+#@ pre-push post-rewrite
+gz_copied=
+if [ -n "$gz_previous$gz_ours" ]; then
+  # Without an input, `cat` could be handed its own output to read.
+  { true 3<&0; } 2>/dev/null || exec </dev/null
+  # The dot guards trailing newlines, which the substitution would drop.
+  gz_copied=1
+  gz_stdin=$(cat; printf .)
+  gz_stdin=${gz_stdin%.}
+fi
 gz_run() {
-  if [ -n "$gz_copied" ]; then
-    printf %s "$gz_stdin" 2>/dev/null | "$@"
-  else
-    "$@"
-  fi
+  printf %s "$gz_stdin" 2>/dev/null | "$@"
 }
-
+#@ prepare-commit-msg commit-msg post-commit post-merge post-checkout
+gz_run() {
+  "$@"
+}
+#@
 if [ -n "$gz_previous" ]; then
   gz_run "$gz_previous" "$@" || gz_status=$?
 fi
+#@ post-commit post-rewrite post-merge post-checkout
 if [ -n "$gz_ours" ]; then
-  case $gz_event:$gz_status in
-  post-*) gz_run "$gz_binary" hook "$gz_event" --via "$gz_via" -- "$@" || : ;;
-  *:0)
-    gz_run "$gz_binary" hook "$gz_event" --via "$gz_via" -- "$@" || gz_answer=$?
-    # From 126 on it could not run or was killed, which is no verdict.
-    if [ "$gz_answer" -lt 126 ]; then
-      gz_status=$gz_answer
-    fi
-    ;;
-  esac
+  gz_run "$gz_binary" hook @EVENT@ --via "$gz_via" -- "$@" || :
 fi
+#@ prepare-commit-msg commit-msg pre-push
+if [ -n "$gz_ours" ] && [ "$gz_status" = 0 ]; then
+  gz_run "$gz_binary" hook @EVENT@ --via "$gz_via" -- "$@" || gz_answer=$?
+  # From 126 on it could not run or was killed, which is no verdict.
+  if [ "$gz_answer" -lt 126 ]; then
+    gz_status=$gz_answer
+  fi
+fi
+#@
 
 # A failure ends here; otherwise lines that others append below are reached, and
 # find the input as it was.
 if [ "$gz_status" != 0 ]; then
   exit "$gz_status"
 fi
+#@ pre-push post-rewrite
 if [ -n "$gz_copied" ]; then
   if [ -n "$gz_stdin" ]; then
     gz_stdin=${gz_stdin%'
@@ -141,4 +132,5 @@ GZ_STDIN
     exec </dev/null
   fi
 fi
+#@
 # git-godzilla hook end

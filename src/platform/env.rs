@@ -26,8 +26,10 @@ pub fn raw(name: &str) -> Option<OsString> {
 pub fn vars_with_prefix(prefix: &str) -> Vec<(String, String)> {
     let text =
         |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
-    let mut found: Vec<_> = std::env::vars_os().filter_map(text).collect();
-    found.retain(|(name, value)| name.starts_with(prefix) && !value.is_empty());
+    let is_meant = |(name, value): &(OsString, OsString)| {
+        name.as_encoded_bytes().starts_with(prefix.as_bytes()) && !value.is_empty()
+    };
+    let mut found: Vec<_> = std::env::vars_os().filter(is_meant).filter_map(text).collect();
     found.sort();
     found
 }

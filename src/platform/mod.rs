@@ -8,6 +8,7 @@ pub mod foreground;
 pub mod fs;
 pub mod git;
 pub mod hook_files;
+mod hook_script;
 pub mod http;
 #[cfg(target_os = "linux")]
 pub mod keeper;

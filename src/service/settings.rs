@@ -16,6 +16,7 @@ use self::layers::Layers;
 use crate::domain::id::Oid;
 use crate::domain::spec::QaPolicy;
 use crate::domain::status::status;
+use crate::domain::text;
 use crate::platform::env;
 use crate::platform::fs::{self, Bounded};
 use crate::platform::git::Repo;
@@ -69,11 +70,16 @@ pub struct Settings {
 pub struct Entry {
     /// As in `godzilla.toml`, with dots.
     pub key: String,
-    /// For people; empty if nothing is set and there is no default.
-    pub value: String,
-    /// The same with its type.
+    /// `None` if nothing is set and there is no default.
     pub typed: Option<Value>,
     pub origin: Origin,
+}
+
+impl Entry {
+    /// Returns the value for people, in one line; empty if there is none.
+    pub fn value(&self) -> String {
+        self.typed.as_ref().map(|value| text::one_line(&value.to_string())).unwrap_or_default()
+    }
 }
 
 /// A value with its type.

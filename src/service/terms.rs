@@ -55,7 +55,7 @@ pub fn of(ctx: &Context, name: &str) -> Result<Option<Terms>, Error> {
         .entries
         .iter()
         .filter(|entry| matches!(entry.origin, Origin::File | Origin::Commit(_)))
-        .filter(|entry| is_ours(&entry.key, &entry.value));
+        .filter(|entry| is_ours(&entry.key, &entry.value()));
     let mut lines: Vec<String> =
         by_repository.map(|entry| format!("{} = {}", entry.key, typed(entry))).collect();
     for (path, bytes) in programs(ctx, settings, name)? {
@@ -92,7 +92,7 @@ fn typed(entry: &super::settings::Entry) -> String {
             let items: Vec<String> = items.iter().map(|item| format!("{:?}", text::one_line(item))).collect();
             format!("[{}]", items.join(", "))
         }
-        _ => entry.value.clone(),
+        _ => entry.value(),
     }
 }
 

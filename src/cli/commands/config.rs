@@ -46,9 +46,9 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
             _ => String::new(),
         };
         let value = match &entry.typed {
-            None if entry.value.is_empty() => ("(not set)".to_owned(), DIM),
+            None if entry.value().is_empty() => ("(not set)".to_owned(), DIM),
             Some(settings::Value::List(list)) if list.is_empty() => ("(none)".to_owned(), DIM),
-            _ => (entry.value.clone(), plain),
+            _ => (entry.value(), plain),
         };
         table.row([(entry.key.clone(), plain), value, (from, DIM)]);
     }

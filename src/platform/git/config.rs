@@ -77,19 +77,20 @@ impl Repo {
 
     /// Returns the remotes, by name.
     pub fn remotes(&self) -> Vec<Remote> {
-        self.gix
-            .remote_names()
-            .into_iter()
-            .map(|name| {
-                let name = name.to_str_lossy().into_owned();
-                Remote {
-                    urls: self.config_all("remote", &name, "url"),
-                    push_urls: self.config_all("remote", &name, "pushurl"),
-                    fetch: self.config_all("remote", &name, "fetch"),
-                    name,
-                }
-            })
-            .collect()
+        let read = || {
+            let names = self.gix.remote_names();
+            names.into_iter().map(|name| self.remote_named(name.to_str_lossy().into_owned())).collect()
+        };
+        self.remotes.get_or_init(read).clone()
+    }
+
+    fn remote_named(&self, name: String) -> Remote {
+        Remote {
+            urls: self.config_all("remote", &name, "url"),
+            push_urls: self.config_all("remote", &name, "pushurl"),
+            fetch: self.config_all("remote", &name, "fetch"),
+            name,
+        }
     }
 
     /// Returns the committer that git would use; `None` if nobody said who that is.

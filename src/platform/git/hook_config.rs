@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{Error, Repo};
-use crate::platform::{fail, fs};
+use crate::platform::{fail, fs, hook_script};
 
 /// The first version of git that knows them.
 pub const SINCE: (u32, u32) = (2, 54);
@@ -118,7 +118,7 @@ impl Repo {
 /// The text of one hook as git's configuration has it. The command is above the event: a hook with an
 /// event and no command would stop git.
 fn section(event: &str, binary: &Path) -> Vec<u8> {
-    let template = COMMAND.replace("\r\n", "\n").replace("@EVENT@", event);
+    let template = hook_script::of(COMMAND, event);
     let (above, below) = template.trim_end().split_once("@BINARY@").unwrap_or((&template, ""));
     let mut command = above.as_bytes().to_vec();
     command.push(b'\'');

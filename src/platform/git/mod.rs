@@ -113,6 +113,8 @@ pub struct Repo {
     work_dir: Option<PathBuf>,
     /// Read once it is there.
     label: std::cell::OnceCell<String>,
+    /// As the configuration had them when it was read.
+    remotes: std::cell::OnceCell<Vec<Remote>>,
     /// Commits between two others, by both.
     between: RefCell<HashMap<(Oid, Oid), HashSet<Oid>>>,
     /// What the commits between two others change, by both.

@@ -91,6 +91,7 @@ impl Repo {
             common_dir,
             work_dir,
             label: std::cell::OnceCell::new(),
+            remotes: std::cell::OnceCell::new(),
             between: RefCell::default(),
             changes: RefCell::default(),
             loose: super::loose::Loose::default(),

@@ -3,6 +3,8 @@
 
 use std::path::Path;
 
+use crate::platform::hook_script;
+
 /// The template, also readable on its own. Its first line is the `#!` line; from
 /// the second to the last it is the block that marks a file as ours.
 const TEMPLATE: &str = include_str!("../../../hooks/shim.sh");
@@ -61,7 +63,7 @@ impl Shim {
     /// Returns the whole file: the current block for `event` between the lines
     /// of others.
     pub(super) fn render(&self, event: &str, binary: &Path) -> Vec<u8> {
-        let template = TEMPLATE.replace("\r\n", "\n").replace("@EVENT@", event);
+        let template = hook_script::of(TEMPLATE, event);
         let block = template.split_once('\n').map_or("", |(_, block)| block);
         let (above, below) = block.split_once("@BINARY@").unwrap_or((block, ""));
 
@@ -172,7 +174,7 @@ mod tests {
         let text = String::from_utf8(file.clone()).expect("the path is ASCII");
         assert!(text.starts_with("#!/bin/sh\n# git-godzilla hook v2 event=commit-msg\n"));
         assert!(text.ends_with("\n# git-godzilla hook end\n"));
-        assert!(text.contains("\ngz_event=commit-msg\ngz_binary='/opt/git-godzilla'\n"));
+        assert!(text.contains("\ngz_binary='/opt/git-godzilla'\n"));
         assert!(!text.contains('\r'));
 
         let shim = parsed(&file);

@@ -58,12 +58,7 @@ impl Layers {
                 }
                 None if !key.name.contains('<') => {
                     let name = key.name.to_owned();
-                    let entry = Entry {
-                        key: name.clone(),
-                        value: String::new(),
-                        typed: None,
-                        origin: Origin::Default,
-                    };
+                    let entry = Entry { key: name.clone(), typed: None, origin: Origin::Default };
                     layers.entries.insert(name, entry);
                 }
                 // There is one for each name that somebody gives.
@@ -203,8 +198,7 @@ impl Layers {
         if let Some(set) = key.set {
             set(&mut self.settings, &value);
         }
-        let shown = text::one_line(&value.to_string());
-        let entry = Entry { key: name.to_owned(), value: shown, typed: Some(value), origin };
+        let entry = Entry { key: name.to_owned(), typed: Some(value), origin };
         self.entries.insert(name.to_owned(), entry);
     }
 

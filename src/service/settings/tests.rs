@@ -258,11 +258,11 @@ fn settings_of_later_releases_are_listed() {
     assert_eq!(settings.warnings, [""; 0]);
     let listed =
         ["engines.claude.argv", "phases.qa", "budget.step_tokens", "policy.version", "policy.overrides.a.b"];
-    assert_eq!(listed.map(|key| entry(&settings, key).value.as_str()), ["a, b", "claude", "5", "3", "true"]);
+    assert_eq!(listed.map(|key| entry(&settings, key).value()), ["a, b", "claude", "5", "3", "true"]);
     let git = of_git(&[("engines.claude.timeoutSeconds", Some("9"), "local")]);
-    assert_eq!(entry(&git, "engines.claude.timeout_seconds").value, "9");
+    assert_eq!(entry(&git, "engines.claude.timeout_seconds").value(), "9");
     let env = of_env(&[("GODZILLA_ENGINES_CLAUDE_MODEL", "m")]);
-    assert_eq!(entry(&env, "engines.claude.model").value, "m");
+    assert_eq!(entry(&env, "engines.claude.model").value(), "m");
 }
 
 #[test]
