@@ -223,6 +223,7 @@ pub fn interrupted(ctx: &Context) -> Vec<Name> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::service::settings::Settings;
 
     #[test]
     fn a_note_that_names_a_folder_of_somebody_is_none() {
@@ -251,5 +252,27 @@ mod tests {
         ] {
             assert!(note(dir, &aside).is_none(), "{dir} {aside}");
         }
+    }
+
+    /// It would never go: what is settled is removed by its name.
+    #[test]
+    fn a_note_in_the_place_of_another_is_none() {
+        let dir = tempfile::tempdir().unwrap();
+        for folder in ["objects", "refs"] {
+            std::fs::create_dir(dir.path().join(folder)).unwrap();
+        }
+        for (file, text) in [("HEAD", "ref: refs/heads/main\n"), ("config", "[core]\n\tbare = true\n")] {
+            fs::replace_file(&dir.path().join(file), text.as_bytes(), false).unwrap();
+        }
+        let ctx = Context::of_command(Repo::open(dir.path()).unwrap(), Settings::defaults());
+        let aside = dir.path().join(format!("{ASIDE}01ARZ3NDEKTSV4RRFFQ69G5FAV"));
+        let held = ("refs/godzilla-local/trash/0001-a/x".to_owned(), "0".repeat(40).parse().unwrap());
+        let name: Name = "0001-a".parse().unwrap();
+        let intent = Intent { name, dir: dir.path().join("w"), aside, held, branch: None, op: None };
+        intent.write(&ctx).unwrap();
+        assert_eq!(intents::read::<Intent>(&ctx).len(), 1);
+        let folder = ctx.repo.state_dir().join("intents");
+        std::fs::rename(folder.join("remove-0001-a.json"), folder.join("remove-0002-b.json")).unwrap();
+        assert_eq!(intents::read::<Intent>(&ctx).len(), 0);
     }
 }
