@@ -1,10 +1,13 @@
 //! The functions; the integration tests include this file.
 
+#[path = "left.rs"]
+mod left;
 #[path = "repository.rs"]
 mod repository;
 
 use std::collections::HashMap;
 
+pub use left::{guard_folders, intents, keep_chains};
 pub use repository::{answers, archives, guards, kept_worktrees, pushes};
 
 use git_godzilla::ci::{self, Source};
@@ -42,6 +45,9 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("answers", answers),
     ("guards", guards),
     ("kept_worktrees", kept_worktrees),
+    ("intents", intents),
+    ("guard_folders", guard_folders),
+    ("keep_chains", keep_chains),
 ];
 
 /// Event lines: each is read or set aside, has one canonical form, and the set of them folds.

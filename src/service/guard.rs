@@ -145,7 +145,7 @@ fn put_back(repo: &Repo, guarded: &Guarded, tampered: Tampered, who: &str) -> Re
         let how = match put {
             Ok(()) if keep.exists() => format!("put back; what it wrote is kept in {}", keep.display()),
             Ok(()) => "put back".to_owned(),
-            Err(err) => format!("and could not be put back: {err}"),
+            Err(err) => format!("and could not be put back: {}", text::one_line(&err.to_string())),
         };
         restored.faults.push(format!("{who} changed {} in the git directory: {how}", some(&files)));
     }
@@ -156,7 +156,7 @@ fn put_back(repo: &Repo, guarded: &Guarded, tampered: Tampered, who: &str) -> Re
         restored.is_complete &= put.is_ok();
         let how = match put {
             Ok(()) => format!("put back; where they were is kept below {keep}"),
-            Err(err) => format!("and could not be put back: {err}"),
+            Err(err) => format!("and could not be put back: {}", text::one_line(&err.to_string())),
         };
         restored.faults.push(format!("{who} moved refs that are ours, {}: {how}", some(&refs)));
     }

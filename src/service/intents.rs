@@ -48,12 +48,17 @@ fn path<I: Intent>(ctx: &Context, intent: &I) -> PathBuf {
     folder(ctx).join(format!("{}{}.json", I::PREFIX, intent.name()))
 }
 
-/// Returns all that were begun and not ended. One that cannot be read is none.
+/// Returns all that were begun and not ended. One that cannot be read is none, nor is one that lies where another
+/// protocol's does: nothing would remove it.
 pub(super) fn read<I: Intent>(ctx: &Context) -> Vec<I> {
     let entries = std::fs::read_dir(folder(ctx)).into_iter().flatten().flatten();
     // An unfinished file beside it is no intent, however complete it looks.
     let ours = entries.filter(|it| it.file_name().to_str().is_some_and(|name| name.starts_with(I::PREFIX)));
-    ours.filter_map(|entry| parse(&std::fs::read(entry.path()).ok()?)).collect()
+    let read = |entry: std::fs::DirEntry| {
+        let intent: I = parse(&std::fs::read(entry.path()).ok()?)?;
+        (path(ctx, &intent) == entry.path()).then_some(intent)
+    };
+    ours.filter_map(read).collect()
 }
 
 pub(super) fn parse<I: Intent>(bytes: &[u8]) -> Option<I> {

@@ -78,8 +78,8 @@ pub(super) fn of_plan(ctx: &Context, name: &Name, tip: Oid) -> Result<(), Error>
     };
     if let Some(kept) = all.into_iter().find(is_it) {
         return match into_place(ctx, kept, false) {
-            // There is none, as in a bare repository.
-            Err(Error::State { code: "worktree.missing", .. }) => Ok(()),
+            // There is to be none, as in a bare repository.
+            Err(Error::State { code: "worktree.missing", .. }) if worktree::root(ctx)?.is_none() => Ok(()),
             restored => restored.map(drop),
         };
     }

@@ -152,6 +152,11 @@ fn remember(ctx: &Context, synced: &Synced) {
     }
 }
 
+/// Forgets that a remote let nothing be deleted, so that it is asked again.
+pub(super) fn forget_refused(ctx: &Context, remote: &str) {
+    refused::forget(&ctx.repo, remote);
+}
+
 /// Returns how a command of a person talks to a remote.
 pub(super) fn transport(ctx: &Context) -> Transport {
     Transport { may_ask: true, silence: ctx.settings.sync_timeout, total: None, durable: true }
@@ -201,13 +206,14 @@ fn push(
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<(), Error> {
     let remote = synced.name.clone();
+    let mut keeps_refs = None;
     for round in 0..=MAX_ROUNDS {
         let inventory = Inventory::read(&ctx.repo)?;
         if !has_branches(ctx, &remote, &inventory) {
             synced.say("it holds no branch yet, so no state was sent".to_owned());
             return Ok(());
         }
-        let deletes = !refused::is_known(&ctx.repo, &remote);
+        let deletes = keeps_refs.is_none() && !refused::is_known(&ctx.repo, &remote);
         let plan = share::plan(ctx, &inventory, &remote, deletes, Some(before))?;
         if plan.updates.is_empty() {
             synced.say_set_aside(&plan);
@@ -224,14 +230,16 @@ fn push(
         synced.count(&plan, &result.accepted);
         let deletion = refused::deletion(&plan, &result);
         let had_deletes = deletion.is_some();
-        if let Some(reason) = deletion {
-            refused::remember(&ctx.repo, &remote);
-            synced.say(format!("what is no longer needed there stays: {reason}"));
-        }
+        keeps_refs = keeps_refs.or(deletion);
         // What somebody else removed first is gone all the same, and what may not go does no harm.
         let is_update = |name: &String| plan.updates.iter().any(|it| it.name == *name && it.new.is_some());
         let lost: Vec<&Refusal> = result.refused.iter().filter(|refusal| is_update(&refusal.name)).collect();
         if lost.is_empty() {
+            // Who refuses everything, as with a full disk, says nothing of deletions.
+            if let Some(reason) = keeps_refs {
+                refused::remember(&ctx.repo, &remote);
+                synced.say(format!("what is no longer needed there stays: {reason}"));
+            }
             let n_rewound = share::n_rewound(&ctx.repo, before, &remote, &plan);
             if n_rewound > 0 {
                 synced.say(format!("{} had lost events there, which are back", streams(n_rewound)));

@@ -247,8 +247,16 @@ fn entry_contains(repo: &Repo, mine: Oid, theirs: Oid) -> bool {
 pub fn contains(repo: &Repo, mine: Oid, theirs: Oid) -> Result<bool, Error> {
     let is_held =
         |change: &Change| change.before.is_some_and(|mine| entry_contains(repo, mine, change.after));
-    Ok(changes(repo, Some(mine), theirs)?.iter().all(is_held)
-        && Draft::of(repo, mine)?.has_places_of(theirs)?)
+    Ok(changes(repo, Some(mine), theirs)?.iter().all(is_held) && has_places_of(repo, mine, theirs)?)
+}
+
+/// Whether the archive `mine` has something wherever `theirs` has what is no entry, as newer tools keep it.
+///
+/// # Errors
+///
+/// [`Error`] if a folder cannot be read.
+pub fn has_places_of(repo: &Repo, mine: Oid, theirs: Oid) -> Result<bool, Error> {
+    Draft::of(repo, mine)?.has_places_of(theirs)
 }
 
 /// Returns the archive `onto` with what `more` has beyond it, entry by entry.

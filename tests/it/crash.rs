@@ -11,7 +11,9 @@ mod locks;
 mod moments;
 mod more;
 mod scenarios;
+mod small_disk;
 mod strike;
+mod subject;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -21,7 +23,7 @@ use std::sync::Mutex;
 
 use serde_json::Value;
 
-use self::scenarios::{SCENARIOS, Scenario};
+use self::scenarios::{Scenario, at_points};
 use self::strike::{How, WHOLE};
 use super::support::{Place, World};
 
@@ -30,7 +32,7 @@ const N_WORKERS: usize = 3;
 
 #[test]
 fn every_command_survives_every_fail_point() {
-    let queue = Mutex::new(SCENARIOS.iter());
+    let queue = Mutex::new(at_points());
     let reached: Mutex<BTreeMap<&str, BTreeSet<String>>> = Mutex::default();
     let failures: Mutex<String> = Mutex::default();
     std::thread::scope(|scope| {

@@ -15,11 +15,7 @@ impl Repo {
         if !self.has_object(ancestor) || !self.has_object(of) {
             return false;
         }
-        self.gix
-            .merge_base(to_gix(ancestor), to_gix(of))
-            .ok()
-            .flatten()
-            .is_some_and(|base| from_gix(&base) == ancestor)
+        self.merge_bases(ancestor, of).contains(&ancestor)
     }
 
     /// Whether `oid` is reachable from `tip` and not from `base`: whether the history from `base` to
@@ -32,9 +28,19 @@ impl Repo {
         found.contains(&oid)
     }
 
-    /// Returns the best common ancestor, if there is one.
+    /// Returns a best common ancestor, if there is one: none that is behind another one.
     pub fn merge_base(&self, one: Oid, two: Oid) -> Option<Oid> {
-        self.gix.merge_base(to_gix(one), to_gix(two)).ok().flatten().map(|base| from_gix(&base))
+        let bases = self.merge_bases(one, two);
+        let is_behind =
+            |base: Oid| bases.iter().any(|other| *other != base && self.is_ancestor(base, *other));
+        bases.iter().copied().find(|base| !is_behind(*base))
+    }
+
+    /// Returns common ancestors, the best ones among them. With several commits of one second, or clocks that go
+    /// wrong, gix gives others as well, and not the best one first.
+    fn merge_bases(&self, one: Oid, two: Oid) -> Vec<Oid> {
+        let bases = self.gix.merge_bases_many(to_gix(one), &[to_gix(two)]);
+        bases.map(|bases| bases.iter().map(|base| from_gix(base)).collect()).unwrap_or_default()
     }
 
     /// Returns the commits reachable from `tips`, parents before children, without what is reachable
@@ -103,5 +109,79 @@ impl Repo {
             at = parent;
         }
         at
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::platform::git::run::{clean_git, output};
+
+    /// Commits by the places of their parents, all of one second.
+    fn commits(repo: &Repo, parents: &[&[usize]]) -> Vec<Oid> {
+        let tree = repo.write_tree(&[]).unwrap().to_string();
+        let mut made: Vec<Oid> = Vec::new();
+        for (idx, parents) in parents.iter().enumerate() {
+            let mut git = clean_git();
+            git.current_dir(repo.git_dir()).args(["commit-tree", &tree, "-m", &idx.to_string()]);
+            for who in ["AUTHOR", "COMMITTER"] {
+                git.env(format!("GIT_{who}_NAME"), "A").env(format!("GIT_{who}_EMAIL"), "a");
+                git.env(format!("GIT_{who}_DATE"), "1750000000 +0000");
+            }
+            for parent in *parents {
+                git.args(["-p", &made[*parent].to_string()]);
+            }
+            let said = output(&mut git, &[]).unwrap();
+            made.push(std::str::from_utf8(&said).unwrap().trim().parse().unwrap());
+        }
+        made
+    }
+
+    /// Times say nothing where they are the same, and parents have several children.
+    #[test]
+    fn commits_of_one_second_know_their_ancestors() {
+        let dir = tempfile::tempdir().unwrap();
+        output(clean_git().args(["init", "--quiet", "--bare"]).arg(dir.path()), &[]).unwrap();
+        let repo = Repo::open(dir.path()).unwrap();
+        let parents: &[&[usize]] = &[
+            &[],
+            &[0],
+            &[1],
+            &[0],
+            &[1, 2],
+            &[4, 0, 1, 2, 3],
+            &[0],
+            &[6, 0, 1, 2, 3],
+            &[7],
+            &[8, 1, 2, 3],
+            &[9],
+            &[10, 0, 1, 2, 3],
+        ];
+        let commits = commits(&repo, parents);
+        let mut behind: Vec<BTreeSet<usize>> = Vec::new();
+        for (idx, parents) in parents.iter().enumerate() {
+            let mut all: BTreeSet<usize> =
+                parents.iter().flat_map(|parent| behind[*parent].clone()).collect();
+            all.insert(idx);
+            behind.push(all);
+        }
+        for (one, of_one) in behind.iter().enumerate() {
+            for (other, of_other) in behind.iter().enumerate() {
+                assert_eq!(
+                    repo.is_ancestor(commits[one], commits[other]),
+                    of_other.contains(&one),
+                    "{one} {other}"
+                );
+                let beyond = repo.reachable_down_to(&[commits[other]], &[commits[one]], usize::MAX).unwrap();
+                let want: HashSet<Oid> = of_other.difference(of_one).map(|idx| commits[*idx]).collect();
+                assert_eq!(beyond, want, "{one} {other}");
+                let common: Vec<usize> = of_one.intersection(of_other).copied().collect();
+                let is_best = |idx: &usize| !common.iter().any(|it| it != idx && behind[*it].contains(idx));
+                let best: Vec<Oid> =
+                    common.iter().filter(|idx| is_best(idx)).map(|idx| commits[*idx]).collect();
+                let base = repo.merge_base(commits[one], commits[other]).unwrap();
+                assert!(best.contains(&base), "{one} {other}");
+            }
+        }
     }
 }

@@ -94,6 +94,8 @@ pub fn purge(ctx: &Context, wanted: Option<&Wanted>) -> Result<Vec<AtRemote>, Er
 /// Purges one remote; what is not there yet is sent there first.
 fn at_remote(ctx: &Context, remote: &str) -> Result<AtRemote, Error> {
     let mut answer = AtRemote { name: remote.to_owned(), clean: false, n_replaced: 0, message: None };
+    // Drop boxes go by deletion alone.
+    sync::forget_refused(ctx, remote);
     for _ in 0..MAX_ROUNDS {
         // Takes over what is there, and shares the stubs, so that a clone which is faster has them too.
         let synced = sync::sync(ctx, Some(remote), &mut |_| ())?;

@@ -6,7 +6,7 @@ use super::{Checked, Gate, Kind, form};
 use crate::domain::id::{Name, Oid};
 use crate::store::content::Content;
 use crate::store::inventory::read_box;
-use crate::store::{refs, tip};
+use crate::store::{archive, refs, tip};
 
 impl Gate<'_> {
     /// A ref goes only if what stays holds everything that it held: a stream in the archive, a drop box in
@@ -55,14 +55,12 @@ impl Gate<'_> {
         entry.and_then(|entry| tip::read(self.objects, entry.oid).ok()).unwrap_or_default()
     }
 
-    /// Checks the entries of an archive that are new, and that none is missing or holds less.
+    /// Checks the entries of an archive that are new, and that none is missing or holds less; nor what is no entry.
     pub(super) fn check_archive(&self, old: Option<Oid>, tree: Oid) -> Checked {
         let entries = self.entries(tree)?;
-        let before = match old.and_then(|old| self.objects.tree_of(old).ok()) {
-            // One that was let in before anybody looked may be of any form.
-            Some(tree) => self.entries(tree).unwrap_or_default(),
-            None => BTreeMap::new(),
-        };
+        let old = old.and_then(|old| self.objects.tree_of(old).ok());
+        // One that was let in before anybody looked may be of any form.
+        let before = old.and_then(|old| self.entries(old).ok()).unwrap_or_default();
         if let Some(name) = before.keys().find(|name| !entries.contains_key(*name)) {
             return Err(format!("the entry of {name} would be lost"));
         }
@@ -80,13 +78,16 @@ impl Gate<'_> {
                 return Err(format!("the entry of {name} would lose events that are here"));
             }
         }
+        if old.is_some_and(|old| archive::has_places_of(self.objects, tree, old).is_ok_and(|all| !all)) {
+            return Err("what a newer version keeps beside the entries would be lost".to_owned());
+        }
         Ok(())
     }
 
     fn entries(&self, archive: Oid) -> Result<BTreeMap<Name, Oid>, String> {
         let mut found = BTreeMap::new();
         for folder in self.objects.tree(archive).map_err(|err| err.to_string())? {
-            // What newer tools keep beside the entries is theirs to answer for.
+            // What newer tools keep beside the entries may have any form.
             let is_shard = folder.is_tree() && folder.name.iter().all(u8::is_ascii_digit);
             if !is_shard {
                 continue;

@@ -35,3 +35,8 @@ pub(super) fn remember(repo: &Repo, remote: &str) {
     let text = format!("{}\n", clock::now_ms());
     drop(fs::replace_file(&path(repo, remote), text.as_bytes(), false));
 }
+
+/// Forgets that `remote` refused.
+pub(super) fn forget(repo: &Repo, remote: &str) {
+    drop(fs::remove_if_there(&path(repo, remote)));
+}

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::id::{Name, Oid, Ulid};
+use crate::platform::git::Repo;
 use crate::platform::{clock, fail, fs};
 use crate::service::context::Context;
 use crate::service::error::Error;
@@ -106,17 +107,35 @@ impl Intent {
         fs::is_real_dir(&self.aside)
     }
 
-    /// Takes everything back: the folder is where it was, and nothing is kept of it.
+    /// Takes everything back: the folder is where it was, and nothing is kept of it that lies there.
     pub(super) fn roll_back(&self, ctx: &Context) -> Result<(), Error> {
-        if self.is_aside() {
+        let was_aside = self.is_aside();
+        if was_aside {
             let action = format!("move `{}` back", self.dir.display());
             fs::move_dir(&self.aside, &self.dir).map_err(Error::io(action))?;
         }
         fail::point("remove.back");
         if let Some(kept) = self.kept(ctx)? {
-            kept::forget(&ctx.repo, &kept)?;
+            // Somebody may have made another folder there since it went.
+            if was_aside || !self.is_only_kept(ctx, &kept)? {
+                kept::forget(&ctx.repo, &kept)?;
+            }
         }
         self.remove(ctx)
+    }
+
+    /// Whether nothing else has what is kept: neither the folder nor, if that is all of it, the branch.
+    fn is_only_kept(&self, ctx: &Context, kept: &Kept) -> Result<bool, Error> {
+        let Some(about) = &kept.about else { return Ok(true) };
+        let of_head = Some(ctx.repo.tree_of(about.head)?);
+        let is_committed =
+            (Some(about.tree), about.index) == (of_head, of_head) && about.tip == Some(about.head);
+        let called = about.branch.as_deref().unwrap_or(self.name.as_str());
+        if is_committed && ctx.repo.find_ref(&format!("refs/heads/{called}"))? == about.tip {
+            return Ok(false);
+        }
+        let Some(repo) = Repo::at(&self.dir) else { return Ok(true) };
+        Ok(repo.head()?.commit() != Some(about.head) || super::remove::differs(ctx, about, &repo)?)
     }
 
     /// Removes what was set aside, and the branch. Whatever of it is done already is passed over.
@@ -187,7 +206,11 @@ pub(super) fn settle(ctx: &Context) -> Result<Vec<String>, Error> {
             }
         }
         intent.roll_back(ctx)?;
-        said.push(format!("the removal of the worktree of {name} was interrupted and is taken back"));
+        let what = format!("the removal of the worktree of {name} was interrupted");
+        said.push(match intent.kept(ctx)? {
+            Some(kept) => format!("{what}; what it had is kept: git godzilla restore {}", kept.id),
+            None => format!("{what} and is taken back"),
+        });
     }
     Ok(said)
 }
@@ -200,6 +223,7 @@ pub fn interrupted(ctx: &Context) -> Vec<Name> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::service::settings::Settings;
 
     #[test]
     fn a_note_that_names_a_folder_of_somebody_is_none() {
@@ -228,5 +252,27 @@ mod tests {
         ] {
             assert!(note(dir, &aside).is_none(), "{dir} {aside}");
         }
+    }
+
+    /// It would never go: what is settled is removed by its name.
+    #[test]
+    fn a_note_in_the_place_of_another_is_none() {
+        let dir = tempfile::tempdir().unwrap();
+        for folder in ["objects", "refs"] {
+            std::fs::create_dir(dir.path().join(folder)).unwrap();
+        }
+        for (file, text) in [("HEAD", "ref: refs/heads/main\n"), ("config", "[core]\n\tbare = true\n")] {
+            fs::replace_file(&dir.path().join(file), text.as_bytes(), false).unwrap();
+        }
+        let ctx = Context::of_command(Repo::open(dir.path()).unwrap(), Settings::defaults());
+        let aside = dir.path().join(format!("{ASIDE}01ARZ3NDEKTSV4RRFFQ69G5FAV"));
+        let held = ("refs/godzilla-local/trash/0001-a/x".to_owned(), "0".repeat(40).parse().unwrap());
+        let name: Name = "0001-a".parse().unwrap();
+        let intent = Intent { name, dir: dir.path().join("w"), aside, held, branch: None, op: None };
+        intent.write(&ctx).unwrap();
+        assert_eq!(intents::read::<Intent>(&ctx).len(), 1);
+        let folder = ctx.repo.state_dir().join("intents");
+        std::fs::rename(folder.join("remove-0001-a.json"), folder.join("remove-0002-b.json")).unwrap();
+        assert_eq!(intents::read::<Intent>(&ctx).len(), 0);
     }
 }

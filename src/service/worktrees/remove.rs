@@ -15,7 +15,7 @@ use crate::service::context::Context;
 use crate::service::intents::Intent as _;
 use crate::service::streams::Streams;
 use crate::service::{act, initialised, resolve, run};
-use crate::store::kept::{self, Kept, Kind};
+use crate::store::kept::{self, About, Kept, Kind};
 
 /// What to remove, and how.
 #[derive(Clone, Debug, Default)]
@@ -374,6 +374,11 @@ impl Removal {
 pub(super) fn changed_since(ctx: &Context, intent: &Intent) -> Result<bool, Error> {
     let Some(repo) = Repo::at(&intent.aside) else { return Ok(false) };
     let Some(about) = intent.kept(ctx)?.and_then(|kept| kept.about) else { return Ok(true) };
+    differs(ctx, &about, &repo)
+}
+
+/// Whether a worktree has something else than what is kept.
+pub(super) fn differs(ctx: &Context, about: &About, repo: &Repo) -> Result<bool, Error> {
     let all = about.not_held.iter().all(|(why, _)| why != "ignored");
     let ignored = if all { Ignored::All } else { Ignored::Small };
     let now = repo.capture(ctx.repo.tree_of(about.head)?, ignored)?;

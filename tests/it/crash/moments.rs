@@ -10,23 +10,17 @@
 //! `ONLY=undo` takes the scenarios of that name alone, and `CALLS=40` kills at one of the first forty system calls that
 //! change a file instead, which takes `strace`. What went wrong is kept where `KEEP` says, as it was right after the kill.
 
-use std::collections::BTreeSet;
-use std::fmt::{self, Write as _};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::fmt;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use git_godzilla::platform::{hook_files, server_hooks};
-use serde_json::Value;
 
 use super::super::every_command::writing_commands;
-use super::super::support::{Place, World, copy};
-use super::facts::Facts;
-use super::more::MORE;
-use super::scenarios::{SCENARIOS, Scenario, list};
-use super::strike::{How, Strike, WHOLE, Whom};
-use super::{N_WORKERS, describe, outcome};
+use super::N_WORKERS;
+use super::scenarios::{Scenario, all};
+use super::strike::{How, Strike, Whom};
+use super::subject::{Subject, caught};
 
 /// Scenarios of the suite, and rounds of each.
 const N_SCENARIOS: usize = 4;
@@ -44,10 +38,6 @@ const HOOKS: [(&str, &str); 9] = [
     ("pre-receive", "push of a merge"),
     ("post-receive", "push of a merge"),
 ];
-
-fn all() -> impl Iterator<Item = &'static Scenario> {
-    SCENARIOS.iter().chain(MORE)
-}
 
 /// Numbers that look random, the same for each seed.
 struct Dice(u64);
@@ -104,7 +94,7 @@ fn nothing_is_lost_whenever_it_is() {
             scope.spawn(|| {
                 loop {
                     let Some(scenario) = queue.lock().unwrap().next() else { break };
-                    let tried = caught(|| Ok(Trial::new(scenario).rounds(seed, n_each)));
+                    let tried = caught(|| Ok(killed(&Subject::new(scenario), seed, n_each)));
                     let said =
                         |said| Total { said: format!("\n== {}\n{said}", scenario.name), ..Total::default() };
                     total.lock().unwrap().add(&tried.unwrap_or_else(said));
@@ -151,185 +141,37 @@ impl fmt::Display for Total {
     }
 }
 
-/// A scenario, the world that it begins in, and how it ends if nobody disturbs it.
-struct Trial {
-    scenario: &'static Scenario,
-    world: World,
-    saved: tempfile::TempDir,
-    facts: Facts,
-    took: Duration,
-    /// What it is there for to remove.
-    may_go: BTreeSet<String>,
-    /// How it looks in the end, for what is done once.
-    described: String,
-    wanted: String,
-    findings: BTreeSet<String>,
-}
-
-impl Trial {
-    fn new(scenario: &'static Scenario) -> Self {
-        let world = World::new();
-        (scenario.set_up)(&world);
-        let saved = world.save();
-        let facts = Facts::of(&world);
-        let begin = Instant::now();
-        let shown = (scenario.run)(&world, &WHOLE);
-        let took = begin.elapsed();
-        assert_eq!(shown.code, Some(0), "{}\n{shown}", scenario.name);
-        let may_go = facts.lost(&world);
-        let mut described = String::new();
-        if scenario.once {
-            describe(&world.place("a"), &mut described);
-        }
-        let wanted = outcome(&world, scenario);
-        let findings = doctor(&world.place("a"), &[]).into_iter().map(|finding| finding.code).collect();
-        Self { scenario, world, saved, facts, took, may_go, described, wanted, findings }
-    }
-
-    fn rounds(&self, seed: u64, n_rounds: u64) -> Total {
-        let mut total = Total::default();
-        let mut took = self.took;
-        let name_sum: u64 = self.scenario.name.bytes().map(u64::from).sum();
-        for round in 0..n_rounds {
-            let mut dice = Dice(seed.wrapping_mul(1_000_003) ^ (name_sum << 20) ^ round);
-            let whom = [Whom::All, Whom::Ours][usize::from(dice.roll(2) == 0)];
-            let strike = match number("CALLS") {
-                Some(n_calls) => Strike::AtCall(u32::try_from(1 + dice.roll(n_calls)).unwrap()),
-                None => Strike::After(took * u32::try_from(dice.roll(1050)).unwrap() / 1000, whom),
-            };
-            let (is_mended_first, how) = (dice.roll(3) == 0, How::struck(strike));
-            let tried = caught(|| self.round(&how, strike, is_mended_first));
-            total.n_rounds += 1;
-            total.n_struck += u32::from(how.has_struck());
-            if !how.has_struck() {
-                // The first time it was slower.
-                took = took.mul_f64(0.85);
-            }
-            match tried {
-                Ok(was_cut_off) => total.n_cut_off += u32::from(was_cut_off),
-                Err(said) => {
-                    let name = self.scenario.name;
-                    let said = format!(
-                        "\n== {name}, round {round}, {strike:?}, doctor first: {is_mended_first}\n{said}"
-                    );
-                    println!("{said}");
-                    total.said.push_str(&said);
-                }
-            }
-        }
-        total
-    }
-
-    /// Whether a person who looks sees that it was done.
-    fn is_done(&self) -> bool {
-        let mut described = String::new();
-        if self.scenario.once {
-            // What was begun is ended by any command, which says so.
-            list(&self.world);
-            describe(&self.world.place("a"), &mut described);
-        }
-        self.scenario.once && described == self.described
-    }
-
-    /// Returns whether somebody was cut off, by what can be seen of it.
-    fn round(&self, how: &How, strike: Strike, is_mended_first: bool) -> Result<bool, String> {
-        self.world.restore(&self.saved);
-        let killed = (self.scenario.run)(&self.world, how);
-        let kept = keep(&self.world);
-        let mut said = String::new();
-        for line in self.facts.lost(&self.world).difference(&self.may_go) {
-            writeln!(said, "lost: {line}").unwrap();
-        }
-        // Who was killed with git finds locks that git itself asks a person to remove.
-        let locks = locks_of_git(self.world.path());
-        if !matches!(strike, Strike::After(_, Whom::Ours)) {
-            for lock in &locks {
-                std::fs::remove_file(lock).unwrap();
-            }
-        }
-        let a = self.world.place("a");
-        if is_mended_first {
-            doctor(&a, &["--fix"]);
-            let mut open = doctor(&a, &[]);
-            open.retain(|it| it.is_open && it.is_mendable && !self.findings.contains(&it.code));
-            for finding in open {
-                writeln!(said, "not mended: {}: {}", finding.code, finding.message).unwrap();
-            }
-        }
-        let again = match self.scenario.again {
-            _ if killed.code == Some(0) || self.is_done() => list(&self.world),
-            Some(again) => again(&self.world),
-            None => (self.scenario.run)(&self.world, &WHOLE),
+/// Kills it now and then.
+fn killed(subject: &Subject, seed: u64, n_rounds: u64) -> Total {
+    let mut total = Total::default();
+    let mut took = subject.took;
+    let name_sum: u64 = subject.scenario.name.bytes().map(u64::from).sum();
+    for round in 0..n_rounds {
+        let mut dice = Dice(seed.wrapping_mul(1_000_003) ^ (name_sum << 20) ^ round);
+        let whom = [Whom::All, Whom::Ours][usize::from(dice.roll(2) == 0)];
+        let strike = match number("CALLS") {
+            Some(n_calls) => Strike::AtCall(u32::try_from(1 + dice.roll(n_calls)).unwrap()),
+            None => Strike::After(took * u32::try_from(dice.roll(1050)).unwrap() / 1000, whom),
         };
-        let outcome = outcome(&self.world, self.scenario);
-        // What was done already is refused.
-        if !matches!(again.code, Some(0 | 4)) || outcome != self.wanted {
-            writeln!(said, "-- again\n{again}-- wanted\n{}-- outcome\n{outcome}", self.wanted).unwrap();
+        let (is_mended_first, how) = (dice.roll(3) == 0, How::struck(strike));
+        let tried = caught(|| subject.disturb(&how, is_mended_first));
+        total.n_rounds += 1;
+        total.n_struck += u32::from(how.has_struck());
+        if !how.has_struck() {
+            // The first time it was slower.
+            took = took.mul_f64(0.85);
         }
-        for finding in doctor(&a, &[]).iter().filter(|it| it.is_open && !self.findings.contains(&it.code)) {
-            writeln!(said, "in the end: {}: {}", finding.code, finding.message).unwrap();
-        }
-        let was_cut_off = killed.code != Some(0);
-        if said.is_empty() {
-            kept.inspect(|dir| std::fs::remove_dir_all(dir).unwrap());
-            return Ok(was_cut_off);
-        }
-        Err(format!("{said}-- killed, {kept:?}, locks {locks:?}\n{killed}"))
-    }
-}
-
-/// Does it, and takes a panic for an error.
-fn caught<T>(act: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(act)).unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<String>().map(String::as_str);
-        Err(text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("it panicked").to_owned())
-    })
-}
-
-/// Keeps everything as it is now, if that is wished.
-fn keep(world: &World) -> Option<PathBuf> {
-    let dir = PathBuf::from(std::env::var_os("KEEP")?).join(world.path().file_name().unwrap());
-    std::fs::remove_dir_all(&dir).ok();
-    std::fs::create_dir_all(&dir).unwrap();
-    copy(world.path(), &dir);
-    Some(dir)
-}
-
-/// What `doctor` finds.
-struct Finding {
-    code: String,
-    message: String,
-    is_open: bool,
-    /// Whether it says that it would mend it.
-    is_mendable: bool,
-}
-
-fn doctor(a: &Place<'_>, args: &[&str]) -> Vec<Finding> {
-    let shown = a.godzilla(&[&["doctor", "--json"], args].concat());
-    assert!(matches!(shown.code, Some(0 | 1)), "doctor {args:?}\n{shown}");
-    let document: Value = serde_json::from_str(&shown.stdout).unwrap();
-    let finding = |found: &Value| Finding {
-        code: found["code"].as_str().unwrap().to_owned(),
-        message: found["message"].as_str().unwrap().to_owned(),
-        is_open: found["severity"] != "info" && found["fixed"] == false,
-        is_mendable: found["fix"].as_str().is_some_and(|fix| fix.contains("doctor --fix")),
-    };
-    document["findings"].as_array().unwrap().iter().map(finding).collect()
-}
-
-/// Returns the locks that git takes of its own files.
-fn locks_of_git(world: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let mut folders = vec![world.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap().flatten() {
-            let (path, kind) = (entry.path(), entry.file_type().unwrap());
-            if kind.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|end| end == "lock") {
-                found.push(path);
+        match tried {
+            Ok(shown) => total.n_cut_off += u32::from(shown.code != Some(0)),
+            Err(said) => {
+                let name = subject.scenario.name;
+                let said = format!(
+                    "\n== {name}, round {round}, {strike:?}, doctor first: {is_mended_first}\n{said}"
+                );
+                println!("{said}");
+                total.said.push_str(&said);
             }
         }
     }
-    found
+    total
 }

@@ -1,4 +1,5 @@
-//! How a command is run to be killed: at a fail point by itself, or from outside, after a while or at a system call.
+//! How a command is run to be cut off: killed at a fail point by itself, or from outside, after a while or at a system
+//! call; or by a disk that fills up.
 
 use std::fs::{self, DirEntry};
 use std::io::Read as _;
@@ -11,6 +12,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::super::support::{Shown, run};
+use super::small_disk::SmallDisk;
 
 /// How a command is run.
 pub(super) struct How {
@@ -18,10 +20,12 @@ pub(super) struct How {
     vars: Vec<(&'static str, String)>,
     strike: Option<Strike>,
     has_struck: AtomicBool,
+    disk: Option<SmallDisk>,
 }
 
 /// To its end.
-pub(super) static WHOLE: How = How { vars: Vec::new(), strike: None, has_struck: AtomicBool::new(false) };
+pub(super) static WHOLE: How =
+    How { vars: Vec::new(), strike: None, has_struck: AtomicBool::new(false), disk: None };
 
 /// What comes from outside.
 #[derive(Clone, Copy, Debug)]
@@ -51,11 +55,25 @@ impl How {
     pub(super) fn at_point(point: &str, log: Option<&str>) -> Self {
         let mut vars = vec![("GODZILLA_FAIL_POINT", point.to_owned())];
         vars.extend(log.map(|log| ("GODZILLA_FAIL_LOG", log.to_owned())));
-        Self { vars, strike: None, has_struck: AtomicBool::new(false) }
+        Self { vars, strike: None, has_struck: AtomicBool::new(false), disk: None }
     }
 
     pub(super) fn struck(strike: Strike) -> Self {
-        Self { vars: Vec::new(), strike: Some(strike), has_struck: AtomicBool::new(false) }
+        Self { vars: Vec::new(), strike: Some(strike), has_struck: AtomicBool::new(false), disk: None }
+    }
+
+    pub(super) fn on_disk(disk: SmallDisk) -> Self {
+        Self { vars: Vec::new(), strike: None, has_struck: AtomicBool::new(false), disk: Some(disk) }
+    }
+
+    /// Whether what ended well may have left something out, and said so.
+    pub(super) fn lacks_room(&self) -> bool {
+        self.disk.is_some()
+    }
+
+    /// Whether git may have been killed, which leaves locks that a person is to remove.
+    pub(super) fn kills_git(&self) -> bool {
+        matches!(self.strike, Some(Strike::After(_, Whom::All) | Strike::AtCall(_)))
     }
 
     /// Whether the blow met anybody.
@@ -66,7 +84,7 @@ impl How {
     pub(super) fn run(&self, command: &mut Command) -> Shown {
         command.envs(self.vars.iter().cloned());
         match self.strike {
-            None => run(command),
+            None => run(self.disk.as_ref().map(|disk| disk.below(command)).as_mut().unwrap_or(command)),
             Some(Strike::After(delay, whom)) => self.strike_after(command, delay, whom),
             Some(Strike::AtCall(nth)) => self.strike_at(command, nth),
         }
@@ -126,16 +144,22 @@ const CALLS: &[&str] = &[
 
 /// Starts it, below other programs if there are any, in a session of its own, which git does not leave.
 fn start(below: &[&str], command: &Command) -> (Child, Pid) {
-    let mut whole = Command::new("setsid");
-    whole.args(below).arg(command.get_program()).args(command.get_args()).env_clear();
+    let mut whole = started_by("setsid", below, command);
+    let child = whole.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let session = Pid::from_child(&child);
+    (child, session)
+}
+
+/// Returns what runs a command by another program.
+pub(super) fn started_by(program: &str, args: &[&str], command: &Command) -> Command {
+    let mut whole = Command::new(program);
+    whole.args(args).arg(command.get_program()).args(command.get_args()).env_clear();
     whole.envs(command.get_envs().filter_map(|(key, value)| Some((key, value?))));
     if let Some(dir) = command.get_current_dir() {
         whole.current_dir(dir);
     }
-    let whole = whole.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let child = whole.spawn().unwrap();
-    let session = Pid::from_child(&child);
-    (child, session)
+    whole.stdin(Stdio::null());
+    whole
 }
 
 /// Reads what a process says while `meanwhile` does its part, which may ask whether the outputs end within a while.

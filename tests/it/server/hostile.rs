@@ -112,6 +112,21 @@ fn d5_what_harms_the_state_is_not_let_in() {
     assert!(a.godzilla_ok(&["log", "1", "--all", "--json"]).contains("well said"));
 }
 
+/// As the unknown files of a stream, so those of the archive.
+#[test]
+fn g5_what_a_newer_version_keeps_in_the_archive_is_not_taken_away() {
+    let world = World::new();
+    served(&world);
+    let stranger = stranger(&world);
+    let newer = commit_of(&stranger, &[("later/file", "x")], None);
+    push(&stranger, &format!("{newer}:{ARCHIVE}")).unwrap();
+    let without = commit_of(&stranger, &[("other", "x")], Some(&newer));
+    let refused = push(&stranger, &format!("{without}:{ARCHIVE}")).unwrap_err();
+    assert!(refused.contains("what a newer version keeps beside the entries would be lost"), "{refused}");
+    let more = commit_of(&stranger, &[("later/file", "y"), ("other", "x")], Some(&newer));
+    push(&stranger, &format!("{more}:{ARCHIVE}")).unwrap();
+}
+
 #[test]
 fn a_tree_that_unfolds_without_end_is_not_unfolded() {
     let world = World::new();

@@ -131,6 +131,26 @@ fn a_server_that_keeps_its_refs_is_told_once_and_asked_no_more() {
     assert_eq!(listed(&b, &[]), ["0002-y"]);
 }
 
+/// As one whose disk is full.
+#[test]
+fn a_server_that_took_nothing_at_all_is_asked_to_delete_again() {
+    let world = World::new();
+    let (a, _, _) = two_clones(&world);
+    a.godzilla_ok(&["cancel", "1"]);
+    sync(&a);
+    a.godzilla_ok(&["archive", "1"]);
+    sync(&a);
+    let server = world.place("srv.git");
+    server.write_executable("hooks/pre-receive", "#!/bin/sh\nexit 1\n");
+    a.godzilla_ok(&["plan", "y", "--step", "One"]);
+    assert_eq!(a.godzilla(&["sync"]).code, Some(7));
+    assert!(ref_at(&server, &stream(NAME)).is_some());
+    std::fs::remove_file(server.path.join("hooks/pre-receive")).unwrap();
+    sync(&a);
+    assert!(ref_at(&server, &stream("0002-y")).is_some());
+    assert_eq!(ref_at(&server, &stream(NAME)), None);
+}
+
 #[test]
 fn eight_processes_archive_and_add_at_once_and_lose_nothing() {
     let world = World::new();

@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use super::{NAME, files_of, messy, planned, refs, refusal, removed};
-use crate::support::{Place, World};
+use crate::support::{BIN, Place, World, run};
 
 fn restore(a: &Place<'_>, args: &[&str]) -> Value {
     let restored = a.json(&[&["restore"], args].concat());
@@ -40,6 +40,25 @@ fn nothing_is_overwritten_that_is_not_kept() {
     for path in [&b"both.txt"[..], b"mine.txt", b"link"] {
         assert_eq!(files_of(&work.path)[path], second[path]);
     }
+}
+
+/// A removal that was killed before its last word is not taken for one that had not begun.
+#[test]
+fn what_was_removed_stays_kept_though_another_folder_lies_there() {
+    let world = World::new();
+    let (a, work) = planned(&world);
+    messy(&work);
+    let before = files_of(&work.path);
+    let remove = ["worktrees", "remove", "1", "--force"];
+    let died = run(a.command(BIN).args(remove).env("GODZILLA_FAIL_POINT", "remove.folder"));
+    assert_eq!((died.code, work.path.exists()), (None, false));
+    a.git(&["worktree", "add", "--quiet", "--detach", work.path.to_str().unwrap(), "main"]);
+    let shown = a.godzilla(&["worktrees", "list"]);
+    assert!(shown.stderr.contains("what it had is kept: git godzilla restore 01"), "{shown}");
+
+    a.git(&["worktree", "remove", work.path.to_str().unwrap()]);
+    restore(&a, &[]);
+    assert_eq!(files_of(&work.path), before);
 }
 
 #[test]

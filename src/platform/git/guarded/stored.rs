@@ -18,6 +18,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{BELIEVED, BELIEVED_OF_WORKTREE, Guarded, Kept};
 use crate::domain::id::{Digest, Oid};
+use crate::platform::fs::is_real_dir;
 use crate::platform::git::Repo;
 
 /// The first field, with the version of the form.
@@ -66,7 +67,7 @@ impl Guarded {
     }
 
     /// Reads what [`Self::files_as_bytes`] and [`Self::refs_as_bytes`] wrote. Returns `None` for files that
-    /// are not whole, or name what was never looked at; refs that are not whole are not known.
+    /// are not whole, lie in one another, or name what was never looked at; refs that are not whole are not known.
     pub fn from_bytes(repo: &Repo, files: &[u8], refs: Option<&[u8]>) -> Option<Self> {
         let mut fields = Fields(opened(files)?);
         let mut found = BTreeMap::new();
@@ -90,6 +91,11 @@ impl Guarded {
             if let Place::At(path) = path {
                 found.insert(path, kept);
             }
+        }
+        // A folder that is a link would lead what lies in it out of the repository.
+        let lies_in_one = |path: &PathBuf| path.ancestors().skip(1).any(|folder| found.contains_key(folder));
+        if found.keys().any(lies_in_one) {
+            return None;
         }
         let known = refs.and_then(read_refs);
         let stashed = known.as_ref().map(|(_, stashed)| stashed.clone()).unwrap_or_default();
@@ -169,7 +175,7 @@ fn place(repo: &Repo, path: &[u8]) -> Option<Place> {
     (is_plain && is_believed).then_some(())?;
     let whole = repo.common_dir().join(&path);
     // Somebody has removed the worktree since.
-    let is_gone = of_worktree && whole.parent().is_none_or(|dir| !dir.is_dir());
+    let is_gone = of_worktree && whole.parent().is_none_or(|dir| !is_real_dir(dir));
     Some(if is_gone { Place::Gone } else { Place::At(whole) })
 }
 
@@ -253,6 +259,35 @@ mod tests {
         assert!(Guarded::from_bytes(&repo, &other, None).is_none());
         let cut = Guarded::from_bytes(&repo, &files, Some(&refs[..refs.len() - 1])).unwrap();
         assert_eq!(cut.refs, None);
+    }
+
+    #[test]
+    fn nothing_of_a_record_lies_in_a_link() {
+        let (_dir, repo) = repository();
+        let read = |record: &str| {
+            let fields = [MAGIC, b"\0", record.replace('|', "\0").as_bytes()].concat();
+            Guarded::from_bytes(&repo, &sealed(fields), None)
+        };
+        let link = "link|hooks|../..|";
+        assert!(read(link).is_some());
+        for below in ["file|hooks/a|755 whole 1|x|", "link|hooks/b/c|x|"] {
+            assert!(read(below).is_some() && read(&format!("{link}{below}")).is_none(), "{below}");
+            assert!(read(&format!("{below}{link}")).is_none(), "{below}");
+        }
+        // Nor in one that somebody put in the place of a folder.
+        let of_worktree = |files: usize| {
+            let read = read("file|worktrees/a/config.worktree|644 whole 0||").unwrap();
+            assert_eq!(read.files.len(), files);
+        };
+        let worktree = repo.common_dir().join("worktrees/a");
+        std::fs::create_dir_all(&worktree).unwrap();
+        of_worktree(1);
+        #[cfg(unix)]
+        {
+            std::fs::remove_dir(&worktree).unwrap();
+            std::os::unix::fs::symlink(repo.common_dir(), &worktree).unwrap();
+            of_worktree(0);
+        }
     }
 
     #[test]
