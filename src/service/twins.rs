@@ -231,7 +231,7 @@ fn copied(old: &Content, new: &Content, moved: &Moved) -> Content {
         if let Some(text) = text {
             copied.add_raw(text.as_bytes());
         }
-        if let Some(digest) = event.body.spec()
+        if let Some(digest) = event.body.brings_spec()
             && let Some(text) = old.specs.get(&digest)
         {
             copied.specs.insert(digest, text.clone());
