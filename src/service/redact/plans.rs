@@ -35,18 +35,15 @@ impl Looked {
         let Wanted::Text { text: secret, escaped } = wanted else { return };
         let label = name.map_or("the project's stream", Name::as_str);
         for (digest, said) in content.specs.iter().filter(|(_, said)| said.contains(escaped.as_str())) {
-            match spec::take_out(said, secret).filter(|(_, text)| !text.contains(escaped.as_str())) {
-                Some((instead, text)) => {
-                    self.plans.push(FoundPlan { name: name.cloned(), spec: *digest, instead, text });
-                }
-                None => {
-                    let digest = text::clip(&digest.to_string(), 12);
-                    self.stays.push(format!(
-                        "{label}: the plan {digest} says it where nothing can be taken out, such as in the name of \
-                         a step"
-                    ));
-                }
+            let without = spec::take_out(said, secret);
+            if let Some((instead, text)) = without.filter(|(_, text)| !text.contains(escaped.as_str())) {
+                self.plans.push(FoundPlan { name: name.cloned(), spec: *digest, instead, text });
+                continue;
             }
+            let digest = text::clip(&digest.to_string(), 12);
+            self.stays.push(format!(
+                "{label}: the plan {digest} says it where nothing can be taken out, such as in the name of a step"
+            ));
         }
         if name.is_some() && self.plans.iter().any(|found| found.name.as_ref() == name) {
             self.stays.push(format!(

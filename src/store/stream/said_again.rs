@@ -16,8 +16,7 @@ pub(super) fn take_out(ledger: &mut Ledger<'_>, content: &mut Content) {
     }
     for (was, now, text) in content.said_again() {
         let at_ms = ledger.events().iter().find(|event| names(event, was)).map_or(0, |event| event.at_ms);
-        let cause = Some((Cause::spec(was), at_ms));
-        let_stand(ledger, content, (was, now, text), cause, None);
+        let_stand(ledger, content, (was, now, text), Some(&(Cause::spec(was), at_ms)), None);
     }
 }
 
@@ -27,7 +26,7 @@ pub fn let_stand(
     ledger: &mut Ledger<'_>,
     content: &mut Content,
     (was, now, text): (Digest, Digest, String),
-    cause: Option<(Cause, u64)>,
+    cause: Option<&(Cause, u64)>,
     reason: Option<&String>,
 ) {
     let own = ledger.protocol().map(|protocol| protocol.root);
@@ -44,7 +43,7 @@ pub fn let_stand(
     for root in roots {
         let body = SpecRedacted { spec: was, instead: now, reason: reason.cloned() };
         let draft = Draft::new(Body::SpecRedacted(body));
-        let draft = match &cause {
+        let draft = match cause {
             Some((cause, at_ms)) => draft.caused_by(cause.clone(), *at_ms),
             None => draft,
         };
