@@ -90,6 +90,7 @@ fn content(
         planner: Planner::outline(),
         required_ci: Vec::new(),
         push_gate: false,
+        taken_out: std::collections::BTreeMap::new(),
     };
     let (digest, text) = spec::encode(&spec);
     let actor = Actor { kind: ActorKind::Human, name: "Bench".into(), host: None };

@@ -1,13 +1,15 @@
 //! What a person or a script sees when something goes wrong: kind, exit code and hint are decided
 //! here and nowhere else.
 
+use std::path::Path;
+
 use super::ui::moment;
 use crate::domain::decide::RefusalKind;
 use crate::domain::event::Event;
 use crate::domain::id::{InvalidName, Ulid};
 use crate::domain::sentence;
 use crate::domain::undo::{By, Refused};
-use crate::platform::git::{self, OpenError, SigningError, TransportError};
+use crate::platform::git::{self, MoveError, OpenError, SigningError, TransportError};
 use crate::platform::hook_files;
 use crate::service::demo;
 use crate::service::error::{Command, Error};
@@ -140,6 +142,7 @@ impl From<Error> for CliError {
                     .hint("another git godzilla is at work; run it again")
             }
             Error::Interrupted => Self::new(Exit::Program, "interrupted", message),
+            Error::Move(MoveError::Locked { path }) => of_lock(&path, message),
             Error::Lock(_) | Error::Io { .. } | Error::Move(_) => Self::new(Exit::Refused, "io", message),
         }
     }
@@ -256,8 +259,17 @@ fn of_transport(err: &TransportError, message: String) -> CliError {
     CliError::new(Exit::Remote, code, message).hint("try again with `git godzilla sync`; nothing is lost")
 }
 
+/// A lock of git's own: only a person can tell whether whoever took it is still at work.
+fn of_lock(path: &Path, message: String) -> CliError {
+    CliError::new(Exit::Refused, "git.locked", message).hint(format!(
+        "run it again when that process has ended; if no git is at work, a dead one left it: rm '{}'",
+        path.display()
+    ))
+}
+
 fn of_git(err: &git::Error, message: String) -> CliError {
     match err {
+        git::Error::Locked { path, .. } => of_lock(path, message),
         git::Error::Missing(_) => CliError::new(Exit::Refused, "object.missing", message)
             .hint("git fetch; in a sparse checkout: git sparse-checkout add .protocols scripts/ci"),
         git::Error::Process(_) | git::Error::Git { .. } => {

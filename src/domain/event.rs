@@ -90,6 +90,10 @@ impl Cause {
         Self(format!("merge:{oid}"))
     }
 
+    pub fn spec(digest: Digest) -> Self {
+        Self(format!("spec:{digest}"))
+    }
+
     pub fn pushed(oid: Oid) -> Self {
         Self(format!("pushed:{oid}"))
     }
@@ -172,6 +176,8 @@ pub enum Body {
     Moved(Moved),
     /// The text of a line was taken out.
     Redacted(Redacted),
+    /// A text was taken out of a plan.
+    SpecRedacted(SpecRedacted),
     /// The first event of a project.
     ProjectCreated {
         base_branch: String,
@@ -218,6 +224,16 @@ pub struct Redacted {
     pub event: Ulid,
     /// The line as it was.
     pub line: Digest,
+    pub reason: Option<String>,
+}
+
+/// That somebody took a text out of a plan, or that a plan was found to say one again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpecRedacted {
+    /// The plan as it was, which nobody keeps.
+    pub spec: Digest,
+    /// The one that stands for it.
+    pub instead: Digest,
     pub reason: Option<String>,
 }
 

@@ -20,7 +20,7 @@ use super::spec::Specs;
 use super::state::{Counts, Protocol};
 
 /// The version of this fold; part of every cache key.
-pub const FOLD_VERSION: u64 = 4;
+pub const FOLD_VERSION: u64 = 5;
 
 /// The largest step that clocks may take from one event to the next in order.
 pub const MAX_CLOCK_JUMP: u64 = 1_000_000;

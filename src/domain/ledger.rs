@@ -36,7 +36,7 @@ impl Author<'_> {
             attempt: draft.attempt,
             from: draft.from,
             cause: draft.cause,
-            critical: false,
+            critical: draft.body.is_critical(),
             redacts: None,
             body: draft.body,
         }

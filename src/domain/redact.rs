@@ -33,6 +33,9 @@ const MAX_PASSES: usize = 8;
 
 const MARK: &[u8] = b"[redacted:";
 
+/// What stands in the place of a text that a person had taken out.
+pub const TAKEN_OUT: &str = "[redacted:known]";
+
 /// Where a secret lies, and what it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Found {

@@ -43,8 +43,11 @@ pub fn sentence(events: &[Event], protocol: Option<&Protocol>) -> String {
         Body::Renumbered { number, slug } => format!("shown as {number:04}-{slug} from now on"),
         Body::Moved(moved) => format!("moved from {} to {}", moved.from, moved.to),
         Body::Redacted(redacted) => {
-            let because = redacted.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
-            format!("the text of {} was taken out{because}", redacted.event)
+            format!("the text of {} was taken out{}", redacted.event, because(redacted.reason.as_ref()))
+        }
+        Body::SpecRedacted(redacted) => {
+            let was = text::clip(&redacted.spec.to_string(), 12);
+            format!("a text was taken out of the plan {was}{}", because(redacted.reason.as_ref()))
         }
         Body::RunStarted(run) => {
             let step = event.step.as_ref().map(|step| format!(" step {step}")).unwrap_or_default();
@@ -164,6 +167,10 @@ fn verdict_sentence(verdict: &Verdict) -> String {
     format!("QA{of}: {}{which}{dirty}", verdict.result.replace('_', " "))
 }
 
+fn because(reason: Option<&String>) -> String {
+    reason.map(|reason| format!(" ({reason})")).unwrap_or_default()
+}
+
 fn weight(body: &Body) -> u8 {
     match body {
         Body::Created(_) | Body::Undo { .. } => 9,
@@ -171,6 +178,7 @@ fn weight(body: &Body) -> u8 {
         | Body::Renumbered { .. }
         | Body::Moved(_)
         | Body::Redacted(_)
+        | Body::SpecRedacted(_)
         | Body::PolicyLooped(_)
         | Body::PolicyTriggered(_) => 8,
         Body::Step(change) => match change.to {

@@ -40,6 +40,8 @@ pub struct Spec {
     pub required_ci: Vec<String>,
     /// Whether a step completes only once a remote holds its commits.
     pub push_gate: bool,
+    /// What stands in the place of texts that were taken out, by the SHA-256 of each: files may still say them.
+    pub taken_out: BTreeMap<Digest, String>,
 }
 
 /// Who made a plan.
@@ -195,6 +197,7 @@ mod tests {
             planner: Planner::outline(),
             required_ci: Vec::new(),
             push_gate: false,
+            taken_out: BTreeMap::new(),
             steps: steps
                 .iter()
                 .map(|(id, deps)| SpecStep {

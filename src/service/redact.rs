@@ -1,8 +1,9 @@
 //! `redact`: takes the text of events out of the state of this clone, for ever.
 //!
-//! A stub stands for the line from then on, and whoever unites with it drops the line. What remotes and
-//! older commits still hold goes by a [purge].
+//! A stub stands for the line from then on, and whoever unites with it drops the line; [another plan](plans) stands
+//! for a plan. What remotes and older commits still hold goes by a [purge].
 
+pub mod plans;
 pub mod purge;
 
 use std::collections::BTreeSet;
@@ -12,14 +13,14 @@ use super::error::Error;
 use super::streams::Streams;
 use super::{initialised, plan};
 use crate::domain::event::{Body, Draft, Event, Redacted};
-use crate::domain::id::{Name, Ulid};
+use crate::domain::id::{Digest, Name, Ulid};
 use crate::domain::redact::{self, Known};
 use crate::domain::{sentence, text};
 use crate::platform::fail;
 use crate::store::canon::Value;
 use crate::store::content::{Content, Line};
-use crate::store::inventory::Inventory;
 use crate::store::{stream, wire};
+use plans::FoundPlan;
 
 /// A text that is shorter says too little to be looked for.
 const MIN_TEXT: usize = 6;
@@ -49,6 +50,7 @@ pub struct Found {
 #[derive(Clone, Debug, Default)]
 pub struct Looked {
     pub found: Vec<Found>,
+    pub plans: Vec<FoundPlan>,
     /// Where the text lies and stays, and why, a line each.
     pub stays: Vec<String>,
 }
@@ -151,16 +153,17 @@ impl Looked {
                 )),
             }
         }
-        for (digest, spec) in &content.specs {
-            if wanted.is_secret(spec) {
-                let digest = text::clip(&digest.to_string(), 12);
-                self.stays.push(format!(
-                    "{label}: the plan {digest} says it, for which no stub can stand, and so do its files on the branch, \
-                     whose history is yours to rewrite; take it out of the files, then \
-                     `git godzilla plan --amend -p {label}` makes a plan without it the one that is shown"
-                ));
-            }
-        }
+        self.look_at_plans(name, content, wanted);
+    }
+
+    /// Whether there is nothing to take out, and nothing to say.
+    pub fn is_empty(&self) -> bool {
+        self.found.is_empty() && self.plans.is_empty() && self.stays.is_empty()
+    }
+
+    /// Returns the names of the plans that were found, each once.
+    pub fn digests(&self) -> BTreeSet<Digest> {
+        self.plans.iter().map(|plan| plan.spec).collect()
     }
 
     /// Returns the ids of the events that were found, each once.
@@ -178,9 +181,9 @@ impl Wanted {
     }
 }
 
-/// Puts stubs in the place of what was found, and records who did.
+/// Puts stubs and other plans in the place of what was found, and records who did.
 ///
-/// When this returns, the stubs are in the local refs, and no commit that will be pushed leads to what they
+/// When this returns, they are in the local refs, and no commit that will be pushed leads to what they
 /// stand for unless the remote has it already. Commits that were there before still hold it, see [`purge`].
 ///
 /// # Errors
@@ -194,33 +197,31 @@ pub fn redact(ctx: &Context, looked: &Looked, wanted: &Wanted, reason: Option<&s
             hint: None,
         });
     }
-    let mut names: Vec<&Name> = looked.found.iter().filter_map(|found| found.name.as_ref()).collect();
-    names.dedup();
+    let lines = looked.found.iter().map(|found| &found.name);
+    let names: BTreeSet<&Option<Name>> = lines.chain(looked.plans.iter().map(|plan| &plan.name)).collect();
     for name in names {
-        let own: Vec<&Found> =
-            looked.found.iter().filter(|found| found.name.as_ref() == Some(name)).collect();
-        of_stream(ctx, name, &own, reason.as_ref())?;
-        fail::point("redact.stream");
-    }
-    let of_project: Vec<&Found> = looked.found.iter().filter(|found| found.name.is_none()).collect();
-    if !of_project.is_empty() {
-        let repo = &ctx.repo;
-        let tips = || Inventory::of_project(repo);
-        let add = &mut |content: &mut Content| {
-            for found in &of_project {
-                content.add_raw(found.stub.as_bytes());
-            }
-        };
-        stream::append_project(repo, &ctx.writer(), &tips, "take a text out", add)?;
-        fail::point("redact.project");
+        let lines: Vec<&Found> = looked.found.iter().filter(|found| found.name == *name).collect();
+        let plans: Vec<&FoundPlan> = looked.plans.iter().filter(|plan| plan.name == *name).collect();
+        match name {
+            Some(name) => of_stream(ctx, name, (&lines, &plans), reason.as_ref())?,
+            None => plans::of_project(ctx, (&lines, &plans), reason.as_ref())?,
+        }
     }
     Ok(())
 }
 
-fn of_stream(ctx: &Context, name: &Name, own: &[&Found], reason: Option<&String>) -> Result<(), Error> {
+fn of_stream(
+    ctx: &Context,
+    name: &Name,
+    (lines, plans): (&[&Found], &[&FoundPlan]),
+    reason: Option<&String>,
+) -> Result<(), Error> {
     let streams = Streams::for_target(ctx, Some(name.as_str()))?;
     let appended = streams.append(name, &mut |ledger, content| {
-        for found in own {
+        for plan in plans {
+            plan.take_out(ledger, content, reason);
+        }
+        for found in lines {
             content.add_raw(found.stub.as_bytes());
             let body = Redacted { event: found.event.id, line: found.line.digest(), reason: reason.cloned() };
             let root = found.event.root.or_else(|| ledger.protocol().map(|protocol| protocol.root));
@@ -230,5 +231,6 @@ fn of_stream(ctx: &Context, name: &Name, own: &[&Found], reason: Option<&String>
         Ok(())
     })?;
     super::after_write(ctx, &appended);
+    fail::point("redact.stream");
     Ok(())
 }

@@ -157,9 +157,10 @@ pub fn run(ctx: &Context, request: &Request, tell: &mut dyn FnMut(Told<'_>)) -> 
     } else {
         kept::snapshot(&plan.place, &plan.name, ("before a run", ctx.op), Ignored::None)?.map(|it| it.name)
     };
+    let not_kept = before.not_kept(&plan.place);
     begin(ctx, &plan)?;
 
-    let mut notices: Vec<String> = plan.notice.iter().cloned().collect();
+    let mut notices: Vec<String> = plan.notice.iter().cloned().chain(not_kept).collect();
     let mut did = work::Did::default();
     let asked = {
         let mut inspect = |outcome: &mut Outcome| {

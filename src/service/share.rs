@@ -157,7 +157,9 @@ fn plan_stream(ctx: &Context, what: &Stream<'_>, remote: &str, plan: &mut Plan) 
     let is_forward = match tip {
         Some(tip) => ours.contains(&theirs) && repo.is_ancestor(tip, local),
         // What was taken out does not come back with the history of what is made anew.
-        None => ours.stubs().is_empty() || repo.commit(local).is_ok_and(|commit| commit.parents.is_empty()),
+        None => {
+            ours.taken_out().is_empty() || repo.commit(local).is_ok_and(|commit| commit.parents.is_empty())
+        }
     };
     let new = if is_forward {
         local
@@ -297,7 +299,7 @@ pub fn drop_box_for(
     let known: HashSet<&str> = known.lines().iter().map(|line| &*line.text).collect();
     let mut rest = Content::default();
     for line in ours.lines().iter().filter(|line| !known.contains(&*line.text)) {
-        if let Some(digest) = line.event.body.spec()
+        if let Some(digest) = line.event.body.brings_spec()
             && let Some(text) = ours.specs.get(&digest)
         {
             rest.specs.insert(digest, text.clone());

@@ -14,6 +14,7 @@ use crate::domain::spec::contract::{self, PLAN_FILE, Problem, is_step_file};
 use crate::domain::spec::{Spec, Specs};
 use crate::domain::text;
 use crate::platform::git::{self, Repo};
+use crate::store::spec;
 
 /// The largest file of a plan that is read, in bytes.
 const MAX_FILE: u64 = 1024 * 1024;
@@ -37,7 +38,7 @@ impl Files {
     pub fn spec(&self, before: &Spec) -> Result<Spec, Vec<Problem>> {
         let read = contract::read(&self.texts, before);
         if self.problems.is_empty() {
-            return read;
+            return read.map(|spec| without(spec, before));
         }
         let mut problems = self.problems.clone();
         problems.extend(read.err().unwrap_or_default());
@@ -62,6 +63,14 @@ impl Files {
             },
         }
     }
+}
+
+/// Returns the plan without the texts that were taken out of the one before: files may say them still.
+fn without(wanted: Spec, before: &Spec) -> Spec {
+    let rewritten = spec::without(&spec::encode(&wanted).1, &before.taken_out);
+    let decoded = rewritten.and_then(|(_, text)| spec::decode(text.as_bytes()).ok());
+    // What was taken out is what it was.
+    decoded.map_or(wanted, |spec| Spec { taken_out: before.taken_out.clone(), ..spec })
 }
 
 /// Returns the protocol's folder within a tree, relative to the root of the repository.

@@ -15,7 +15,7 @@ use foldhash::{HashMap, HashMapExt as _};
 use super::context::Context;
 use super::error::Error;
 use super::streams::{Streams, folded};
-use super::{plan, run};
+use super::{list, plan, run};
 use crate::domain::event::{Body, Draft, Event, Moved};
 use crate::domain::fold::Outcome;
 use crate::domain::id::{Name, Ulid};
@@ -143,10 +143,7 @@ pub fn give_name(
     if !streams.view(from)?.content.may_be_written() {
         return Err(stream::Error::TooNew { name: from.to_string() }.into());
     }
-    // A copy that was made before we were interrupted is the one to go on with.
-    let id = root.to_string();
-    let begun = rows.iter().find(|row| row.id == id && row.key != from.as_str() && !row.name.contains('~'));
-    let to = match (begun.and_then(|row| row.key.parse().ok()), wanted) {
+    let to = match (begun(ctx, rows, (from, root))?, wanted) {
         (Some(begun), _) => begun,
         (None, Some(wanted)) => wanted.clone(),
         (None, None) => Name::new(plan::next_number(ctx, &Streams::for_new(ctx)?)?, from.slug())?,
@@ -167,6 +164,18 @@ pub fn give_name(
     drop(guard);
     let done = follow(ctx, &moved, is_own)?;
     Ok(done.unwrap_or(Renamed { from: moved.from, to: moved.to, told: Vec::new() }))
+}
+
+/// Returns the copy that was made before somebody was interrupted, which is the one to go on with. It may have
+/// been archived meanwhile.
+fn begun(ctx: &Context, rows: &[Rc<Row>], (from, root): (&Name, Ulid)) -> Result<Option<Name>, Error> {
+    let id = root.to_string();
+    let is_copy = |row: &&Rc<Row>| row.id == id && row.key != from.as_str() && !row.name.contains('~');
+    if let Some(row) = rows.iter().find(is_copy) {
+        return Ok(row.key.parse().ok());
+    }
+    let listing = list::list_all(ctx)?;
+    Ok(listing.archived.iter().find(is_copy).and_then(|row| row.key.parse().ok()))
 }
 
 /// Lets the new stream have what the old one has got since, and branch, worktree and plan bear the new name.
@@ -231,7 +240,7 @@ fn copied(old: &Content, new: &Content, moved: &Moved) -> Content {
         if let Some(text) = text {
             copied.add_raw(text.as_bytes());
         }
-        if let Some(digest) = event.body.spec()
+        if let Some(digest) = event.body.brings_spec()
             && let Some(text) = old.specs.get(&digest)
         {
             copied.specs.insert(digest, text.clone());

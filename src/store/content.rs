@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use super::canon::{self, Value};
 use super::text::Text;
 use super::wire::{self, Common, Decoded, Decoder};
-use crate::domain::event::Event;
+use crate::domain::event::{Body, Event, SpecRedacted};
 use crate::domain::id::{Digest, Name, Oid, Ulid};
 use crate::domain::spec::Specs;
 
@@ -107,6 +107,8 @@ pub struct Content {
     pub rejects: BTreeMap<Digest, String>,
     /// By path in the tip tree.
     pub unknown: BTreeMap<Vec<u8>, UnknownFile>,
+    /// The plan that stands for each one that a text was taken out of.
+    instead: BTreeMap<Digest, Digest>,
 }
 
 impl Default for Content {
@@ -117,6 +119,7 @@ impl Default for Content {
             specs: BTreeMap::new(),
             rejects: BTreeMap::new(),
             unknown: BTreeMap::new(),
+            instead: BTreeMap::new(),
         }
     }
 }
@@ -146,12 +149,53 @@ impl Content {
         self.lines.iter().map(|line| line.event.clone()).collect()
     }
 
-    /// Returns the specs that can be read.
+    /// Returns the specs that can be read; what stands for another one, under the name of that one as well.
     pub fn decoded_specs(&self) -> Specs {
-        self.specs
-            .iter()
-            .filter_map(|(digest, text)| Some((*digest, super::spec::decode(text.as_bytes()).ok()?)))
-            .collect()
+        let decode = |text: &String| super::spec::decode(text.as_bytes()).ok();
+        let mut decoded: Specs =
+            self.specs.iter().filter_map(|(digest, text)| Some((*digest, decode(text)?))).collect();
+        for digest in self.instead.keys() {
+            let standing = self.spec(digest).and_then(|(now, _)| decoded.get(&now).cloned());
+            decoded.extend(standing.map(|spec| (*digest, spec)));
+        }
+        decoded
+    }
+
+    /// Returns the plan that events name by `digest`, or the one that stands for it, with its own name.
+    pub fn spec(&self, digest: &Digest) -> Option<(Digest, &String)> {
+        let mut now = *digest;
+        // Nobody says how far they lead, or that it is not in a circle.
+        for _ in 0..=self.instead.len() {
+            match self.instead.get(&now) {
+                Some(next) => now = *next,
+                None => break,
+            }
+        }
+        self.specs.get(&now).map(|text| (now, text))
+    }
+
+    /// Returns the plans that say again what was taken out of another one, each with what is to stand for it.
+    pub fn said_again(&self) -> Vec<(Digest, Digest, String)> {
+        if self.instead.is_empty() {
+            return Vec::new();
+        }
+        let standing = self.spec_redactions().filter_map(|redacted| self.specs.get(&redacted.instead));
+        let taken_out = super::spec::taken_out(standing);
+        let again = |(was, text): (&Digest, &String)| {
+            let (now, text) = super::spec::without(text, &taken_out)?;
+            (now != *was).then_some((*was, now, text))
+        };
+        self.specs.iter().filter_map(again).collect()
+    }
+
+    /// Returns the plans that were taken out, each with the name and the text of the one that stands for it.
+    pub fn standing(&self) -> impl Iterator<Item = (Digest, Digest, &String)> {
+        self.instead.keys().filter_map(|was| self.spec(was).map(|(now, text)| (*was, now, text)))
+    }
+
+    /// Whether the plan of this name must not be kept.
+    pub fn is_taken_out(&self, spec: &Digest) -> bool {
+        self.instead.contains_key(spec)
     }
 
     /// Returns what of it had happened at a moment, as each event says of itself; plans are all there.
@@ -261,13 +305,34 @@ impl Content {
             });
             self.lines.dedup_by(|a, b| a.text == b.text);
         }
+        let mut instead = BTreeMap::new();
+        for redacted in self.spec_redactions() {
+            instead.entry(redacted.spec).or_insert(redacted.instead);
+        }
+        self.instead = instead;
+        self.specs.retain(|digest, _| !self.instead.contains_key(digest));
         let stubs = self.stubs();
         self.drop_redacted(&stubs);
+    }
+
+    /// Returns what was taken out of plans, in order, whatever became of the events.
+    fn spec_redactions(&self) -> impl Iterator<Item = &SpecRedacted> {
+        self.lines.iter().filter_map(|line| match &line.event.body {
+            Body::SpecRedacted(redacted) => Some(redacted),
+            _ => None,
+        })
     }
 
     /// Returns the hashes of lines that some stub here stands for.
     pub fn stubs(&self) -> BTreeSet<Digest> {
         self.lines.iter().filter_map(|line| line.event.redacts).collect()
+    }
+
+    /// Returns the hashes of all that was taken out: lines and plans.
+    pub fn taken_out(&self) -> BTreeSet<Digest> {
+        let mut all = self.stubs();
+        all.extend(self.instead.keys());
+        all
     }
 
     /// Takes out every line that one of `stubs` stands for.
@@ -285,7 +350,7 @@ impl Content {
         let mut parts: HashMap<Option<Name>, Self> = HashMap::new();
         for line in &self.lines {
             let part = parts.entry(line.event.protocol.clone()).or_default();
-            if let Some(digest) = line.event.body.spec()
+            if let Some(digest) = line.event.body.brings_spec()
                 && let Some(text) = self.specs.get(&digest)
             {
                 part.specs.insert(digest, text.clone());
@@ -324,7 +389,7 @@ impl Content {
         // A stub stands for its line, and so does a line for nothing but itself.
         let is_redacted = |line: &Line| line.event.redacts.is_none() && stubs.contains(&line.digest());
         other.lines.iter().all(|line| mine.contains(&*line.text) || is_redacted(line))
-            && other.specs.keys().all(|digest| self.specs.contains_key(digest))
+            && other.specs.keys().all(|it| self.specs.contains_key(it) || self.is_taken_out(it))
             && other.rejects.iter().all(|(digest, theirs)| {
                 self.rejects.get(digest).is_some_and(|mine| mine <= theirs) || stubs.contains(digest)
             })

@@ -1,4 +1,4 @@
-//! What the history of a ref still holds of lines whose text was taken out.
+//! What the history of a ref still holds of lines and plans whose text was taken out.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -23,7 +23,7 @@ pub struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    /// `lines` are the hashes of what is looked for.
+    /// `lines` are the hashes of what is looked for, be it lines or plans.
     pub fn new(repo: &'a Repo, lines: &'a BTreeSet<Digest>) -> Self {
         Self { repo, lines, clean: HashSet::new(), commits: BTreeSet::new() }
     }
@@ -40,7 +40,7 @@ impl<'a> Search<'a> {
         let commits = self.repo.commits_between(&[tip], &[], &self.commits, MAX_COMMITS)?;
         // The newest hold what the others do not.
         for commit in commits.iter().rev() {
-            match self.repo.tree_of(*commit).and_then(|tree| self.tree_holds(tree, 0)) {
+            match self.repo.tree_of(*commit).and_then(|tree| self.holds(tree)) {
                 Ok(true) => return Ok(true),
                 Ok(false) | Err(Error::Missing(_)) => (),
                 Err(err) => return Err(err),
@@ -50,6 +50,15 @@ impl<'a> Search<'a> {
         Ok(false)
     }
 
+    /// Whether a tip tree, or an archive, holds one of the lines.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::finds_in`], and [`Error::Missing`].
+    pub fn holds(&mut self, tree: Oid) -> Result<bool, Error> {
+        self.tree_holds(tree, 0)
+    }
+
     fn tree_holds(&mut self, tree: Oid, depth: usize) -> Result<bool, Error> {
         if self.clean.contains(&tree) {
             return Ok(false);
@@ -57,6 +66,7 @@ impl<'a> Search<'a> {
         for entry in self.repo.tree(tree)? {
             let holds = match (entry.name.as_slice(), entry.is_tree()) {
                 (b"events", true) => self.events_hold(entry.oid)?,
+                (b"specs", true) => self.names_one(entry.oid)?,
                 (b"specs" | b"rejects", _) => false,
                 (_, true) if depth < MAX_DEPTH => self.tree_holds(entry.oid, depth + 1)?,
                 _ => false,
@@ -67,6 +77,13 @@ impl<'a> Search<'a> {
         }
         self.clean.insert(tree);
         Ok(false)
+    }
+
+    /// Whether a file of the folder bears the name of what is looked for.
+    fn names_one(&self, folder: Oid) -> Result<bool, Error> {
+        let digest = |entry: &TreeEntry| std::str::from_utf8(&entry.name).ok()?.parse::<Digest>().ok();
+        let mut named = self.repo.tree(folder)?.into_iter().filter_map(|entry| digest(&entry));
+        Ok(named.any(|digest| self.lines.contains(&digest)))
     }
 
     fn events_hold(&mut self, tree: Oid) -> Result<bool, Error> {

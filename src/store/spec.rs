@@ -1,6 +1,7 @@
 //! The stored form of a plan (`schemas/protocol-spec.schema.json`), version 1.
 
 mod more;
+mod taken_out;
 
 use std::borrow::Cow;
 
@@ -9,6 +10,7 @@ use super::content::sha256;
 use crate::domain::id::{Digest, StepId};
 use crate::domain::spec::{Planner, QaPolicy, Spec, SpecStep, StepKind};
 use crate::domain::text::{harmless, harmless_line};
+pub use taken_out::{Instead, take_out, taken_out, without};
 
 /// The version that this release writes.
 pub const SPEC_VERSION: u64 = 1;
@@ -80,6 +82,7 @@ pub fn decode(text: &[u8]) -> Result<Spec, Error> {
         planner,
         required_ci: required.filter_map(|name| name.as_str().map(Cow::into_owned)).collect(),
         push_gate: setting("qa_when").and_then(View::as_str).is_some_and(|when| when == "push"),
+        taken_out: taken_out::read(spec),
         steps,
     };
     spec.check().map_err(|err| Error::Shape(err.to_string()))?;
@@ -181,6 +184,7 @@ fn value(spec: &Spec) -> Value<'_> {
         ("placeholders", empty()),
         ("planner", Some(planner)),
         ("steps", Some(Value::array(&spec.steps, more::encode_step))),
+        ("taken_out", taken_out::value(&spec.taken_out)),
         ("title", Some(Value::str(spec.title.as_str()))),
         ("v", Some(Value::uint(SPEC_VERSION))),
     ])

@@ -6,12 +6,14 @@
 //! in the ref, and a decision is never made on a state that has passed.
 
 mod commit;
+mod said_again;
 mod view;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 pub use self::commit::{write_commit, write_commit_of};
+pub use self::said_again::let_stand;
 pub use self::view::{View, project_view, view};
 
 use self::commit::{Attempt, Step, adoption_message, commit};
@@ -126,6 +128,7 @@ pub fn append<E>(
         let mut content = view.content.clone();
         let specs = content.decoded_specs();
         let mut ledger = Ledger::new(name.clone(), content.events(), specs, writer.author.clone());
+        said_again::take_out(&mut ledger, &mut content);
         let subject = decide(&mut ledger, &mut content).map_err(AppendError::Refused)?;
         let events = ledger.new_events().to_vec();
         if events.is_empty() && view.adopted {
@@ -146,7 +149,7 @@ pub fn append<E>(
         let message = if events.is_empty() { adoption_message(&view) } else { subject };
         let step = Step { name: name.as_str(), of_ref: refs::protocol(name), events: &events, message };
         // What was taken out of a line is in no state either.
-        let protocol = if content.stubs() == view.content.stubs() {
+        let protocol = if content.taken_out() == view.content.taken_out() {
             ledger.protocol().cloned()
         } else {
             fold(&content.events(), &content.decoded_specs()).protocol

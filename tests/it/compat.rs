@@ -97,7 +97,7 @@ fn v2_lines_decode_encode_and_validate() {
         assert_valid(include_str!("../../schemas/event-line.schema.json"), line);
         kinds.insert(decoded.event.body.kind().to_owned());
     }
-    assert_eq!(kinds.len(), 12);
+    assert_eq!(kinds.len(), 13);
 }
 
 #[test]
@@ -106,6 +106,21 @@ fn v1_a_plan_decodes_encodes_and_validates() {
     assert_eq!(decoded.steps.len(), 4);
     assert_eq!(spec::encode(&decoded).1, SPEC);
     assert_valid(include_str!("../../schemas/protocol-spec.schema.json"), SPEC);
+}
+
+/// The second release says in a plan what was taken out of it.
+#[test]
+fn v2_a_plan_that_a_text_was_taken_out_of_decodes_encodes_and_validates() {
+    const TAKEN_OUT: &str = include_str!("../data/v2/spec.json");
+    let text = TAKEN_OUT.trim_end();
+    let decoded = spec::decode(text.as_bytes()).unwrap();
+    assert_eq!(spec::encode(&decoded).1, text);
+    assert_valid(include_str!("../../schemas/protocol-spec.schema.json"), text);
+    let secret = "the secret of the fixture";
+    let was = SPEC.replace(r#""title":"Add login""#, &format!(r#""title":"Add {secret}""#));
+    assert_ne!(was, SPEC);
+    assert_eq!(spec::take_out(&was, secret).unwrap().1, text);
+    assert_eq!(spec::take_out(text, secret), None);
 }
 
 #[test]
@@ -144,7 +159,7 @@ fn v1_a_tip_tree_is_read_and_written_as_it_was() {
     let show = |path: &str| git(&["cat-file", "blob", &format!("{tree}:{path}")]);
     assert_eq!(show("format"), VERSIONS);
     // The version of the fold says when it changed for events that the first release had no meaning for.
-    assert_eq!(show("state.json"), STATE.replace(r#""fold":1"#, r#""fold":4"#));
+    assert_eq!(show("state.json"), STATE.replace(r#""fold":1"#, r#""fold":5"#));
     assert_valid(include_str!("../../schemas/state.schema.json"), STATE);
     assert_eq!(git(&["cat-file", "blob", &format!("{tree}:specs/{}", spec::encode(&decoded).0)]), SPEC);
     assert_eq!(tip::read(&repo, tree).unwrap(), content);

@@ -4,7 +4,7 @@ mod renumber;
 
 use serde_json::Value;
 
-use crate::support::{Place, World};
+use crate::support::{BIN, Place, World, run};
 
 const NAME: &str = "0001-add-a-login";
 const OWN: &str = "0002-add-a-login";
@@ -254,4 +254,25 @@ fn n4_one_that_was_overwritten_by_force_is_renamed_by_one_clone_alone() {
         assert_eq!(ids.len(), 3, "{:?}", names(&a));
         assert!(ids[0] != ids[1] && ids[1] != ids[2] && ids[0] != ids[2], "{:?}", names(&a));
     }
+}
+
+/// Who was killed after the copy, and saw it archived, does not copy once more.
+#[test]
+fn n4_a_copy_that_was_archived_before_it_was_said_is_gone_on_with() {
+    let world = World::new();
+    let (_, b) = planned_twice(&world);
+    let killed = run(b.command(BIN).arg("sync").env("GODZILLA_FAIL_POINT", "twins.copied"));
+    assert_ne!(killed.code, Some(0), "{killed}");
+    assert!(names(&b).contains(&OWN.to_owned()), "it was copied, and does not say so yet");
+    b.godzilla_ok(&["cancel", OWN]);
+    b.godzilla_ok(&["archive", OWN]);
+    let stream = format!("refs/godzilla/protocols/{OWN}");
+    assert_eq!(b.git(&["for-each-ref", &stream]), "", "only the archive has it");
+    for _ in 0..2 {
+        b.godzilla_ok(&["sync"]);
+    }
+    let all = b.json(&["list", "--all"]);
+    let all: Vec<&str> =
+        all["protocols"].as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap()).collect();
+    assert_eq!(all, [NAME, OWN], "one copy is enough");
 }

@@ -43,6 +43,7 @@ const ACCIDENTS: &[&str] = &[
     "refused by a hook",
     "sync fell back to a drop box",
     "purge",
+    "a plan without a text",
 ];
 
 /// Runs a seed; one that breaks a promise is told with a short list of steps that does.
@@ -241,6 +242,7 @@ fn content(more: Vec<Event>) -> Content {
         planner: Planner::outline(),
         required_ci: Vec::new(),
         push_gate: false,
+        taken_out: BTreeMap::new(),
     });
     let planned = Body::Planned { spec: digest, plan_commit: None, planner: Planner::outline() };
     let seen = Body::CommitSeen(CommitSeen {

@@ -8,20 +8,23 @@ use serde_json::{Value, json};
 use crate::cli::error::{CliError, Exit};
 use crate::cli::ui::{BOLD, CYAN, DIM, GREEN, RED, Ui, counted, moment, styled};
 use crate::domain::id::Name;
+use crate::domain::text::clip;
 use crate::service::redact::purge::{self, AtRemote};
 use crate::service::redact::{self, Looked, Wanted};
 
-/// Take the text of events out of the state, as when a secret got into it
+/// Take a text out of events and plans of the state, as when a secret got into it
 ///
 /// What others still send is dropped from then on, in every clone that has fetched the redaction. Decisions
-/// keep what they decided, as far as ids and numbers say it; facts say nothing any more. It cannot be undone.
+/// keep what they decided, as far as ids and numbers say it; facts say nothing any more. A plan that says a text
+/// is replaced by one that does not, and files of the branch that still say it do not bring it back. It cannot
+/// be undone.
 ///
 /// Older commits still hold the text until `--purge`, which puts commits without a history in the place of
 /// those on every remote that shares state, by force and with the exact value that was seen, and lets go of
 /// reflogs, notes, caches and safety copies here. It can be done again, alone or with a text.
 #[derive(clap::Args, Debug)]
 pub(in crate::cli) struct Args {
-    /// The id of an event, or a text: every event that says it
+    /// The id of an event, or a text: every event and plan that says it
     #[arg(value_name = "EVENT|TEXT", required_unless_present = "purge")]
     what: Option<String>,
 
@@ -49,7 +52,7 @@ pub(in crate::cli) fn run(ui: &mut Ui, args: &Args) -> Result<ExitCode, CliError
         Some(wanted) => redact::look(&ctx, wanted)?,
         None => Looked::default(),
     };
-    if looked.found.is_empty() && looked.stays.is_empty() && !args.purge {
+    if looked.is_empty() && !args.purge {
         return Err(CliError::new(Exit::Unknown, "event.unknown", "no event here has that id or says that")
             .hint("git godzilla log --all"));
     }
@@ -87,6 +90,10 @@ fn show(ui: &mut Ui, looked: &Looked, wanted: Option<&Wanted>) -> Result<(), Cli
         ui.line(format!("{}  {}  {said}", styled(BOLD, name), event.id))?;
         ui.line(styled(DIM, format!("  {}  {}", moment(event.at_ms), event.actor.name)))?;
     }
+    for plan in &looked.plans {
+        let name = plan.name.as_ref().map_or("project", Name::as_str);
+        ui.line(format!("{}  plan {}", styled(BOLD, name), clip(&plan.spec.to_string(), 12)))?;
+    }
     for stays in &looked.stays {
         ui.line(format!("{} {stays}", styled(RED, "stays:")))?;
     }
@@ -108,9 +115,11 @@ fn asked(ui: &mut Ui, purge: bool) -> Result<bool, CliError> {
 }
 
 fn tell(ui: &mut Ui, looked: &Looked, purged: Option<&[AtRemote]>) -> Result<(), CliError> {
-    let n_events = looked.ids().len();
-    if n_events > 0 {
-        ui.line(format!("{} the text of {} is out", styled(GREEN, "✓"), counted(n_events, "event")))?;
+    let (n_events, n_plans) = (looked.ids().len(), looked.digests().len());
+    let parts = [(n_events, "event"), (n_plans, "plan")];
+    let said: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| counted(*n, what)).collect();
+    if !said.is_empty() {
+        ui.line(format!("{} the text of {} is out", styled(GREEN, "✓"), said.join(" and ")))?;
     }
     for remote in purged.unwrap_or_default() {
         let why = remote.message.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
@@ -157,6 +166,17 @@ fn answer(
             })
         })
         .collect();
+    let plans: Vec<Value> = looked
+        .plans
+        .iter()
+        .map(|plan| {
+            json!({
+                "protocol": plan.name.as_ref().map(Name::as_str),
+                "spec": plan.spec.to_string(),
+                "instead": plan.instead.to_string(),
+            })
+        })
+        .collect();
     let remotes: Vec<Value> = purged
         .unwrap_or_default()
         .iter()
@@ -174,6 +194,7 @@ fn answer(
         "dry_run": dry_run,
         "purged": purged.is_some(),
         "events": events,
+        "plans": plans,
         "stays": looked.stays,
         "remotes": remotes,
     }))

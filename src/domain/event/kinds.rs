@@ -72,6 +72,7 @@ impl Body {
             | Self::Renumbered { .. }
             | Self::Moved(_)
             | Self::Redacted(_)
+            | Self::SpecRedacted(_)
             | Self::PolicyLooped(_)
             | Self::PolicyTriggered(_)
             | Self::PolicyNoted(_)
@@ -118,6 +119,20 @@ impl Body {
         }
     }
 
+    /// Whether a tool that does not know the type must leave the stream alone: it would bring back what was
+    /// taken out.
+    pub fn is_critical(&self) -> bool {
+        matches!(self, Self::SpecRedacted(_))
+    }
+
+    /// Returns the plan that goes wherever the event goes.
+    pub fn brings_spec(&self) -> Option<Digest> {
+        match self {
+            Self::SpecRedacted(redacted) => Some(redacted.instead),
+            body => body.spec(),
+        }
+    }
+
     /// Returns the plan that it makes the protocol's.
     pub fn spec(&self) -> Option<Digest> {
         match self {
@@ -154,6 +169,7 @@ impl Body {
             Self::Renumbered { .. } => "protocol.renumbered",
             Self::Moved(_) => "moved",
             Self::Redacted(_) => "redacted",
+            Self::SpecRedacted(_) => "spec.redacted",
             Self::ProjectCreated { .. } => "project.created",
             Self::Reserved { kind, .. } | Self::Unknown { kind } | Self::Malformed { kind, .. } => kind,
         }

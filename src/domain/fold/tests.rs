@@ -44,6 +44,7 @@ fn specs() -> Specs {
         planner: Planner::outline(),
         required_ci: Vec::new(),
         push_gate: false,
+        taken_out: std::collections::BTreeMap::new(),
     };
     Specs::from([(Digest([7; 32]), spec)])
 }

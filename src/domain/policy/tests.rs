@@ -69,6 +69,7 @@ fn ledger(policies: Vec<StepPolicy>) -> Ledger<'static> {
         planner: crate::domain::spec::Planner::outline(),
         required_ci: Vec::new(),
         push_gate: false,
+        taken_out: std::collections::BTreeMap::new(),
     };
     let mut ledger = Ledger::new(
         "0007-x".parse().unwrap(),

@@ -151,7 +151,8 @@ fn line_of(file: &StepFile, key: &str) -> usize {
     file.front_matter.line_of(key).unwrap_or(1)
 }
 
-fn title_of(text: &str) -> String {
+/// Returns a title as a file says it.
+pub fn title_of(text: &str) -> String {
     harmless_line(&one_line(text))
 }
 
@@ -333,6 +334,7 @@ mod tests {
             planner: Planner::outline(),
             required_ci: vec!["test".into()],
             push_gate: true,
+            taken_out: BTreeMap::new(),
         }
     }
 

@@ -37,7 +37,8 @@ impl Repo {
     ///
     /// # Errors
     ///
-    /// [`Error::Git`] if git refuses or the file is locked, [`Error::Io`] if it cannot be read or written.
+    /// [`Error::Git`] if git refuses, [`Error::Locked`] if somebody holds the file, [`Error::Io`] if it
+    /// cannot be read or written.
     pub fn config_edit(&self, args: &[&str]) -> Result<(), Error> {
         fail::point("config.edit");
         for _ in 0..MAX_TRIES {
@@ -55,7 +56,7 @@ impl Repo {
                 return Ok(());
             }
         }
-        Err(locked("changes all the time"))
+        Err(restless())
     }
 
     /// Takes out what [`Self::config_edit`] added for the keys that are meant, as far as it is still there as it
@@ -85,7 +86,7 @@ impl Repo {
                 return self.remember(&rest);
             }
         }
-        Err(locked("changes all the time"))
+        Err(restless())
     }
 
     /// Takes out heads of a section of ours under which there is nothing, as git leaves them below a comment.
@@ -141,7 +142,7 @@ impl Repo {
         let mut file = match fs::File::options().write(true).create_new(true).open(&lock) {
             Ok(file) => file,
             Err(err) if err.kind() == ErrorKind::AlreadyExists => {
-                return Err(locked(&format!("is locked by `{}`", lock.display())));
+                return Err(Error::Locked { command: "config".to_owned(), path: lock });
             }
             Err(err) => return Err(failed()(err)),
         };
@@ -243,9 +244,9 @@ fn is_used(rest: &[u8]) -> bool {
     first.is_some_and(|line| !line.starts_with(b"["))
 }
 
-/// As git says it.
-fn locked(why: &str) -> Error {
-    Error::Git { command: "config".to_owned(), message: format!("could not lock the config file: it {why}") }
+fn restless() -> Error {
+    let message = "could not write the config file: it changes all the time".to_owned();
+    Error::Git { command: "config".to_owned(), message }
 }
 
 #[cfg(all(test, unix))]

@@ -1,7 +1,8 @@
 //! What git does not show: files that rules hide, and what it would wait for.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::ffi::OsStr;
+use std::fs::{self, DirEntry};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -43,6 +44,31 @@ impl Repo {
         let args = ["ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory"];
         let said = self.without_index(&args, None)?;
         Ok(said.split(|byte| *byte == 0).filter(|path| !path.is_empty()).map(<[u8]>::to_vec).collect())
+    }
+
+    /// Returns the folders of this worktree that nobody here can read, but for those that are `ignored`: git passes
+    /// over them in silence.
+    pub fn closed_folders(&self, ignored: &BTreeSet<Vec<u8>>) -> Vec<String> {
+        let Some(root) = self.work_dir() else { return Vec::new() };
+        let mut closed = Vec::new();
+        let mut folders = vec![root.to_owned()];
+        while let Some(folder) = folders.pop() {
+            let Ok(path) = folder.strip_prefix(root) else { continue };
+            let mut name = path.as_os_str().as_encoded_bytes().to_vec();
+            name.push(b'/');
+            if ignored.contains(&name) || folder.file_name() == Some(OsStr::new(".git")) {
+                continue;
+            }
+            match fs::read_dir(&folder) {
+                Ok(entries) => {
+                    let is_folder = |entry: &DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
+                    folders.extend(entries.flatten().filter(is_folder).map(|entry| entry.path()));
+                }
+                Err(_) => closed.push(format!("{}/", path.display())),
+            }
+        }
+        closed.sort();
+        closed
     }
 
     /// Returns what is ignored, was not `before`, and would not be by the rules that `tree` has: somebody has

@@ -18,7 +18,8 @@ impl Repo {
     ///
     /// # Errors
     ///
-    /// [`Error::Git`] if git refuses, as for a file that somebody has locked, [`Error::Io`] if it cannot be written.
+    /// [`Error::Git`] if git refuses, [`Error::Locked`] if somebody holds the file, [`Error::Io`] if it
+    /// cannot be written.
     pub fn config_remove(&self, key: &str, value: Option<&str>) -> Result<(), Error> {
         self.config_take_back(|added| added == key)?;
         let scopes = if self.config_bool("extensions.worktreeConfig").unwrap_or(false) {

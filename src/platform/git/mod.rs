@@ -73,6 +73,9 @@ pub enum Error {
     Io { action: String, source: io::Error },
     #[error("`git {command}` failed: {message}")]
     Git { command: String, message: String },
+    /// A lock of git's own is there: another git holds it, or a dead one left it.
+    #[error("`git {command}` found that another process holds `{}`", path.display())]
+    Locked { command: String, path: PathBuf },
     #[error(transparent)]
     Process(#[from] super::process::Error),
     /// The object is not here; a shallow or partial clone need not have it.

@@ -156,17 +156,30 @@ pub(super) fn output(git: &mut Command, args: &[&str]) -> Result<Vec<u8>, Error>
     if output.status.success() { Ok(output.stdout) } else { Err(failed(args, &output.stderr)) }
 }
 
+/// Returns the lock that git could not take, if what it said names one and that is there.
+fn lock_in(message: &str) -> Option<PathBuf> {
+    let quoted = message.split_once("Unable to create '").and_then(|(_, rest)| rest.split_once(".lock'"));
+    let of_config = || message.split_once("could not lock config file ")?.1.split_once(": File exists");
+    let (path, _) = quoted.or_else(of_config)?;
+    let path = PathBuf::from(format!("{path}.lock"));
+    (path.is_absolute() && path.symlink_metadata().is_ok()).then_some(path)
+}
+
 /// How many of git's complaints are repeated.
 const MAX_ERRORS: usize = 3;
 
 pub(super) fn failed(args: &[&str], stderr: &[u8]) -> Error {
-    let text = String::from_utf8_lossy(stderr);
-    Error::Git { command: args.iter().take(2).copied().collect::<Vec<_>>().join(" "), message: reason(&text) }
+    let command = args.iter().take(2).copied().collect::<Vec<_>>().join(" ");
+    let message = reason(&String::from_utf8_lossy(stderr));
+    match lock_in(&message) {
+        Some(path) => Error::Locked { command, path },
+        None => Error::Git { command, message },
+    }
 }
 
 /// Returns what says why git failed: its last word, and what it complained about before, since that
 /// word may be no more than that it gave up.
-fn reason(stderr: &str) -> String {
+pub(super) fn reason(stderr: &str) -> String {
     let is_error = |line: &&str| line.starts_with("error: ");
     let Some(last) = stderr.lines().rfind(|line| line.starts_with("fatal: ") || is_error(line)) else {
         let last = stderr.lines().rfind(|line| !line.trim().is_empty());
@@ -183,6 +196,24 @@ fn reason(stderr: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_lock_is_one_if_it_is_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("index.lock");
+        let (index, config) = (path.display(), path.with_extension(""));
+        let quoted = format!("fatal: cannot lock ref 'HEAD': Unable to create '{index}': File exists.");
+        let of_config = format!("error: could not lock config file {}: File exists", config.display());
+        for message in [&quoted, &of_config] {
+            assert_eq!(lock_in(message), None, "git may have let go of it: {message}");
+        }
+        std::fs::File::create(&path).unwrap();
+        for message in [&quoted, &of_config] {
+            assert_eq!(lock_in(message).as_ref(), Some(&path), "{message}");
+        }
+        assert_eq!(lock_in("fatal: Unable to create 'index.lock': File exists."), None);
+        assert_eq!(lock_in("fatal: something else"), None);
+    }
 
     #[test]
     fn what_went_wrong_is_told_with_the_last_word() {

@@ -368,9 +368,7 @@ pub(super) fn classify(remote: &str, stderr: &[u8]) -> TransportError {
         "not found",
     ];
     let text = String::from_utf8_lossy(stderr);
-    let Error::Git { message, .. } = super::run::failed(&[], stderr) else {
-        unreachable!("it makes no other")
-    };
+    let message = super::run::reason(&text);
     let message = message.trim_start_matches("fatal: ").to_owned();
     let remote = one_line(remote);
     let says = |words: &[&str]| words.iter().any(|word| text.contains(word));

@@ -3,9 +3,12 @@
 use super::{Error, Request};
 use crate::ci::{self, Detected, Sha, Source};
 use crate::domain::id::{Name, Oid};
+use crate::domain::state::Protocol;
 use crate::domain::{message, text};
 use crate::platform::git::{CommitInfo, Repo};
-use crate::store::refs;
+use crate::service::streams::folded;
+use crate::store::inventory::Inventory;
+use crate::store::{refs, stream};
 
 const MAX_NAME_CHARS: usize = 200;
 
@@ -43,10 +46,7 @@ pub(super) fn gather(repo: &Repo, request: &Request, source: &dyn Source) -> Res
     };
     let protocol = match said(request.protocol.as_deref()) {
         Some(text) => Some(named_protocol(repo, text, branch.as_deref(), info.as_ref())?),
-        None => branch
-            .as_deref()
-            .and_then(|branch| branch.parse().ok())
-            .or_else(|| of_trailers(info.as_ref()).pop()),
+        None => of_branch(repo, branch.as_deref(), commit, info.as_ref()),
     };
     let name = |given: Option<&str>, found: Option<&str>| {
         let name = said(given).or(found).map(|name| text::clip(&text::one_line(name), MAX_NAME_CHARS));
@@ -143,7 +143,7 @@ fn named_protocol(
     let places: [&dyn Fn() -> Vec<Name>; 3] = [
         &|| branch.and_then(|branch| branch.parse().ok()).into_iter().collect(),
         &|| of_trailers(info),
-        &|| of_refs(repo),
+        &|| of_refs(repo, &["refs/heads/", "refs/remotes/", refs::PROTOCOLS, refs::TRACKING]),
     ];
     for place in places {
         let mut candidates = place();
@@ -159,6 +159,51 @@ fn named_protocol(
     Err(Error::Number { number, candidates: Vec::new() })
 }
 
+/// Returns the protocol that a job ran for: that of its branch, else that of the commit's trailers.
+///
+/// A branch that somebody renamed says another name, or none. Where state is here, it shows whose that is, or the
+/// commit. Most checkouts of jobs have none, and then a name is taken at its word.
+fn of_branch(repo: &Repo, branch: Option<&str>, commit: Oid, info: Option<&CommitInfo>) -> Option<Name> {
+    let said: Option<Name> = branch.and_then(|branch| branch.parse().ok());
+    if let Some(name) = said.as_ref().filter(|name| of_refs(repo, &STATE).contains(name)) {
+        return Some(name.clone());
+    }
+    let is_its_commit = |protocol: &Protocol| protocol.commits.contains_key(&commit);
+    match said {
+        Some(said) => {
+            let recorded = Recorded::read(repo);
+            let by_name = recorded.one(|protocol| protocol.names.contains(&said));
+            by_name.or_else(|| recorded.one(is_its_commit)).or(Some(said))
+        }
+        None => of_trailers(info).pop().or_else(|| Recorded::read(repo).one(is_its_commit)),
+    }
+}
+
+/// The protocols whose state is here.
+struct Recorded(Vec<(Name, Protocol)>);
+
+impl Recorded {
+    /// None if something cannot be read: it could be meant as well.
+    fn read(repo: &Repo) -> Self {
+        let all = || -> Option<Vec<_>> {
+            let mut all = Vec::new();
+            for (name, tips) in Inventory::read(repo).ok()?.streams {
+                let view =
+                    stream::view(repo, &name, &tips, None).ok().filter(|it| it.set_aside.is_empty())?;
+                all.extend(folded(&view.content, None).protocol.map(|protocol| (name, protocol)));
+            }
+            Some(all)
+        };
+        Self(all().unwrap_or_default())
+    }
+
+    /// Returns the only one that is meant; `None` if several may be.
+    fn one(&self, is_meant: impl Fn(&Protocol) -> bool) -> Option<Name> {
+        let mut meant = self.0.iter().filter(|(_, protocol)| is_meant(protocol));
+        meant.next().filter(|_| meant.next().is_none()).map(|(name, _)| name.clone())
+    }
+}
+
 /// Returns the protocols that step trailers of a commit name; the last one counts.
 fn of_trailers(info: Option<&CommitInfo>) -> Vec<Name> {
     let Some(info) = info else { return Vec::new() };
@@ -168,9 +213,11 @@ fn of_trailers(info: Option<&CommitInfo>) -> Vec<Name> {
     hints.filter_map(|hint| hint.protocol.parse().ok()).filter(is_trailer).collect()
 }
 
-/// Returns the protocols that have a branch or a stream here.
-fn of_refs(repo: &Repo) -> Vec<Name> {
-    let folders = ["refs/heads/", "refs/remotes/", refs::PROTOCOLS, refs::TRACKING];
+/// Where streams are.
+const STATE: [&str; 2] = [refs::PROTOCOLS, refs::TRACKING];
+
+/// Returns the protocols that have a branch or a stream in these folders.
+fn of_refs(repo: &Repo, folders: &[&str]) -> Vec<Name> {
     let found = folders.iter().flat_map(|folder| repo.refs(folder).unwrap_or_default());
     found.filter_map(|(name, _)| name.rsplit('/').next()?.parse().ok()).collect()
 }

@@ -229,7 +229,20 @@ impl Checkup<'_> {
                 let message = format!(
                     "the hooks are in git's configuration, which git {major}.{minor} does not look at"
                 );
-                self.mend("hooks.git_too_old", message, || reinstall(repo));
+                match hooks::Plan::new(repo, None) {
+                    // Where hooks are somebody else's, only a person can put ours there.
+                    Err(Error::State { message: why, hint, .. }) => {
+                        let message = format!("{message}, and {why}");
+                        let fix = hint.map(|hint| {
+                            format!(
+                                "update git to {}.{}, or {hint}",
+                                CONFIGURED_HOOKS_SINCE.0, CONFIGURED_HOOKS_SINCE.1
+                            )
+                        });
+                        self.say("hooks.git_too_old", Severity::Warning, message, fix);
+                    }
+                    _ => self.mend("hooks.git_too_old", message, || reinstall(repo)),
+                }
                 return Ok(());
             }
             _ => (),

@@ -1,5 +1,7 @@
 //! What a plan is made of: its steps, and the spec that says so to machines.
 
+use std::collections::BTreeMap;
+
 use crate::domain::drafted::{Drafted, DraftedStep};
 use crate::domain::id::Oid;
 use crate::domain::outline::{Outline, OutlineStep};
@@ -36,6 +38,7 @@ pub(super) fn spec_of(ctx: &Context, request: &Request, base_commit: Oid) -> Res
         planner,
         required_ci: ctx.settings.ci_required.clone(),
         push_gate: ctx.settings.qa_when == QaWhen::Push,
+        taken_out: BTreeMap::new(),
         steps,
     })
 }
@@ -128,6 +131,7 @@ mod tests {
             planner: Planner::outline(),
             required_ci: vec!["test".to_owned()],
             push_gate: true,
+            taken_out: BTreeMap::new(),
             steps,
         };
         let text = spec::encode(&spec).1;

@@ -17,7 +17,6 @@ use crate::service::context::Context;
 use crate::service::error::Error;
 use crate::service::streams::folded;
 use crate::service::{error_chain, list, notes, sync};
-use crate::store::content::Content;
 use crate::store::history::Search;
 use crate::store::inventory::Inventory;
 use crate::store::{refs, stream, tip};
@@ -36,7 +35,7 @@ pub struct AtRemote {
     pub message: Option<String>,
 }
 
-/// Returns the hashes of all lines here whose text was taken out.
+/// Returns the hashes of all lines and plans here whose text was taken out.
 ///
 /// # Errors
 ///
@@ -49,16 +48,16 @@ pub fn redacted(ctx: &Context, inventory: &Inventory) -> BTreeSet<Digest> {
         let tracked = tips.tracking.iter().map(|(_, tip)| *tip);
         let trees = tips.local.into_iter().chain(tracked).filter_map(|tip| repo.tree_of(tip).ok());
         for tree in trees.collect::<BTreeSet<Oid>>() {
-            stubs.extend(tip::read(repo, tree).map(|content| content.stubs()).unwrap_or_default());
+            stubs.extend(tip::read(repo, tree).map(|content| content.taken_out()).unwrap_or_default());
         }
     }
     for tree in inventory.all_archived(repo).into_values().flatten() {
-        stubs.extend(tip::read(repo, tree).map(|content| content.stubs()).unwrap_or_default());
+        stubs.extend(tip::read(repo, tree).map(|content| content.taken_out()).unwrap_or_default());
     }
     stubs
 }
 
-/// Returns the refs below `prefix` whose history holds one of `lines`.
+/// Returns the refs below `prefix` whose history holds one of `lines`, or plans.
 ///
 /// # Errors
 ///
@@ -103,6 +102,7 @@ fn at_remote(ctx: &Context, remote: &str) -> Result<AtRemote, Error> {
             answer.message = failed.message.clone().or_else(|| Some(failed.result.as_str().to_owned()));
             return Ok(answer);
         }
+        super::plans::everywhere(ctx)?;
         let inventory = Inventory::read_all(&ctx.repo)?;
         let lines = redacted(ctx, &inventory);
         let found = naming(&ctx.repo, &refs::tracking_root(remote), &lines)?;
@@ -179,6 +179,7 @@ fn fresh_archive(
 ) -> Result<Oid, Error> {
     let repo = &ctx.repo;
     let mut tree = archive;
+    let mut search = Search::new(repo, lines);
     for shard in repo.tree(archive)?.into_iter().filter(TreeEntry::is_tree) {
         for entry in repo.tree(shard.oid)?.into_iter().filter(TreeEntry::is_tree) {
             let (Ok(shard), Ok(name)) = (std::str::from_utf8(&shard.name), std::str::from_utf8(&entry.name))
@@ -186,13 +187,7 @@ fn fresh_archive(
                 continue;
             };
             let Ok(mut content) = tip::read(repo, entry.oid) else { continue };
-            let is_named = |content: &Content| {
-                content
-                    .lines()
-                    .iter()
-                    .any(|line| line.event.redacts.is_none() && lines.contains(&line.digest()))
-            };
-            if !is_named(&content) {
+            if !search.holds(entry.oid)? {
                 continue;
             }
             // The stubs are wherever the text was taken out.

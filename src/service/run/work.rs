@@ -91,6 +91,14 @@ impl Before {
         Ok(self.tree.is_none() && self.dirty.is_empty() && is_staged()? == Some(committed))
     }
 
+    /// Returns a sentence about what lies there and was not kept before the run: nobody here can read it.
+    pub(super) fn not_kept(&self, place: &Workplace) -> Option<String> {
+        let closed: Vec<String> =
+            place.repo.closed_folders(&self.ignored).iter().map(|path| text::one_line(path)).collect();
+        (!closed.is_empty())
+            .then(|| format!("not kept before the run, since it cannot be read: {}", some(&closed)))
+    }
+
     /// Returns what is looked after while the engine works.
     pub(super) fn watched<'a>(&'a self, place: &'a Workplace) -> Watched<'a> {
         Watched { repo: &place.repo, guarded: &self.guarded, own: &self.branch }

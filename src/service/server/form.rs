@@ -93,6 +93,9 @@ fn check_named(
     fits: &dyn Fn(&[u8], Digest) -> bool,
 ) -> Result<(), String> {
     for digest in named(repo, folder)? {
+        if content.is_taken_out(&digest) {
+            return Err(format!("a text was taken out of the {what} {digest}, which is not to come back"));
+        }
         let text = content.specs.get(&digest).map(String::as_bytes);
         if !text.is_some_and(|text| fits(text, digest)) {
             return Err(format!("the {what} {digest} is not what its name says"));

@@ -1,5 +1,7 @@
 //! Plans against their files, their form and themselves: `spec show`, `validate`, `audit`, `backfill`.
 
+use std::collections::BTreeMap;
+
 use super::{Files, files_at, files_in, folder, follow};
 use crate::domain::event::{Body, Draft};
 use crate::domain::id::{Digest, Name, Oid};
@@ -43,9 +45,9 @@ pub fn stored(ctx: &Context, arg: Option<&str>) -> Result<Stored, Error> {
     let streams = Streams::for_target(ctx, arg)?;
     let name = target(&streams, arg)?;
     let shown = list::show(&streams, &name, None)?;
-    let found =
-        shown.protocol.spec.and_then(|digest| Some((digest, shown.content.specs.get(&digest)?.clone())));
-    let read = found.and_then(|(digest, text)| Some((digest, spec::decode(text.as_bytes()).ok()?, text)));
+    let found = shown.protocol.spec.and_then(|digest| shown.content.spec(&digest));
+    let read =
+        found.and_then(|(digest, text)| Some((digest, spec::decode(text.as_bytes()).ok()?, text.clone())));
     let Some((digest, spec, text)) = read else {
         let message = format!("the plan of {name} is not here, or cannot be read");
         return Err(Error::state("spec.missing", message, format!("git godzilla spec backfill {name}")));
@@ -155,7 +157,7 @@ pub fn broken_at_tip(ctx: &Context, protocol: &Protocol) -> Option<String> {
 }
 
 fn current(shown: &Shown) -> Option<Spec> {
-    let text = shown.content.specs.get(&shown.protocol.spec?)?;
+    let (_, text) = shown.content.spec(&shown.protocol.spec?)?;
     spec::decode(text.as_bytes()).ok()
 }
 
@@ -168,6 +170,7 @@ fn header(ctx: &Context, protocol: &Protocol) -> Spec {
         planner: Planner::outline(),
         required_ci: ctx.settings.ci_required.clone(),
         push_gate: ctx.settings.qa_when == crate::service::settings::QaWhen::Push,
+        taken_out: BTreeMap::new(),
     }
 }
 
@@ -237,8 +240,8 @@ fn audit_one(streams: &Streams<'_>, name: &Name, shown: &Shown) -> Result<Audite
     };
     let findings = &mut audited.findings;
     let backfill = format!("git godzilla spec backfill {name}");
-    let text = protocol.spec.and_then(|digest| shown.content.specs.get(&digest));
-    match text.map(|text| (text, spec::decode(text.as_bytes()))) {
+    let text = protocol.spec.and_then(|digest| shown.content.spec(&digest));
+    match text.map(|(_, text)| (text, spec::decode(text.as_bytes()))) {
         None => findings.push(error(
             "spec.missing",
             "no plan of the hash that its events name is here",

@@ -150,9 +150,10 @@ fn take(
 /// Stores a plan that takes the place of the protocol's, and returns its name; `None` if it is so large
 /// that nobody could read it.
 pub(super) fn put(ledger: &mut Ledger<'_>, content: &mut Content, now: &Spec) -> Option<Digest> {
-    let old = ledger.protocol().and_then(|protocol| content.specs.get(&protocol.spec?));
-    let (digest, text) =
-        old.and_then(|old| spec::encode_over(old.as_bytes(), now).ok()).unwrap_or_else(|| spec::encode(now));
+    let old = ledger.protocol().and_then(|protocol| content.spec(&protocol.spec?));
+    let (digest, text) = old
+        .and_then(|(_, old)| spec::encode_over(old.as_bytes(), now).ok())
+        .unwrap_or_else(|| spec::encode(now));
     spec::decode(text.as_bytes()).ok()?;
     content.specs.insert(digest, text);
     ledger.add_spec(digest, now.clone());

@@ -85,16 +85,17 @@ pub(super) fn commit(
     }
 }
 
-/// Whether `content` lacks a line of `commit`, since a stub stands for it.
+/// Whether `content` lacks a line or a plan of `commit`, since another one stands for it.
 fn drops(repo: &Repo, content: &Content, commit: Oid) -> bool {
-    let stubs = content.stubs();
+    let (stubs, taken_out) = (content.stubs(), content.taken_out());
     let holds_any = || {
         let before = tip::read(repo, repo.tree_of(commit).ok()?).ok()?;
         let is_dropped = |line: &Line| line.event.redacts.is_none() && stubs.contains(&line.digest());
-        Some(before.lines().iter().any(is_dropped) || before.rejects.keys().any(|it| stubs.contains(it)))
+        let mut named = before.rejects.keys().chain(before.specs.keys());
+        Some(before.lines().iter().any(is_dropped) || named.any(|it| taken_out.contains(it)))
     };
     // One that cannot be read may hold it.
-    !stubs.is_empty() && holds_any().unwrap_or(true)
+    !taken_out.is_empty() && holds_any().unwrap_or(true)
 }
 
 /// Writes a commit that carries `content` and returns its id; no ref names it yet.

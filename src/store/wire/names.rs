@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::body::{Read, Reader};
 use super::parse_ulid;
-use crate::domain::event::{Body, Moved, Redacted};
+use crate::domain::event::{Body, Moved, Redacted, SpecRedacted};
 use crate::domain::id::{Name, Ulid};
 use crate::store::canon::{Tape, Value};
 
@@ -14,6 +14,7 @@ pub(super) fn decode(kind: &str, read: &Reader<'_>) -> Option<Read<Body>> {
         "protocol.renumbered" => renumbered(read),
         "moved" => moved(read).map(Body::Moved),
         "redacted" => redacted(read).map(Body::Redacted),
+        "spec.redacted" => spec_redacted(read).map(Body::SpecRedacted),
         _ => return None,
     })
 }
@@ -34,6 +35,11 @@ fn redacted(read: &Reader<'_>) -> Read<Redacted> {
     Ok(Redacted { event: ulid(read, "event")?, line: read.parsed("line")?, reason: read.said("reason").ok() })
 }
 
+fn spec_redacted(read: &Reader<'_>) -> Read<SpecRedacted> {
+    let (spec, instead) = (read.parsed("spec")?, read.parsed("instead")?);
+    Ok(SpecRedacted { spec, instead, reason: read.said("reason").ok() })
+}
+
 /// Returns the body as it is stored; `None` for one that is not of these types.
 pub(super) fn encode(body: &Body) -> Option<Value<'_>> {
     let shown = |value: &dyn std::fmt::Display| Some(Value::str(value.to_string()));
@@ -48,6 +54,11 @@ pub(super) fn encode(body: &Body) -> Option<Value<'_>> {
             ("event", shown(event)),
             ("line", shown(line)),
             ("reason", reason.as_deref().map(Value::str)),
+        ]),
+        Body::SpecRedacted(SpecRedacted { spec, instead, reason }) => Value::object([
+            ("instead", shown(instead)),
+            ("reason", reason.as_deref().map(Value::str)),
+            ("spec", shown(spec)),
         ]),
         _ => return None,
     })

@@ -137,7 +137,7 @@ fn help_of_all_and_of_one() {
       comment      Add a note for people
       archive      Put protocols that are over into the archive, out of the list
       unarchive    Take a protocol out of the archive: it is listed again, and stays
-      redact       Take the text of events out of the state, as when a secret got into it
+      redact       Take a text out of events and plans of the state, as when a secret got into it
       renumber     Give a protocol another number, because another one has the same
       undo         Take back what the last command of this clone decided; once more, the one before
       redo         Bring back what the last undo of this clone took back

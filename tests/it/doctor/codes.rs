@@ -342,6 +342,14 @@ fn hooks_in_a_configuration_that_git_does_not_look_at() {
         "warning",
         "the hooks are in git's configuration, which git 2.",
     );
+    // Where hooks are somebody else's it cannot be mended, and a person is told what can be done.
+    let theirs = world.path().join("theirs");
+    std::fs::create_dir(&theirs).unwrap();
+    a.git(&["config", "core.hooksPath", theirs.to_str().unwrap()]);
+    let said = assert_found(&a, &[], "hooks.git_too_old", "warning", "core.hooksPath is set to");
+    assert!(said.starts_with("update git to 2.54, or add to each of"), "{said}");
+    assert_found(&a, &["--fix"], "hooks.git_too_old", "warning", "core.hooksPath is set to");
+    a.git(&["config", "--unset", "core.hooksPath"]);
     types(&a, &fix);
     assert_gone(&a, &[], "hooks.git_too_old");
     let all = with_git(&a, &["doctor"], new.path());

@@ -43,6 +43,7 @@ fn plans() -> [(Digest, String); 2] {
             planner: Planner::outline(),
             required_ci: Vec::new(),
             push_gate: false,
+            taken_out: BTreeMap::new(),
         })
     })
 }

@@ -1,6 +1,6 @@
 //! P1: a line that a stub stands for never comes back.
 
-use git_godzilla::domain::event::{Body, Event};
+use git_godzilla::domain::event::{Body, Event, SpecRedacted};
 use git_godzilla::domain::id::Ulid;
 use git_godzilla::store::content::{Content, Line, sha256};
 
@@ -89,4 +89,49 @@ fn p1_a_marker_goes_too() {
     assert!(redacted.contains(&content));
     content.unite(&redacted);
     assert_eq!(content, redacted);
+}
+
+/// A line that says that one plan stands for another.
+fn standing(n: u64, was: &str, now: &str) -> Line {
+    let (spec, instead) = (sha256(was.as_bytes()), sha256(now.as_bytes()));
+    let body = Body::SpecRedacted(SpecRedacted { spec, instead, reason: None });
+    Line::new(any::event_of(Ulid(n.into()), n, body))
+}
+
+fn with_plans(lines: &[&Line], plans: &[&str]) -> Content {
+    let mut content = holding(lines);
+    content.specs = plans.iter().map(|text| (sha256(text.as_bytes()), (*text).to_owned())).collect();
+    content.normalize();
+    content
+}
+
+#[test]
+fn p1_a_plan_that_another_one_stands_for_never_comes_back() {
+    let line = standing(5, "secret", "clean");
+    let (full, redacted) = (with_plans(&[], &["secret"]), with_plans(&[&line], &["secret", "clean"]));
+    assert_eq!(redacted.specs.len(), 1);
+    assert_eq!(redacted.spec(&sha256(b"secret")), Some((sha256(b"clean"), &"clean".to_owned())));
+    for [first, second] in [[&full, &redacted], [&redacted, &full]] {
+        let mut both = first.clone();
+        both.unite(second);
+        assert_eq!(both, redacted);
+    }
+    assert!(redacted.contains(&full) && !full.contains(&redacted), "it counts as larger");
+    // In the past of a moment before it, too.
+    let past = redacted.until(0);
+    assert!(past.lines().is_empty() && redacted.until(line.event.at_ms).lines().len() == 1);
+    assert_eq!(past.spec(&sha256(b"secret")), redacted.spec(&sha256(b"secret")));
+}
+
+#[test]
+fn p1_of_two_plans_that_stand_for_one_the_first_in_order_does_and_a_circle_ends() {
+    let (one, two) = (standing(5, "a", "b"), standing(6, "a", "c"));
+    let named = |content: &Content| content.spec(&sha256(b"a")).map(|(_, text)| text.clone());
+    for lines in [[&one, &two], [&two, &one]] {
+        assert_eq!(named(&with_plans(&lines, &["a", "b", "c"])).as_deref(), Some("b"));
+    }
+    let further = standing(7, "b", "d");
+    assert_eq!(named(&with_plans(&[&one, &further], &["a", "b", "d"])).as_deref(), Some("d"));
+    let back = standing(7, "b", "a");
+    assert_eq!(named(&with_plans(&[&one, &back], &["a", "b"])), None);
 }

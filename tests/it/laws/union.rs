@@ -1,5 +1,6 @@
 //! The union of contents: a join, in which nothing is lost and which one set has one result of.
 
+use git_godzilla::domain::event::{Body, SpecRedacted};
 use git_godzilla::domain::id::{Digest, Ulid};
 use git_godzilla::store::content::{Content, Format, Line, sha256};
 use git_godzilla::store::tip;
@@ -40,6 +41,12 @@ fn contents() -> impl Strategy<Value = [Content; 3]> {
                     content.specs.insert(digest, n.to_string());
                     content.rejects.insert(digest, format!("reason {}", bit / 2));
                     content.format.min_write = content.format.min_write.max(u64::from(n));
+                }
+                // Of some plans another one takes the place.
+                if share & bit != 0 && share % 3 == 0 {
+                    let (spec, instead) = (sha256(&[n]), sha256(&[n.wrapping_add(bit) % 5]));
+                    let body = Body::SpecRedacted(SpecRedacted { spec, instead, reason: None });
+                    content.add(Line::new(any::event_of(Ulid(u128::from(n + bit)), 3, body)));
                 }
             }
             content.normalize();
@@ -103,11 +110,7 @@ fn what_is_written_reads_back() {
 fn g5_unknown_files_are_carried_over_by_path() {
     let world = World::new();
     let [one, two] = [b"1", b"2"].map(|bytes| world.repo.write_blob(bytes).unwrap());
-    let mut content = super::content(&[any::event_of(
-        Ulid(1),
-        1,
-        git_godzilla::domain::event::Body::Undo { targets: Vec::new() },
-    )]);
+    let mut content = super::content(&[any::event_of(Ulid(1), 1, Body::Undo { targets: Vec::new() })]);
     content.rejects.insert(Digest([3; 32]), "{}".to_owned());
     for path in [
         b"runs/a/b".as_slice(),
@@ -158,11 +161,7 @@ fn g5_nothing_takes_the_place_of_our_own_files() {
         TreeEntry::tree("state.json", folder),
     ];
     let foreign = tip::read(&world.repo, world.repo.write_tree(&foreign).unwrap()).unwrap();
-    let ours = super::content(&[any::event_of(
-        Ulid(1),
-        1,
-        git_godzilla::domain::event::Body::NoteAdded { text: "kept".to_owned() },
-    )]);
+    let ours = super::content(&[any::event_of(Ulid(1), 1, Body::NoteAdded { text: "kept".to_owned() })]);
     let united = joined([&ours, &foreign]);
     assert_eq!(tip::read(&world.repo, world.write(&united)).unwrap(), united);
     assert_eq!(united.lines(), ours.lines());

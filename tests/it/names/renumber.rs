@@ -233,3 +233,30 @@ fn the_past_of_a_protocol_has_the_name_that_it_had() {
     let listed = b.json(&["list", "--at", "now"]);
     assert_eq!(listed["protocols"][1]["name"], "0002-fix-the-till", "{listed}");
 }
+
+/// Where state is here, a branch that was renamed leads to its protocol, by the names that this one has or by the
+/// commit; what nothing proves is left alone.
+#[test]
+fn n2_a_report_from_a_branch_that_was_renamed_by_hand_finds_its_protocol() {
+    let world = World::new();
+    let a = world.clone("a");
+    let work = a.plan("Add a login", &["The form"]);
+    a.godzilla_ok(&["renumber", "1", "12"]);
+    // As other tools commit: without our hooks, and so without a trailer.
+    let commit = |text: &str| {
+        work.git(&["-c", "core.hooksPath=/dev/null", "commit", "--quiet", "--allow-empty", "-m", text]);
+    };
+    let reported = || work.json(&["ci-report", "success", "--job", "test"])["protocol"].clone();
+    work.git(&["branch", "-m", NAME, "0012-add-a-login"]);
+    commit("chore: one");
+    assert_eq!(reported(), NAME, "the name is one that it has");
+    a.godzilla_ok(&["list"]);
+    work.git(&["branch", "-m", "0012-add-a-login", "0099-form"]);
+    assert_eq!(reported(), NAME, "the commit is one of its own");
+    work.git(&["branch", "-m", "0099-form", "form"]);
+    assert_eq!(reported(), NAME, "the commit is one of its own");
+    commit("chore: two");
+    assert_eq!(reported(), Value::Null, "nobody knows this one");
+    work.git(&["branch", "-m", "form", "0099-form"]);
+    assert_eq!(reported(), "0099-form", "a name is taken at its word");
+}

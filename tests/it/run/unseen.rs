@@ -1,7 +1,7 @@
 //! What engines leave where nobody looks.
 
 use super::{NAME, engine, json};
-use crate::support::{World, run};
+use crate::support::{Nobody, World, run};
 
 fn notices(ran: &serde_json::Value) -> String {
     ran["notices"].as_array().unwrap().iter().map(|it| it.as_str().unwrap()).collect::<Vec<_>>().join("\n")
@@ -131,4 +131,30 @@ echo "$GODZILLA_STEP" >>steps; echo "$DONE""#,
     assert_eq!(found.stdout.lines().count(), 1, "{found}");
     assert_eq!(work.json(&["runs"])["runs"][1]["status"], "denied");
     assert_eq!(a.statuses(NAME)[1], "completed");
+}
+
+/// Git passes over a folder that it cannot read, and so it is not kept before a run.
+#[test]
+fn what_nobody_could_keep_before_it_is_told() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let world = World::new();
+    let (_, work) = engine(&world, r#"echo form >form.html; echo "$DONE""#);
+    let ignored = "node_modules/";
+    std::fs::write(world.path().join("a/.git/info/exclude"), format!("/worktrees/\n{ignored}\n")).unwrap();
+    work.write("closed/inner", "mine\n");
+    work.write(&format!("{ignored}closed/inner"), "anybody's\n");
+    let nobody = Nobody::of(&world);
+    let close = |mode| {
+        for path in ["closed", "node_modules/closed"] {
+            std::fs::set_permissions(work.path.join(path), std::fs::Permissions::from_mode(mode)).unwrap();
+        }
+    };
+    close(0o000);
+    let ran = nobody.json(&work, &["run"]);
+    close(0o755);
+    assert_eq!(ran["result"], "succeeded", "{ran}");
+    let told = "not kept before the run, since it cannot be read: closed/";
+    assert!(notices(&ran).lines().any(|line| line == told), "{ran}");
+    assert_eq!(work.read("closed/inner"), "mine\n");
 }

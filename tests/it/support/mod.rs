@@ -292,6 +292,42 @@ impl Place<'_> {
     }
 }
 
+/// Anybody but root, who can read everything: everything of a world is its own.
+pub(crate) struct Nobody<'w> {
+    world: &'w World,
+    program: PathBuf,
+    is_root: bool,
+}
+
+impl<'w> Nobody<'w> {
+    pub(crate) fn of(world: &'w World) -> Self {
+        let program = world.path().join("git-godzilla");
+        // By another process: a child that another test starts meanwhile would hold it open for writing.
+        assert_eq!(run(world.command("cp").arg(BIN).arg(&program)).code, Some(0));
+        world.place("").git(&["config", "--global", "safe.directory", "*"]);
+        let nobody = Self { world, program, is_root: rustix::process::geteuid().is_root() };
+        nobody.take();
+        nobody
+    }
+
+    /// Takes over what was made since.
+    pub(crate) fn take(&self) {
+        let chown = || run(self.world.command("chown").args(["-R", "65534:65534"]).arg(self.world.path()));
+        assert!(!self.is_root || chown().code == Some(0));
+    }
+
+    /// Runs the program in its name and returns the document that it prints.
+    #[track_caller]
+    pub(crate) fn json(&self, place: &Place<'_>, args: &[&str]) -> Value {
+        let mut command = if self.is_root { place.command("setpriv") } else { place.command(&self.program) };
+        if self.is_root {
+            command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&self.program);
+        }
+        let shown = run(command.args(args).arg("--json"));
+        serde_json::from_str(&shown.stdout).unwrap_or_else(|err| panic!("{err}: {shown}"))
+    }
+}
+
 /// Makes a folder in memory, where the system offers that: nobody waits for a disk then.
 pub(crate) fn dir_in_memory() -> TempDir {
     const MEMORY: &str = "/dev/shm";

@@ -4,10 +4,8 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 
-use serde_json::Value;
-
 use super::{NAME, listed, merge, messy, planned, refs, refusal, removed, stays};
-use crate::support::{BIN, Held, Place, World, run};
+use crate::support::{BIN, Held, Nobody, Place, World, run};
 
 /// A world in which the first protocol is merged, so that nothing but what a test does keeps it.
 fn merged(world: &World) -> (Place<'_>, Place<'_>) {
@@ -249,22 +247,8 @@ fn what_nobody_can_read_is_named_and_stays() {
 
     let world = World::new();
     let (a, work) = merged(&world);
-    let program = world.path().join("git-godzilla");
-    fs::copy(BIN, &program).unwrap();
-    let is_root = rustix::process::geteuid().is_root();
-    let own = || {
-        let owned =
-            is_root.then(|| run(world.command("chown").args(["-R", "65534:65534"]).arg(world.path())));
-        assert!(owned.is_none_or(|shown| shown.code == Some(0)));
-    };
-    let as_nobody = |args: &[&str]| -> Value {
-        let mut command = if is_root { a.command("setpriv") } else { a.command(&program) };
-        if is_root {
-            command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&program);
-        }
-        let shown = run(command.args(args).arg("--json"));
-        serde_json::from_str(&shown.stdout).unwrap_or_else(|err| panic!("{err}: {shown}"))
-    };
+    let nobody = Nobody::of(&world);
+    let as_nobody = |args: &[&str]| nobody.json(&a, args);
     let close = |path: &str, mode: u32| {
         fs::set_permissions(work.path.join(path), fs::Permissions::from_mode(mode)).unwrap();
     };
@@ -273,8 +257,7 @@ fn what_nobody_can_read_is_named_and_stays() {
     work.write("closed/inner", "mine\n");
     work.write(".env", "KEY=1\n");
     fs::write(a.path.join(".git/info/exclude"), "/worktrees/\n.env\n").unwrap();
-    a.git(&["config", "--global", "safe.directory", "*"]);
-    own();
+    nobody.take();
     let before = refs(&a, "refs/");
     for path in ["form", "new.txt", ".env", "closed"] {
         close(path, 0o000);
@@ -303,7 +286,7 @@ fn what_nobody_can_read_is_named_and_stays() {
     );
     a.git(&["worktree", "add", "--quiet", work.path.to_str().unwrap(), NAME]);
     work.write("new.txt", "another\n");
-    own();
+    nobody.take();
     close("new.txt", 0o000);
     let refused = as_nobody(&["restore", "1"]);
     assert_eq!(refused["code"], "restore.not_held", "{refused}");

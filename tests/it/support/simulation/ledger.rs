@@ -18,8 +18,8 @@ pub(super) struct Ledger {
     numbers: HashMap<String, Item>,
     names: Vec<String>,
     by_digest: HashMap<Digest, Item>,
-    stubs: BTreeSet<Digest>,
-    /// The lines that a stub was ever seen for.
+    taken_out: BTreeSet<Digest>,
+    /// The lines and plans that anything was ever seen to stand for.
     redacted: Items,
     read: HashMap<Oid, Option<Rc<Known>>>,
     archives: HashMap<Oid, Rc<Items>>,
@@ -87,11 +87,9 @@ impl Ledger {
         let mut items = Items::default();
         for line in content.lines() {
             let item = self.number(&line.text);
-            if let Some(stands_for) = line.event.redacts {
-                self.stubs.insert(stands_for);
-            }
             items.insert(item);
         }
+        self.taken_out.extend(content.taken_out());
         for digest in content.specs.keys() {
             items.insert(self.number(&format!("spec {digest}")));
         }
@@ -101,23 +99,28 @@ impl Ledger {
         for path in content.unknown.keys() {
             items.insert(self.number(&format!("file {}", String::from_utf8_lossy(path))));
         }
-        self.redacted = self.of_stubs(&self.stubs);
+        self.redacted = self.of_digests(&self.taken_out);
         Known { content, items: items.into() }
     }
 
-    /// Returns the lines that one of `stubs` stands for.
-    fn of_stubs(&self, stubs: &BTreeSet<Digest>) -> Items {
-        stubs.iter().filter_map(|digest| self.by_digest.get(digest)).copied().collect()
+    /// Returns the lines and plans of these names.
+    fn of_digests(&self, digests: &BTreeSet<Digest>) -> Items {
+        let plan = |digest| self.numbers.get(&format!("spec {digest}"));
+        digests
+            .iter()
+            .flat_map(|digest| self.by_digest.get(digest).into_iter().chain(plan(digest)))
+            .copied()
+            .collect()
     }
 
-    /// Returns the lines that a stub was ever seen for.
+    /// Returns the lines and plans that anything was ever seen to stand for.
     pub(super) fn redacted(&self) -> &Items {
         &self.redacted
     }
 
-    /// Returns the lines that a stub in `contents` stands for.
+    /// Returns the lines and plans that something in `contents` stands for.
     pub(super) fn redacted_in<'c>(&self, contents: impl Iterator<Item = &'c Content>) -> Items {
-        self.of_stubs(&contents.flat_map(Content::stubs).collect())
+        self.of_digests(&contents.flat_map(Content::taken_out).collect())
     }
 
     fn number(&mut self, text: &str) -> Item {

@@ -9,8 +9,9 @@ use git_godzilla::store::{refs, tip};
 
 use super::World;
 
-/// The types of events that came with this release: one that only says something, and two that decide.
-const NEW_KINDS: &[&str] = &["note.added", "protocol.paused", "protocol.resumed"];
+/// The types of events that came with this release: one that only says something, two that decide, and one that
+/// nobody may pass over.
+const NEW_KINDS: &[&str] = &["note.added", "protocol.paused", "protocol.resumed", "spec.redacted"];
 
 /// Whether the release before gives a meaning to a type.
 pub(super) fn older_knows(kind: &str) -> bool {
@@ -21,6 +22,11 @@ pub(super) fn older_knows(kind: &str) -> bool {
 pub(super) fn has_verb(world: &World, clone: usize, verb: &Verb) -> bool {
     let is_new = matches!(verb, Verb::Comment { .. } | Verb::Pause { .. } | Verb::Resume);
     !is_new || !world.clones.borrow()[clone].is_older
+}
+
+/// Whether the release of a clone lets another plan stand for one that says what is to be taken out.
+pub(super) fn knows_plans_without_texts(world: &World, clone: usize) -> bool {
+    !world.clones.borrow()[clone].is_older
 }
 
 /// A later command writes an event that nobody may pass over: whoever does not know its type must not write
