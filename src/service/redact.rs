@@ -40,6 +40,8 @@ pub enum Wanted {
 pub struct Found {
     /// `None` for the project's stream.
     pub name: Option<Name>,
+    /// The protocol that it is of, if that is known here. Its stream may have it elsewhere.
+    home: Option<Name>,
     pub event: Event,
     line: Line,
     stub: String,
@@ -122,18 +124,18 @@ pub fn look(ctx: &Context, wanted: &Wanted) -> Result<Looked, Error> {
     let names: BTreeSet<&Name> = streams.inventory.streams.keys().chain(archived.keys()).collect();
     let unread = |why: &String| format!("{why}; what cannot be read may say it");
     looked.stays.extend(streams.inventory.set_aside.iter().map(unread));
-    for name in names {
+    for name in &names {
         let view = streams.view(name)?;
         looked.stays.extend(view.set_aside.iter().map(|why| unread(&format!("{name}: {why}"))));
-        looked.look_at(Some(name), &view.content, wanted);
+        looked.look_at(Some(name), &view.content, wanted, &names);
     }
     let project = stream::project_view(&ctx.repo, &streams.inventory.project)?;
-    looked.look_at(None, &project.content, wanted);
+    looked.look_at(None, &project.content, wanted, &names);
     Ok(looked)
 }
 
 impl Looked {
-    fn look_at(&mut self, name: Option<&Name>, content: &Content, wanted: &Wanted) {
+    fn look_at(&mut self, name: Option<&Name>, content: &Content, wanted: &Wanted, known: &BTreeSet<&Name>) {
         let label = name.map_or("the project's stream", Name::as_str);
         for line in content.lines().iter().filter(|line| line.event.redacts.is_none()) {
             if !wanted.is_in(line) {
@@ -143,7 +145,8 @@ impl Looked {
             match stub {
                 Some(stub) if !wanted.is_in_stub(&stub) => {
                     let (line, event) = (line.clone(), line.event.clone());
-                    self.found.push(Found { name: name.cloned(), event, line, stub });
+                    let home = event.protocol.clone().filter(|home| known.contains(home));
+                    self.found.push(Found { name: name.cloned(), home, event, line, stub });
                 }
                 _ => self.stays.push(format!(
                     "{label}: event {} says it where nothing can be taken out, such as in a name",
@@ -161,6 +164,14 @@ impl Looked {
                 ));
             }
         }
+    }
+
+    /// Returns what is to be taken out of one stream, each line once: what it holds, and what others hold of
+    /// it, since a remote may have it there as well. The project's stream is that of unknown protocols.
+    fn in_stream(&self, name: Option<&Name>) -> Vec<&Found> {
+        let mut seen = BTreeSet::new();
+        let is_there = |found: &&Found| found.name.as_ref() == name || found.home.as_ref() == name;
+        self.found.iter().filter(is_there).filter(|found| seen.insert(&*found.line.text)).collect()
     }
 
     /// Returns the ids of the events that were found, each once.
@@ -194,15 +205,12 @@ pub fn redact(ctx: &Context, looked: &Looked, wanted: &Wanted, reason: Option<&s
             hint: None,
         });
     }
-    let mut names: Vec<&Name> = looked.found.iter().filter_map(|found| found.name.as_ref()).collect();
-    names.dedup();
-    for name in names {
-        let own: Vec<&Found> =
-            looked.found.iter().filter(|found| found.name.as_ref() == Some(name)).collect();
-        of_stream(ctx, name, &own, reason.as_ref())?;
+    let places = looked.found.iter().flat_map(|found| [found.name.as_ref(), found.home.as_ref()]);
+    for name in places.flatten().collect::<BTreeSet<&Name>>() {
+        of_stream(ctx, name, &looked.in_stream(Some(name)), reason.as_ref())?;
         fail::point("redact.stream");
     }
-    let of_project: Vec<&Found> = looked.found.iter().filter(|found| found.name.is_none()).collect();
+    let of_project = looked.in_stream(None);
     if !of_project.is_empty() {
         let repo = &ctx.repo;
         let tips = || Inventory::of_project(repo);

@@ -1,5 +1,7 @@
 //! A text that got into the state goes: from what is shown, from what is shared, from every history.
 
+mod elsewhere;
+
 use crate::support::{Place, World};
 
 const NAME: &str = "0001-add-a-login";

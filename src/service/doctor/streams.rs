@@ -127,7 +127,7 @@ impl Checkup<'_> {
 
     /// Texts that were taken out and are still in the history of a remote, or of this clone.
     fn unpurged(&mut self, listing: &Listing) {
-        let lines = purge::redacted(self.ctx, &listing.inventory);
+        let lines = purge::redacted(self.ctx, &listing.inventory).lines();
         if lines.is_empty() {
             return;
         }

@@ -1,0 +1,50 @@
+//! Stubs by the lines that they stand for. What was taken out of one stream may lie in another one, where
+//! somebody put it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::content::{Content, Line};
+use crate::domain::id::Digest;
+
+/// One stub each of lines that were taken out.
+#[derive(Clone, Debug, Default)]
+pub struct Stubs(BTreeMap<Digest, Line>);
+
+impl Stubs {
+    /// Takes in the stubs that `content` holds. Of several of one line the smallest text counts, so that all
+    /// clones take the same.
+    pub fn add(&mut self, content: &Content) {
+        for line in content.lines() {
+            let Some(stands_for) = line.event.redacts else { continue };
+            let known = self.0.entry(stands_for).or_insert_with(|| line.clone());
+            if *line.text < *known.text {
+                known.clone_from(line);
+            }
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Returns the hashes of the lines that were taken out.
+    pub fn lines(&self) -> BTreeSet<Digest> {
+        self.0.keys().copied().collect()
+    }
+
+    /// Returns the stubs of what `content` holds; united with them, it holds that no more.
+    pub fn of(&self, content: &Content) -> Content {
+        let mut found = Content::default();
+        if self.is_empty() {
+            return found;
+        }
+        let lines = content.lines().iter().filter(|line| line.event.redacts.is_none()).map(Line::digest);
+        for digest in lines.chain(content.rejects.keys().copied()) {
+            if let Some(stub) = self.0.get(&digest) {
+                found.add(stub.clone());
+            }
+        }
+        found.normalize();
+        found
+    }
+}
