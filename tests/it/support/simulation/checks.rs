@@ -76,11 +76,14 @@ impl World {
         }
         let gap = {
             let ledger = self.ledger.borrow();
-            let mut born = new.without(&[old]).filter_map(|item| ledger.born_with.get(&item));
-            born.find_map(|known| known.items.without(&[new, ledger.redacted()]).next())
+            let mut born = new.without(&[old]).filter_map(|item| Some((item, ledger.born_with.get(&item)?)));
+            born.find_map(|(item, known)| {
+                Some((item, known.items.without(&[new, ledger.redacted()]).next()?))
+            })
         };
-        if let Some(gap) = gap {
-            self.violated("causes come along", self.told(&update.name, gap));
+        if let Some((item, gap)) = gap {
+            let came = self.ledger.borrow().text(item).to_owned();
+            self.violated("causes come along", format!("{}, beside {came}", self.told(&update.name, gap)));
         }
     }
 
