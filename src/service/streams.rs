@@ -16,10 +16,12 @@ use crate::domain::id::{Name, Ulid};
 use crate::domain::ledger::Ledger;
 use crate::domain::sentence;
 use crate::platform::git::{self, Signer};
+use crate::store::archive::{self, Addition};
 use crate::store::content::Content;
 use crate::store::inventory::{Inventory, Tips};
 use crate::store::stream::{self, Appended, View, Writer};
 use crate::store::stubs::Stubs;
+use crate::store::tip;
 
 /// All streams of the repository, read once.
 pub struct Streams<'a> {
@@ -189,22 +191,55 @@ impl<'a> Streams<'a> {
         Ok(stubs.of(content))
     }
 
-    /// What was taken out of the stream of `name` does not stay in the project's, which may have had it
-    /// from where the protocol was not known yet.
-    fn take_out_of_project(&self, name: &Name, content: &Content) {
-        let Some(routed) = self.routed(Some(name)) else { return };
+    /// What was taken out of a stream does not stay in the project's, which may have it from where the protocol
+    /// was not known yet, nor in its entry in the archive here, which may be older.
+    fn take_out_elsewhere(&self, name: &Name, tips: &Tips, content: &Content) {
         let mut stubs = Stubs::default();
         stubs.add(content);
-        if stubs.of(routed).is_empty() {
+        if stubs.is_empty() {
             return;
+        }
+        let of_project = self.take_out_of_project(name, &stubs);
+        if let Err(err) = of_project.and_then(|()| self.take_out_of_archive(name, tips, content, &stubs)) {
+            tracing::debug!(%name, err = super::error_chain(&err), "what was taken out is only read");
+        }
+    }
+
+    fn take_out_of_project(&self, name: &Name, stubs: &Stubs) -> Result<(), Error> {
+        if !self.routed(Some(name)).is_some_and(|routed| !stubs.of(routed).is_empty()) {
+            return Ok(());
         }
         let repo = &self.ctx.repo;
         let (writer, tips) = (self.ctx.writer(), || Inventory::of_project(repo));
         let take_out = &mut |content: &mut Content| content.unite(&stubs.of(content));
-        let taken_out = stream::append_project(repo, &writer, &tips, "take a text out", take_out);
-        if let Err(err) = taken_out {
-            tracing::debug!(%name, err = super::error_chain(&err), "the project's stream is only read");
+        stream::append_project(repo, &writer, &tips, "take a text out", take_out)?;
+        Ok(())
+    }
+
+    /// The entry takes in all that is known, as whenever it grows, with who took it out.
+    fn take_out_of_archive(
+        &self,
+        name: &Name,
+        tips: &Tips,
+        known: &Content,
+        stubs: &Stubs,
+    ) -> Result<(), Error> {
+        let repo = &self.ctx.repo;
+        let Some((_, entry)) = tips.archived.iter().find(|(holder, _)| holder.is_none()) else {
+            return Ok(());
+        };
+        let mut content = tip::read(repo, *entry)?;
+        let holds_none = stubs.of(&content).is_empty();
+        content.unite(known);
+        if holds_none || !content.may_be_written() {
+            return Ok(());
         }
+        let fold = |content: &Content| folded(content, None).protocol;
+        let tree = tip::write(repo, &content, fold(&content).as_ref())?;
+        let subject = format!("take a text out of {name}");
+        let addition = Addition { entries: vec![(name.clone(), tree)], subject };
+        archive::update(repo, &self.ctx.writer(), &addition, &fold)?;
+        Ok(())
     }
 
     /// Whether all that is known of a protocol, but for `routed`, is in the archive here.
@@ -288,7 +323,7 @@ impl<'a> Streams<'a> {
         let extra = extra.as_deref();
         let now = folded(&view.content, None);
         self.hold(name, &now);
-        self.take_out_of_project(name, &view.content);
+        self.take_out_elsewhere(name, &tips, &view.content);
         if view.adopted && self.is_quiet(&now) {
             let View { content, set_aside, .. } = view;
             let is_settled = set_aside.is_empty();

@@ -104,3 +104,46 @@ fn p1_what_waits_for_its_protocol_goes_too() {
         }
     }
 }
+
+/// Who archived it before the text was taken out has it in an archive that nobody has seen.
+#[test]
+fn p2_an_archive_of_before_leads_nobody_to_it() {
+    let world = World::new();
+    let (a, b) = leaked(&world);
+    let srv = world.place("srv.git");
+    b.godzilla_ok(&["redact", SECRET, "--purge", "--yes"]);
+    assert!(!anything_says(&srv));
+    a.godzilla_ok(&["cancel", "1"]);
+    a.godzilla_ok(&["archive", "1"]);
+    for place in [&a, &b, &a] {
+        place.godzilla_ok(&["sync"]);
+    }
+    srv.git(&["rev-parse", "refs/godzilla/archive"]);
+    assert!(!anything_says(&srv));
+}
+
+/// Of a remote that is not purged nobody brings the history to another one.
+#[test]
+fn p2_an_archive_that_is_new_to_a_remote_comes_without_history() {
+    let world = World::new();
+    let (a, _) = leaked(&world);
+    a.godzilla_ok(&["cancel", "1"]);
+    a.godzilla_ok(&["archive", "1"]);
+    a.godzilla_ok(&["sync"]);
+    a.godzilla_ok(&["redact", SECRET, "--yes"]);
+    a.godzilla_ok(&["archive", "1"]);
+    a.godzilla_ok(&["sync"]);
+    assert!(super::says(&world.place("srv.git"), "refs/godzilla/archive"));
+    world.place("").git(&["init", "--quiet", "--bare", "backup.git"]);
+    a.git(&["remote", "add", "backup", "../backup.git"]);
+    a.git(&["push", "--quiet", "--no-verify", "backup", "main"]);
+    a.godzilla_ok(&["init", "--yes", "--remote", "backup"]);
+    a.godzilla_ok(&["sync"]);
+    let backup = world.place("backup.git");
+    backup.git(&["rev-parse", "refs/godzilla/archive"]);
+    assert!(!anything_says(&backup));
+    // What is there already is not begun anew.
+    let before = backup.git(&["rev-parse", "refs/godzilla/archive"]);
+    a.godzilla_ok(&["sync"]);
+    assert_eq!(backup.git(&["rev-parse", "refs/godzilla/archive"]), before);
+}
