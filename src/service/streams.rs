@@ -206,7 +206,7 @@ impl<'a> Streams<'a> {
     }
 
     fn take_out_of_project(&self, name: &Name, stubs: &Stubs) -> Result<(), Error> {
-        if !self.routed(Some(name)).is_some_and(|routed| !stubs.of(routed).is_empty()) {
+        if self.routed(Some(name)).is_none_or(|routed| stubs.of(routed).is_empty()) {
             return Ok(());
         }
         let repo = &self.ctx.repo;
