@@ -96,11 +96,10 @@ pub fn fold_refs(events: &[&Event], specs: &Specs, root: Option<Ulid>) -> Folded
     let top_clock =
         events.iter().zip(&outcomes).filter(|(_, o)| **o != Outcome::Quarantined).map(|(e, _)| e.clock).max();
 
-    let roots: Vec<Ulid> = accepted(events, &outcomes)
-        .filter(|event| matches!(event.body, Body::Created(_)))
-        .map(|event| event.id)
-        .collect();
-    let moved = moved_away(events, &outcomes, &roots);
+    let creations: Vec<&Event> =
+        accepted(events, &outcomes).filter(|event| matches!(event.body, Body::Created(_))).collect();
+    let roots: Vec<Ulid> = creations.iter().map(|created| created.id).collect();
+    let moved = moved_away(events, &outcomes, &creations);
     let staying = || roots.iter().copied().filter(|root| moved.iter().all(|moved| moved.root != *root));
     let incumbent = staying().next();
     let chosen = root.filter(|root| roots.contains(root)).or(incumbent);
@@ -139,15 +138,17 @@ fn accepted<'a, 'o>(
 }
 
 /// Returns where protocols went of which the events say that they did: of several places of one, the
-/// first counts.
-fn moved_away(events: &[&Event], outcomes: &[Outcome], roots: &[Ulid]) -> Vec<Moved> {
+/// first counts. Under its new name it is still there: what says that it left the old one may lie here, too,
+/// where somebody put it.
+fn moved_away(events: &[&Event], outcomes: &[Outcome], creations: &[&Event]) -> Vec<Moved> {
+    let is_of = |made: &Event, name| made.protocol.as_ref().is_none_or(|of| of == name);
     let mut moved: Vec<Moved> = Vec::new();
     for event in accepted(events, outcomes) {
         if let Body::Moved(away) = &event.body
             && event.root == Some(away.root)
             && event.protocol.as_ref() == Some(&away.from)
             && away.from != away.to
-            && roots.contains(&away.root)
+            && creations.iter().any(|made| made.id == away.root && is_of(made, &away.from))
             && moved.iter().all(|known| known.root != away.root)
         {
             moved.push(away.clone());

@@ -1,5 +1,5 @@
 //! Commits that events name and no branch has any more stay reachable in this clone: those that an amend
-//! or a rebase replaced, and the last tip of a branch that somebody deleted.
+//! or a rebase replaced, and the last tip of a branch that somebody deleted, but for what is merged.
 //!
 //! One chain of commits a protocol: the first parent is the link before, the others are what it keeps.
 
@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::branch::BranchTips;
 use super::error::Error;
+use super::observe;
 use crate::domain::id::{Name, Oid};
 use crate::domain::state::Protocol;
 use crate::platform::fail;
@@ -66,25 +67,23 @@ pub fn hold(repo: &Repo, name: &Name, protocol: &Protocol, tips: &BranchTips) ->
     Ok(new.len())
 }
 
-/// Returns the commits that are here and that no branch of the protocol has, without those that others
-/// of them follow.
+/// Returns the commits that are here and that neither a branch of the protocol nor its base has, without
+/// those that others of them follow. Whether they count does not matter: after a merge nobody says any more
+/// what the branch lost, and on it may be more than was merged.
 fn candidates(repo: &Repo, protocol: &Protocol, tips: &BranchTips) -> BTreeSet<Oid> {
     let branches = tips.all();
-    let is_lost =
-        |oid: &Oid| repo.has_object(*oid) && !branches.iter().any(|tip| repo.is_ancestor(*oid, *tip));
-    let dead = protocol.commits.iter().filter(|(_, commit)| !commit.live).map(|(oid, _)| *oid);
-    let mut found: BTreeSet<Oid> = dead.filter(is_lost).collect();
-    let is_in_base = protocol.merged.as_ref().is_some_and(|merge| merge.rule == "ancestry");
-    if branches.is_empty() && !is_in_base {
-        let live = protocol.live_commits().map(|(oid, _)| *oid).chain(protocol.plan_commit);
-        found.extend(live.filter(|oid| repo.has_object(*oid)));
-    }
+    let reached = observe::known_behind(protocol, &branches);
+    let named = protocol.commits.keys().copied().chain(protocol.plan_commit);
+    let mut found: BTreeSet<Oid> =
+        named.filter(|oid| !reached.contains(oid) && repo.has_object(*oid)).collect();
     let parents: BTreeSet<Oid> = found
         .iter()
         .filter_map(|oid| protocol.commits.get(oid))
         .flat_map(|commit| commit.parents.iter().copied())
         .collect();
     found.retain(|oid| !parents.contains(oid));
+    let is_reached = |oid: Oid| branches.iter().chain(&tips.bases).any(|tip| repo.is_ancestor(oid, *tip));
+    found.retain(|oid| !is_reached(*oid));
     found
 }
 

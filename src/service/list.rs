@@ -168,10 +168,16 @@ fn input_key(streams: &Streams<'_>, name: &Name, tips: &Tips, rows: &[Rc<Row>]) 
         .map(|content| content.lines().iter().map(|line| &line.text).collect())
         .unwrap_or_default();
     let inventory = &streams.inventory;
+    // What is taken out of another stream goes from this one, too.
+    let others = rows.iter().flat_map(|row| &row.others).filter_map(|other| other.parse::<Name>().ok());
+    let others = others.map(|other| {
+        let tips = inventory.tips(&streams.ctx.repo, &other);
+        (tips.local, tips.tracking, tips.archived)
+    });
     let other_names = rows.iter().flat_map(|row| &row.other_names).map(String::as_str);
     let stream = cache::key(&(
         (tips.local, &tips.tracking, &tips.archived, tips.nothing_spooled),
-        (routed, &inventory.remotes),
+        (routed, &inventory.remotes, others.collect::<Vec<_>>()),
         streams.branches.key_of([name.as_str()].into_iter().chain(other_names)),
     ));
     cache::Key { stream, bases: streams.branches.bases_key() }
@@ -194,6 +200,9 @@ fn rows_of(streams: &Streams<'_>, name: &Name, moved: &mut Vec<Protocol>) -> Res
         moved.extend(incumbent.protocol.clone());
     }
     let unshared = unshared_events(streams, &tips, &content);
+    let others: Vec<String> = content.others_than(name).into_iter().map(ToString::to_string).collect();
+    // Without a protocol there is no row to say whose they are.
+    let may_be_remembered = is_settled && (incumbent.protocol.is_some() || others.is_empty());
     let mut rows = Vec::new();
     if let Some(protocol) = &incumbent.protocol {
         let merged_here = merged_here(streams, protocol);
@@ -207,6 +216,7 @@ fn rows_of(streams: &Streams<'_>, name: &Name, moved: &mut Vec<Protocol>) -> Res
             unshared_events: unshared,
             merged_here,
             duplicate_ids,
+            others,
             has_moved,
             has_entry,
             archived,
@@ -219,7 +229,7 @@ fn rows_of(streams: &Streams<'_>, name: &Name, moved: &mut Vec<Protocol>) -> Res
             rows.push(Rc::new(Row { archived, ..row(&twin, twin_name(name, *root)) }));
         }
     }
-    let key = is_settled.then(|| input_key(streams, name, &tips, &rows));
+    let key = may_be_remembered.then(|| input_key(streams, name, &tips, &rows));
     Ok(Computed { rows, key, set_aside })
 }
 
@@ -342,6 +352,7 @@ pub fn row(protocol: &Protocol, name: String) -> Row {
         unmatched_ci_reports: protocol.orphan_ci,
         n_events: protocol.n_events,
         duplicate_ids: Vec::new(),
+        others: Vec::new(),
         pinned: protocol.pinned,
         has_entry: false,
         archived: false,

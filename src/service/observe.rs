@@ -323,7 +323,7 @@ fn lost_commits(repo: &Repo, protocol: &Protocol, tips: &BranchTips, behind_new:
 }
 
 /// Returns the commits that `tips` reach by what events say of parents.
-fn known_behind(protocol: &Protocol, tips: &[Oid]) -> HashSet<Oid> {
+pub(super) fn known_behind(protocol: &Protocol, tips: &[Oid]) -> HashSet<Oid> {
     let mut reached = HashSet::new();
     let mut stack = tips.to_vec();
     while let Some(oid) = stack.pop() {

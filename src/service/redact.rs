@@ -41,6 +41,8 @@ pub enum Wanted {
 pub struct Found {
     /// `None` for the project's stream.
     pub name: Option<Name>,
+    /// The protocol that it is of, if that is known here. Its stream may have it elsewhere.
+    home: Option<Name>,
     pub event: Event,
     line: Line,
     stub: String,
@@ -124,18 +126,18 @@ pub fn look(ctx: &Context, wanted: &Wanted) -> Result<Looked, Error> {
     let names: BTreeSet<&Name> = streams.inventory.streams.keys().chain(archived.keys()).collect();
     let unread = |why: &String| format!("{why}; what cannot be read may say it");
     looked.stays.extend(streams.inventory.set_aside.iter().map(unread));
-    for name in names {
+    for name in &names {
         let view = streams.view(name)?;
         looked.stays.extend(view.set_aside.iter().map(|why| unread(&format!("{name}: {why}"))));
-        looked.look_at(Some(name), &view.content, wanted);
+        looked.look_at(Some(name), &view.content, wanted, &names);
     }
     let project = stream::project_view(&ctx.repo, &streams.inventory.project)?;
-    looked.look_at(None, &project.content, wanted);
+    looked.look_at(None, &project.content, wanted, &names);
     Ok(looked)
 }
 
 impl Looked {
-    fn look_at(&mut self, name: Option<&Name>, content: &Content, wanted: &Wanted) {
+    fn look_at(&mut self, name: Option<&Name>, content: &Content, wanted: &Wanted, known: &BTreeSet<&Name>) {
         let label = name.map_or("the project's stream", Name::as_str);
         for line in content.lines().iter().filter(|line| line.event.redacts.is_none()) {
             if !wanted.is_in(line) {
@@ -145,7 +147,8 @@ impl Looked {
             match stub {
                 Some(stub) if !wanted.is_in_stub(&stub) => {
                     let (line, event) = (line.clone(), line.event.clone());
-                    self.found.push(Found { name: name.cloned(), event, line, stub });
+                    let home = event.protocol.clone().filter(|home| known.contains(home));
+                    self.found.push(Found { name: name.cloned(), home, event, line, stub });
                 }
                 _ => self.stays.push(format!(
                     "{label}: event {} says it where nothing can be taken out, such as in a name",
@@ -164,6 +167,14 @@ impl Looked {
     /// Returns the names of the plans that were found, each once.
     pub fn digests(&self) -> BTreeSet<Digest> {
         self.plans.iter().map(|plan| plan.spec).collect()
+    }
+
+    /// Returns what is to be taken out of one stream, each line once: what it holds, and what others hold of
+    /// it, since a remote may have it there as well. The project's stream is that of unknown protocols.
+    fn in_stream(&self, name: Option<&Name>) -> Vec<&Found> {
+        let mut seen = BTreeSet::new();
+        let is_there = |found: &&Found| found.name.as_ref() == name || found.home.as_ref() == name;
+        self.found.iter().filter(is_there).filter(|found| seen.insert(&*found.line.text)).collect()
     }
 
     /// Returns the ids of the events that were found, each once.
@@ -197,11 +208,11 @@ pub fn redact(ctx: &Context, looked: &Looked, wanted: &Wanted, reason: Option<&s
             hint: None,
         });
     }
-    let lines = looked.found.iter().map(|found| &found.name);
-    let names: BTreeSet<&Option<Name>> = lines.chain(looked.plans.iter().map(|plan| &plan.name)).collect();
-    for name in names {
-        let lines: Vec<&Found> = looked.found.iter().filter(|found| found.name == *name).collect();
-        let plans: Vec<&FoundPlan> = looked.plans.iter().filter(|plan| plan.name == *name).collect();
+    let lines = looked.found.iter().flat_map(|found| [found.name.as_ref(), found.home.as_ref()]);
+    let plans = looked.plans.iter().map(|plan| plan.name.as_ref());
+    for name in lines.chain(plans).collect::<BTreeSet<Option<&Name>>>() {
+        let plans: Vec<&FoundPlan> = looked.plans.iter().filter(|plan| plan.name.as_ref() == name).collect();
+        let lines = looked.in_stream(name);
         match name {
             Some(name) => of_stream(ctx, name, (&lines, &plans), reason.as_ref())?,
             None => plans::of_project(ctx, (&lines, &plans), reason.as_ref())?,

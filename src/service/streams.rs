@@ -1,6 +1,7 @@
 //! Streams as commands see them: everything fetched is part of what they read, and what they write
 //! begins with taking it over.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
 use super::branch::Branches;
@@ -15,9 +16,12 @@ use crate::domain::id::{Name, Ulid};
 use crate::domain::ledger::Ledger;
 use crate::domain::sentence;
 use crate::platform::git::{self, Signer};
+use crate::store::archive::{self, Addition};
 use crate::store::content::Content;
 use crate::store::inventory::{Inventory, Tips};
 use crate::store::stream::{self, Appended, View, Writer};
+use crate::store::stubs::Stubs;
+use crate::store::tip;
 
 /// All streams of the repository, read once.
 pub struct Streams<'a> {
@@ -154,8 +158,88 @@ impl<'a> Streams<'a> {
     ///
     /// [`Error`] if its local tip cannot be read.
     pub fn view(&self, name: &Name) -> Result<View, Error> {
-        let extra = self.routed(Some(name));
-        Ok(stream::view(&self.ctx.repo, name, &self.tips(name), extra)?)
+        self.view_with(name, &self.tips(name)).map(|(view, _)| view)
+    }
+
+    /// As [`Self::view`], with what it was made of beside the stream itself: what is routed to it, and the
+    /// stubs of what lies in it and was taken out of its own stream.
+    fn view_with(&self, name: &Name, tips: &Tips) -> Result<(View, Option<Cow<'_, Content>>), Error> {
+        let repo = &self.ctx.repo;
+        let routed = self.routed(Some(name));
+        let view = stream::view(repo, name, tips, routed)?;
+        let stubs = self.stubs_of_others(name, &view.content)?;
+        if stubs.is_empty() {
+            return Ok((view, routed.map(Cow::Borrowed)));
+        }
+        let mut extra = routed.cloned().unwrap_or_default();
+        extra.unite(&stubs);
+        let view = stream::view(repo, name, tips, Some(&extra))?;
+        Ok((view, Some(Cow::Owned(extra))))
+    }
+
+    /// Returns the stubs of events in `content` that lie in the stream of `name` and are of other protocols.
+    fn stubs_of_others(&self, name: &Name, content: &Content) -> Result<Content, Error> {
+        let repo = &self.ctx.repo;
+        let mut stubs = Stubs::default();
+        for other in content.others_than(name) {
+            let tips = Tips { archived: self.tips(other).archived, ..Inventory::of_stream(repo, other)? };
+            // Of one that cannot be read nothing is known to be taken out.
+            if let Ok(view) = stream::view(repo, other, &tips, self.routed(Some(other))) {
+                stubs.add(&view.content);
+            }
+        }
+        Ok(stubs.of(content))
+    }
+
+    /// What was taken out of a stream does not stay in the project's, which may have it from where the protocol
+    /// was not known yet, nor in its entry in the archive here, which may be older.
+    fn take_out_elsewhere(&self, name: &Name, tips: &Tips, content: &Content) {
+        let mut stubs = Stubs::default();
+        stubs.add(content);
+        if stubs.is_empty() {
+            return;
+        }
+        let of_project = self.take_out_of_project(name, &stubs);
+        if let Err(err) = of_project.and_then(|()| self.take_out_of_archive(name, tips, content, &stubs)) {
+            tracing::debug!(%name, err = super::error_chain(&err), "what was taken out is only read");
+        }
+    }
+
+    fn take_out_of_project(&self, name: &Name, stubs: &Stubs) -> Result<(), Error> {
+        if self.routed(Some(name)).is_none_or(|routed| stubs.of(routed).is_empty()) {
+            return Ok(());
+        }
+        let repo = &self.ctx.repo;
+        let (writer, tips) = (self.ctx.writer(), || Inventory::of_project(repo));
+        let take_out = &mut |content: &mut Content| content.unite(&stubs.of(content));
+        stream::append_project(repo, &writer, &tips, "take a text out", take_out)?;
+        Ok(())
+    }
+
+    /// The entry takes in all that is known, as whenever it grows, with who took it out.
+    fn take_out_of_archive(
+        &self,
+        name: &Name,
+        tips: &Tips,
+        known: &Content,
+        stubs: &Stubs,
+    ) -> Result<(), Error> {
+        let repo = &self.ctx.repo;
+        let Some((_, entry)) = tips.archived.iter().find(|(holder, _)| holder.is_none()) else {
+            return Ok(());
+        };
+        let mut content = tip::read(repo, *entry)?;
+        let holds_none = stubs.of(&content).is_empty();
+        content.unite(known);
+        if holds_none || !content.may_be_written() {
+            return Ok(());
+        }
+        let fold = |content: &Content| folded(content, None).protocol;
+        let tree = tip::write(repo, &content, fold(&content).as_ref())?;
+        let subject = format!("take a text out of {name}");
+        let addition = Addition { entries: vec![(name.clone(), tree)], subject };
+        archive::update(repo, &self.ctx.writer(), &addition, &fold)?;
+        Ok(())
     }
 
     /// Whether all that is known of a protocol, but for `routed`, is in the archive here.
@@ -202,7 +286,17 @@ impl<'a> Streams<'a> {
         signer: Option<&Signer>,
         decide: &mut dyn FnMut(&mut Ledger<'_>, &mut Content) -> Result<(), Error>,
     ) -> Result<Appended, Error> {
-        let extra = self.routed(Some(name));
+        self.append_with(name, self.routed(Some(name)), scope, signer, decide)
+    }
+
+    fn append_with(
+        &self,
+        name: &Name,
+        extra: Option<&Content>,
+        scope: Scope,
+        signer: Option<&Signer>,
+        decide: &mut dyn FnMut(&mut Ledger<'_>, &mut Content) -> Result<(), Error>,
+    ) -> Result<Appended, Error> {
         let repo = &self.ctx.repo;
         let tips = || -> Result<Tips, git::Error> {
             // The first look may have been long ago, and every later one follows a lost race.
@@ -225,17 +319,18 @@ impl<'a> Streams<'a> {
     /// [`Error`] if the stream's local tip cannot be read.
     pub fn look(&self, name: &Name) -> Result<Looked, Error> {
         let mut tips = self.tips(name);
-        let extra = self.routed(Some(name));
-        let view = stream::view(&self.ctx.repo, name, &tips, extra)?;
+        let (view, extra) = self.view_with(name, &tips)?;
+        let extra = extra.as_deref();
         let now = folded(&view.content, None);
         self.hold(name, &now);
+        self.take_out_elsewhere(name, &tips, &view.content);
         if view.adopted && self.is_quiet(&now) {
             let View { content, set_aside, .. } = view;
             let is_settled = set_aside.is_empty();
             return Ok(Looked { folded: now, content, tips, moved: false, is_settled, set_aside });
         }
         let (mut is_settled, mut moved) = (true, false);
-        match self.refresh(name) {
+        match self.append_with(name, extra, Scope::All, None, &mut |_, _| Ok(())) {
             Ok(appended) => {
                 tips.local = appended.tip;
                 moved = appended.moved;

@@ -10,6 +10,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 
 use super::content::Content;
+use super::stubs::Stubs;
 use super::tip;
 use crate::domain::id::{Name, Oid};
 use crate::domain::state::Protocol;
@@ -237,6 +238,29 @@ fn entry_contains(repo: &Repo, mine: Oid, theirs: Oid) -> bool {
         (_, Entry::Damaged) => true,
         _ => false,
     }
+}
+
+/// Whether the archive `after` lacks a line or a plan of `before`, since something stands for it.
+fn drops(repo: &Repo, before: Oid, after: Oid) -> bool {
+    let is_dropped = |change: &Change| {
+        let Some(before) = change.before.map(|before| tip::read(repo, before)) else { return false };
+        let mut stubs = Stubs::default();
+        stubs.add(&tip::read(repo, change.after).unwrap_or_default());
+        // One that cannot be read may hold it.
+        !stubs.taken_out().is_empty() && before.map_or(true, |before| stubs.concern(&before))
+    };
+    changes(repo, Some(before), after).is_ok_and(|changes| changes.iter().any(is_dropped))
+}
+
+/// Whether the archive here holds a stub, and so may have had the line that it stands for; or the same of a plan.
+///
+/// # Errors
+///
+/// [`Error`] if a folder cannot be read.
+pub fn has_stubs(repo: &Repo, tree: Oid) -> Result<bool, Error> {
+    let holds_any =
+        |change: &Change| tip::read(repo, change.after).is_ok_and(|entry| !entry.taken_out().is_empty());
+    Ok(changes(repo, None, tree)?.iter().any(holds_any))
 }
 
 /// Whether the archive `mine` has all that `theirs` has: uniting would change nothing.

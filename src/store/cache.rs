@@ -12,7 +12,7 @@ use crate::platform::git::Repo;
 use crate::platform::simulated;
 
 /// Changes with [`Row`], whose bytes do not say which fields they are of.
-const ROW_VERSION: u32 = 5;
+const ROW_VERSION: u32 = 6;
 
 /// One protocol in a list. All but `unshared_events`, `merged_here` and `branch_here` is the same in
 /// clones that agree.
@@ -52,6 +52,8 @@ pub struct Row {
     pub n_events: usize,
     /// The ids that several events of the stream have; with the incumbent only.
     pub duplicate_ids: Vec<String>,
+    /// The protocols beside it whose events somebody put into its stream; with the incumbent only.
+    pub others: Vec<String>,
     /// Whether somebody wants it out of the archive.
     pub pinned: bool,
     /// Whether some archive has an entry of it.

@@ -336,12 +336,18 @@ impl Content {
     }
 
     /// Takes out every line that one of `stubs` stands for.
-    pub fn drop_redacted(&mut self, stubs: &BTreeSet<Digest>) {
+    fn drop_redacted(&mut self, stubs: &BTreeSet<Digest>) {
         if stubs.is_empty() {
             return;
         }
         self.lines.retain(|line| line.event.redacts.is_some() || !stubs.contains(&line.digest()));
         self.rejects.retain(|digest, _| !stubs.contains(digest));
+    }
+
+    /// Returns the protocols beside `name` whose events are here.
+    pub fn others_than(&self, name: &Name) -> BTreeSet<&Name> {
+        let texts = self.lines.iter().filter(|line| line.event.redacts.is_none());
+        texts.filter_map(|line| line.event.protocol.as_ref()).filter(|of| *of != name).collect()
     }
 
     /// Returns the events by the protocol that each names, with the specs that they name; `None`

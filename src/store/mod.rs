@@ -19,6 +19,7 @@ pub mod spec;
 pub mod spool;
 pub mod state;
 pub mod stream;
+pub mod stubs;
 pub mod text;
 pub mod tip;
 pub mod wire;

@@ -1,5 +1,6 @@
 //! A text that got into the state goes: from what is shown, from what is shared, from every history.
 
+mod elsewhere;
 mod plans;
 
 use crate::support::{Place, World};

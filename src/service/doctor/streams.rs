@@ -127,14 +127,15 @@ impl Checkup<'_> {
 
     /// Texts that were taken out and are still in the history of a remote, or of this clone.
     fn unpurged(&mut self, listing: &Listing) {
-        let lines = purge::redacted(self.ctx, &listing.inventory);
+        let stubs = purge::redacted(self.ctx, &listing.inventory);
+        let lines = stubs.taken_out();
         if lines.is_empty() {
             return;
         }
         let remotes = listing.inventory.remotes.iter();
         let places = remotes.map(|remote| (remote.clone(), refs::tracking_root(remote)));
         for (place, prefix) in places.chain([("this clone".to_owned(), refs::SHARED.to_owned())]) {
-            let named = purge::naming(&self.ctx.repo, &prefix, &lines).unwrap_or_default();
+            let named = purge::naming(&self.ctx.repo, &prefix, lines).unwrap_or_default();
             let Some((first, _)) = named.first() else { continue };
             let name = first.strip_prefix(&prefix).unwrap_or(first);
             let more = if named.len() > 1 { format!(" and {} more", named.len() - 1) } else { String::new() };

@@ -19,6 +19,7 @@ use crate::service::streams::folded;
 use crate::service::{error_chain, list, notes, sync};
 use crate::store::history::Search;
 use crate::store::inventory::Inventory;
+use crate::store::stubs::Stubs;
 use crate::store::{refs, stream, tip};
 
 /// How often a ref that others were faster with is tried again.
@@ -35,24 +36,24 @@ pub struct AtRemote {
     pub message: Option<String>,
 }
 
-/// Returns the hashes of all lines and plans here whose text was taken out.
+/// Returns a stub of every line here whose text was taken out, and the names of such plans.
 ///
 /// # Errors
 ///
 /// [`Error`] if refs cannot be listed. What cannot be read has none.
-pub fn redacted(ctx: &Context, inventory: &Inventory) -> BTreeSet<Digest> {
+pub fn redacted(ctx: &Context, inventory: &Inventory) -> Stubs {
     let repo = &ctx.repo;
-    let mut stubs = BTreeSet::new();
+    let mut stubs = Stubs::default();
     let all = inventory.streams.values().chain([&inventory.project]);
     for tips in all {
         let tracked = tips.tracking.iter().map(|(_, tip)| *tip);
         let trees = tips.local.into_iter().chain(tracked).filter_map(|tip| repo.tree_of(tip).ok());
         for tree in trees.collect::<BTreeSet<Oid>>() {
-            stubs.extend(tip::read(repo, tree).map(|content| content.taken_out()).unwrap_or_default());
+            stubs.add(&tip::read(repo, tree).unwrap_or_default());
         }
     }
     for tree in inventory.all_archived(repo).into_values().flatten() {
-        stubs.extend(tip::read(repo, tree).map(|content| content.taken_out()).unwrap_or_default());
+        stubs.add(&tip::read(repo, tree).unwrap_or_default());
     }
     stubs
 }
@@ -104,8 +105,8 @@ fn at_remote(ctx: &Context, remote: &str) -> Result<AtRemote, Error> {
         }
         super::plans::everywhere(ctx)?;
         let inventory = Inventory::read_all(&ctx.repo)?;
-        let lines = redacted(ctx, &inventory);
-        let found = naming(&ctx.repo, &refs::tracking_root(remote), &lines)?;
+        let stubs = redacted(ctx, &inventory);
+        let found = naming(&ctx.repo, &refs::tracking_root(remote), stubs.taken_out())?;
         if found.is_empty() {
             answer.clean = true;
             answer.message = None;
@@ -115,7 +116,7 @@ fn at_remote(ctx: &Context, remote: &str) -> Result<AtRemote, Error> {
         for (tracked, tip) in found {
             let rest = &tracked[refs::tracking_root(remote).len()..];
             let name = format!("{}{rest}", refs::SHARED);
-            if let Some(new) = fresh(ctx, &inventory, &name, tip, &lines)? {
+            if let Some(new) = fresh(ctx, &inventory, &name, tip, &stubs)? {
                 updates.push(RefPush { name, new: Some(new), expected: Some(tip) });
             } else {
                 answer.message = Some(format!("{name} is left: it goes when its events are all in a stream"));
@@ -146,13 +147,13 @@ fn fresh(
     inventory: &Inventory,
     name: &str,
     tip: Oid,
-    lines: &BTreeSet<Digest>,
+    stubs: &Stubs,
 ) -> Result<Option<Oid>, Error> {
     let repo = &ctx.repo;
     let who = repo.committer().unwrap_or_else(stream::carrier);
     let subject = "begin anew, without what was taken out";
     if name == refs::ARCHIVE {
-        let tree = fresh_archive(ctx, inventory, repo.tree_of(tip)?, lines)?;
+        let tree = fresh_archive(ctx, inventory, repo.tree_of(tip)?, stubs)?;
         return Ok(Some(stream::write_commit_of(repo, tree, &who, subject, ctx.op)?));
     }
     let protocol = name.strip_prefix(refs::PROTOCOLS).and_then(|name| name.parse::<Name>().ok());
@@ -164,22 +165,17 @@ fn fresh(
     let mut content = tip::read(repo, repo.tree_of(tip)?)?;
     let ours = tips.local.map(|local| tip::read(repo, repo.tree_of(local)?)).transpose()?;
     content.unite(&ours.unwrap_or_default());
-    content.drop_redacted(lines);
+    content.unite(&stubs.of(&content));
     let state = protocol.and_then(|_| folded(&content, None).protocol);
     let commit = stream::write_commit(repo, &content, state.as_ref(), None, &who, subject, ctx.op, &[])?;
     Ok(Some(commit))
 }
 
-/// Returns the tree of an archive whose entries have stubs in place of `lines`.
-fn fresh_archive(
-    ctx: &Context,
-    inventory: &Inventory,
-    archive: Oid,
-    lines: &BTreeSet<Digest>,
-) -> Result<Oid, Error> {
+/// Returns the tree of an archive whose entries have `stubs` in place of the lines.
+fn fresh_archive(ctx: &Context, inventory: &Inventory, archive: Oid, stubs: &Stubs) -> Result<Oid, Error> {
     let repo = &ctx.repo;
     let mut tree = archive;
-    let mut search = Search::new(repo, lines);
+    let mut search = Search::new(repo, stubs.taken_out());
     for shard in repo.tree(archive)?.into_iter().filter(TreeEntry::is_tree) {
         for entry in repo.tree(shard.oid)?.into_iter().filter(TreeEntry::is_tree) {
             let (Ok(shard), Ok(name)) = (std::str::from_utf8(&shard.name), std::str::from_utf8(&entry.name))
@@ -187,15 +183,15 @@ fn fresh_archive(
                 continue;
             };
             let Ok(mut content) = tip::read(repo, entry.oid) else { continue };
-            if !search.holds(entry.oid)? {
+            if stubs.of(&content).is_empty() && !search.holds(entry.oid)? {
                 continue;
             }
-            // The stubs are wherever the text was taken out.
+            // Who took it out is said in the stream.
             let tips = name.parse::<Name>().ok().and_then(|name| inventory.streams.get(&name));
             if let Some(local) = tips.and_then(|tips| tips.local) {
                 content.unite(&tip::read(repo, repo.tree_of(local)?)?);
             }
-            content.drop_redacted(lines);
+            content.unite(&stubs.of(&content));
             let state = folded(&content, None).protocol;
             let new = TreeEntry::tree("", tip::write(repo, &content, state.as_ref())?);
             tree = repo.tree_with(Some(tree), &format!("{shard}/{name}"), Some(new))?;
@@ -211,9 +207,10 @@ fn here(ctx: &Context, wanted: Option<&Wanted>) -> Result<(), Error> {
     list::list(ctx)?;
     let repo = &ctx.repo;
     let inventory = Inventory::read_all(repo)?;
-    let lines = redacted(ctx, &inventory);
-    for (name, tip) in naming(repo, refs::SHARED, &lines)? {
-        if let Some(new) = fresh(ctx, &inventory, &name, tip, &lines)? {
+    let stubs = redacted(ctx, &inventory);
+    let lines = stubs.taken_out();
+    for (name, tip) in naming(repo, refs::SHARED, lines)? {
+        if let Some(new) = fresh(ctx, &inventory, &name, tip, &stubs)? {
             let who = repo.committer().unwrap_or_else(stream::carrier);
             let lock = name.rsplit('/').next().unwrap_or_default();
             let mut guard = Lock::acquire(&repo.state_dir().join("locks").join(lock), ctx.limit)?;
@@ -222,7 +219,7 @@ fn here(ctx: &Context, wanted: Option<&Wanted>) -> Result<(), Error> {
             fail::point("purge.here");
         }
     }
-    for (name, tip) in naming(repo, refs::LOCAL, &lines)? {
+    for (name, tip) in naming(repo, refs::LOCAL, lines)? {
         repo.git_output(&["update-ref", "-d", &name, &tip.to_string()])?;
     }
     for prefix in [refs::SHARED, refs::TRACKING] {

@@ -30,7 +30,11 @@ pub(super) fn plan_archive(
     }
     let Some(local) = inventory.archive() else { return Ok(()) };
     let new = match theirs {
-        None => local.tip,
+        None if repo.commit(local.tip)?.parents.is_empty() || !archive::has_stubs(repo, local.tree)? => {
+            local.tip
+        }
+        // What was taken out does not come with the history of what is new there.
+        None => anew(ctx, local.tree)?,
         Some(theirs) => {
             if theirs.tree == local.tree || archive::contains(repo, theirs.tree, local.tree)? {
                 return Ok(());
@@ -50,6 +54,12 @@ fn push(ctx: &Context, inventory: &Inventory, remote: &str, plan: &mut Plan, new
     plan.n_archived = archived_beyond(&ctx.repo, inventory, remote).len();
     plan.n_events.insert(refs::ARCHIVE.to_owned(), n_new);
     plan.updates.push(RefPush { name: refs::ARCHIVE.to_owned(), new: Some(new), expected });
+}
+
+/// Writes a commit without a history that has the archive.
+fn anew(ctx: &Context, tree: Oid) -> Result<Oid, Error> {
+    let who = ctx.repo.committer().unwrap_or_else(stream::carrier);
+    Ok(stream::write_commit_of(&ctx.repo, tree, &who, "share the archive", ctx.op)?)
 }
 
 /// Writes the archive that has both on top of the remote's.

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Archive, FoldOf, United, contains, unite, with};
+use super::{Archive, FoldOf, United, contains, drops, unite, with};
 use crate::domain::id::{Name, Oid};
 use crate::platform::git::{Error as GitError, Move, MoveError, NewCommit, Repo};
 use crate::platform::{clock, fail};
@@ -124,6 +124,10 @@ fn wanted(
         united = all_on(repo, local, archives, addition, fold)?;
     }
     let United { tree, set_aside } = united;
+    // Nobody is led to a line whose text was taken out, but by what the remote has already.
+    if let Some(onto) = parent.filter(|onto| onto.holder.is_none() && drops(repo, onto.tree, tree)) {
+        parent = home.filter(|home| set_aside.is_empty() && home.tip != onto.tip);
+    }
     let is_empty = archives.is_empty() && addition.entries.is_empty();
     let holder = parent.into_iter().chain(tracked()).find(|archive| archive.tree == tree);
     Ok(Wanted {

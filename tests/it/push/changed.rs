@@ -17,7 +17,7 @@ fn make_refs(place: &Place<'_>, refs: &str) {
 }
 
 /// A server that knows as many streams as a clone of it, all unchanged, and where both write down what
-/// is pushed.
+/// is pushed. But for two they hold the events of the second one.
 struct Many<'w> {
     a: Place<'w>,
     work: Place<'w>,
@@ -29,10 +29,12 @@ impl<'w> Many<'w> {
     fn new(world: &'w World, n_streams: usize) -> Self {
         let (a, work) = begin(world);
         assert_quiet(&push(&work));
+        a.godzilla_ok(&["plan", "More", "--step", "One", "--no-worktree"]);
+        a.godzilla_ok(&["sync"]);
         let server = world.place("srv.git");
-        let tip = ref_at(&server, STREAM).unwrap();
+        let tip = ref_at(&server, "refs/godzilla/protocols/0002-more").unwrap();
         let refs_at = |root: &str| {
-            (2..=n_streams).fold(String::new(), |mut text, number| {
+            (3..=n_streams).fold(String::new(), |mut text, number| {
                 writeln!(text, "create {root}{number:04}-more {tip}").unwrap();
                 text
             })

@@ -118,6 +118,29 @@ fn commits_that_no_branch_has_stay_reachable() {
     assert_eq!(a.json(&["show", "1"])["merged"]["rule"], "squash");
 }
 
+/// A merge settles what was merged, and nothing that came later.
+#[test]
+fn what_came_after_a_merge_stays_reachable() {
+    for remote_has_the_branch in [true, false] {
+        let world = World::new();
+        let (a, work) = planned(&world);
+        work.commit("form", "feat: the form");
+        merge(&a);
+        a.godzilla_ok(&["list"]);
+        let later = work.commit("more", "feat: more");
+        a.godzilla_ok(&["list"]);
+        assert_eq!(refs(&a, "refs/godzilla-local/keep"), Vec::<String>::new());
+        a.git(&["worktree", "remove", "--force", work.path.to_str().unwrap()]);
+        a.git(&["branch", "-D", NAME]);
+        if !remote_has_the_branch {
+            a.git(&["push", "--quiet", "origin", "--delete", NAME]);
+        }
+        a.godzilla_ok(&["list"]);
+        let kept = a.git(&["log", "-1", "--format=%P", &format!("refs/godzilla-local/keep/{NAME}")]);
+        assert_eq!(kept.trim(), later);
+    }
+}
+
 #[test]
 fn kept_commits_go_thirty_days_after_their_protocol_was_archived() {
     let world = World::new();

@@ -191,6 +191,9 @@ fn n4_nobody_is_moved_by_others_or_to_where_it_is() {
         let told = tell(begun_with([event]));
         assert_eq!((told.protocol().root, told.folded.moved.len()), (ROOT, 0));
     }
+    // What it said when it went, put there by somebody.
+    let there = vec![named("0008-x", created(1)), named("0007-x", went(20, 1, "0007-x", "0008-x"))];
+    assert_eq!(tell(there).protocol().root, ROOT);
     let moved = tell(begun_with([named("0008-x", went(20, 1, "0006-y", "0008-x"))]));
     assert!(moved.protocol().names.contains(&"0006-y".parse().unwrap()), "its old name is still its own");
 }

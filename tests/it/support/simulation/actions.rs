@@ -161,7 +161,7 @@ fn do_verb(world: &World, clone: usize, verb: &Verb) -> bool {
     let acted = world.process(clone, |ctx| {
         let name = some_name(world, ctx)?;
         let acted = act::act(ctx, Some(name.as_str()), None, verb).ok()?;
-        world.check_promise(clone, &name, &acted.events);
+        world.check_promise(clone, &acted.events);
         Some(acted)
     });
     acted.flatten().is_some_and(|acted| !acted.events.is_empty())

@@ -76,25 +76,30 @@ impl World {
         }
         let gap = {
             let ledger = self.ledger.borrow();
-            let mut born = new.without(&[old]).filter_map(|item| ledger.born_with.get(&item));
-            born.find_map(|known| known.items.without(&[new, ledger.redacted()]).next())
+            let mut born = new.without(&[old]).filter_map(|item| Some((item, ledger.born_with.get(&item)?)));
+            born.find_map(|(item, known)| {
+                Some((item, known.items.without(&[new, ledger.redacted()]).next()?))
+            })
         };
-        if let Some(gap) = gap {
-            self.violated("causes come along", self.told(&update.name, gap));
+        if let Some((item, gap)) = gap {
+            let came = self.ledger.borrow().text(item).to_owned();
+            self.violated("causes come along", format!("{}, beside {came}", self.told(&update.name, gap)));
         }
     }
 
-    /// What a command said that it recorded is in the stream here, or waits in the spool.
-    pub(super) fn check_promise(&self, clone: usize, name: &Name, events: &[Event]) {
+    /// What a command said that it recorded is in the stream here that each event names, or waits in the spool.
+    pub(super) fn check_promise(&self, clone: usize, events: &[Event]) {
         // Somebody else may have taken it away by now.
         if self.was_interrupted() || events.is_empty() {
             return;
         }
         let mut here = Items::default();
         if !self.is_broken(Broken::EmptyPromise) {
-            let stream = refs::protocol(name);
+            // A protocol that went on under another name has them there.
+            let of: BTreeSet<String> =
+                events.iter().filter_map(|event| event.protocol.as_ref()).map(refs::protocol).collect();
             let mut own = self.refs_of(clone);
-            own.retain(|name, _| *name == stream || name == refs::ARCHIVE);
+            own.retain(|name, _| of.contains(name) || name == refs::ARCHIVE);
             here.unite(&self.held(own.iter()));
             here.unite(&self.spooled_by(clone));
         }
@@ -102,7 +107,7 @@ impl World {
         let lines = events.iter().map(|event| Line::new(event.clone()).text);
         let is_there = |line: &Text| ledger.number_of(line).is_some_and(|item| here.contains(item));
         if let Some(line) = lines.into_iter().find(|line| !is_there(line)) {
-            self.violated("what was said to be done is there", format!("c{clone} {name}: {}", &*line));
+            self.violated("what was said to be done is there", format!("c{clone}: {}", &*line));
         }
     }
 
@@ -288,9 +293,11 @@ fn check_purged(world: &World) {
 }
 
 /// Returns all that a clone knows, by stream. Where a strict server takes no events of other protocols, those
-/// that a hostile hand put into a stream elsewhere are not in the tree, by which clones are compared.
+/// that a hostile hand put into a stream elsewhere are not in the tree, by which clones are compared. Files of
+/// later versions are compared by their paths, which say what they hold unless somebody forged one.
 fn known_to(ctx: &Context, is_strict: bool) -> BTreeMap<String, Known> {
     let streams = Streams::read(ctx).unwrap();
+    let empty = ctx.repo.write_blob(b"").unwrap();
     let mut known = BTreeMap::new();
     let archived = streams.inventory.all_archived(&ctx.repo).into_keys();
     for name in streams.inventory.streams.keys().cloned().chain(archived).collect::<BTreeSet<Name>>() {
@@ -299,6 +306,7 @@ fn known_to(ctx: &Context, is_strict: bool) -> BTreeMap<String, Known> {
         if is_strict {
             compared.retain(|event| event.protocol.as_ref() == Some(&name));
         }
+        compared.unknown.values_mut().for_each(|file| *file = (0o100_644, empty));
         let tree = tip::write(&ctx.repo, &compared, folded(&compared, None).protocol.as_ref()).unwrap();
         known.insert(name.to_string(), (content, tree));
     }
@@ -327,7 +335,10 @@ fn check_nothing_is_lost(world: &World, known: &BTreeMap<String, Known>) {
         world.violated("nothing is lost", ledger.text(lost));
     }
     if let Some(back) = held.both(&gone).next() {
-        world.violated("what was taken out stays out", ledger.text(back));
+        let holds = |content: &Content| content.texts().contains(ledger.text(back));
+        let places: Vec<&String> =
+            known.iter().filter(|(_, (of, _))| holds(of)).map(|(name, _)| name).collect();
+        world.violated("what was taken out stays out", format!("{places:?}: {}", ledger.text(back)));
     }
 }
 

@@ -46,17 +46,17 @@ pub(super) fn commit(world: &World, clone: usize) -> bool {
     let done = world.process(clone, |ctx| {
         let (name, _, _) = commit_code(world, ctx, clone, false)?;
         let done = on_commit::committed(ctx, &HookBranch::of(name.clone())).ok()?;
-        Some(recorded(world, clone, &name, &done))
+        Some(recorded(world, clone, &done))
     });
     done.flatten().unwrap_or_default()
 }
 
 /// Whether a hook recorded anything.
-fn recorded(world: &World, clone: usize, name: &Name, done: &on_commit::Done) -> bool {
+fn recorded(world: &World, clone: usize, done: &on_commit::Done) -> bool {
     if done.spooled {
         world.count("a hook spooled");
     }
-    world.check_promise(clone, name, &done.events);
+    world.check_promise(clone, &done.events);
     done.spooled || !done.events.is_empty()
 }
 
@@ -78,7 +78,7 @@ pub(super) fn amend(world: &World, clone: usize) -> bool {
         let (name, old, new) = commit_code(world, ctx, clone, true)?;
         let branch = HookBranch::of(name.clone());
         let done = on_commit::rewritten(ctx, &branch, &[(old, new)], "amend").ok()?;
-        Some(recorded(world, clone, &name, &done))
+        Some(recorded(world, clone, &done))
     });
     done.flatten().unwrap_or_default()
 }

@@ -5,7 +5,7 @@ mod items;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
-use git_godzilla::domain::id::{Digest, Name, Oid};
+use git_godzilla::domain::id::{Digest, Name, Oid, Ulid};
 use git_godzilla::platform::git::Repo;
 pub(crate) use git_godzilla::store::content::Content;
 use git_godzilla::store::{refs, tip};
@@ -19,6 +19,10 @@ pub(super) struct Ledger {
     names: Vec<String>,
     by_digest: HashMap<Digest, Item>,
     taken_out: BTreeSet<Digest>,
+    /// The protocol that an event was first seen of, by its id.
+    first_of: HashMap<Ulid, Option<Name>>,
+    /// Events of a protocol that went on under another name, as every clone copies them.
+    copies: Items,
     /// The lines and plans that anything was ever seen to stand for.
     redacted: Items,
     read: HashMap<Oid, Option<Rc<Known>>>,
@@ -87,6 +91,10 @@ impl Ledger {
         let mut items = Items::default();
         for line in content.lines() {
             let item = self.number(&line.text);
+            let of = &line.event.protocol;
+            if self.first_of.entry(line.event.id).or_insert_with(|| of.clone()) != of {
+                self.copies.insert(item);
+            }
             items.insert(item);
         }
         self.taken_out.extend(content.taken_out());
@@ -145,11 +153,15 @@ impl Ledger {
         &self.names[item as usize]
     }
 
-    /// Returns the lines among `items` that only one hand can have written: a plan may be that of several
-    /// protocols, and whoever takes a text out leaves the same stub.
+    /// Returns the lines among `items` that only one hand can have written, and that nobody has by another way: a
+    /// plan may be that of several protocols, whoever takes a text out leaves the same stub, a number that a
+    /// protocol was given is in the project's stream, too, what has no root came in a drop box, and every clone
+    /// copies what went on under another name.
     pub(super) fn lines_of(&self, items: impl Iterator<Item = Item>) -> Vec<Item> {
-        let is_of_one = |text: &str| text.starts_with('{') && !text.contains("\"redacts\":");
-        items.filter(|item| is_of_one(self.text(*item))).collect()
+        const OTHERS: [&str; 2] = ["\"redacts\":", "\"type\":\"protocol.renumbered\""];
+        let is_of_one =
+            |text: &str| text.contains("\"root\":") && !OTHERS.iter().any(|other| text.contains(other));
+        items.filter(|item| !self.copies.contains(*item) && is_of_one(self.text(*item))).collect()
     }
 }
 

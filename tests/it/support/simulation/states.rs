@@ -1,6 +1,8 @@
 //! What must be true of the state that a content is folded to.
 
-use git_godzilla::domain::event::Body;
+use std::collections::BTreeSet;
+
+use git_godzilla::domain::event::{Body, Event};
 use git_godzilla::domain::fold::{Folded, Outcome};
 use git_godzilla::service::streams::folded;
 use git_godzilla::store::content::Line;
@@ -41,16 +43,23 @@ pub(crate) fn root_is_the_first(content: &Content, folded: &Folded) -> Option<St
         is_believed
     };
     let is_creation = |line: &&Line| matches!(line.event.body, Body::Created(_));
-    let believed: Vec<&Line> = content.lines().iter().take_while(believed).collect();
-    let has_moved = |root| {
+    // Of several lines of one id the first counts.
+    let mut seen = BTreeSet::new();
+    let is_first = |line: &&Line| seen.insert(line.event.id);
+    let believed: Vec<&Line> = content.lines().iter().take_while(believed).filter(is_first).collect();
+    // From this name, and not to it.
+    let has_moved = |made: &Event| {
         let is_away = |line: &&Line| match &line.event.body {
-            Body::Moved(moved) => moved.root == root && line.event.protocol.as_ref() == Some(&moved.from),
+            Body::Moved(moved) => {
+                let of = &line.event.protocol;
+                moved.root == made.id && of.as_ref() == Some(&moved.from) && *of == made.protocol
+            }
             _ => false,
         };
         believed.iter().copied().any(|line| is_away(&line))
     };
-    let mut created = believed.iter().copied().filter(is_creation).map(|line| line.event.id);
-    let first = created.find(|root| !has_moved(*root));
+    let mut created = believed.iter().copied().filter(is_creation).map(|line| &line.event);
+    let first = created.find(|made| !has_moved(made)).map(|made| made.id);
     let root = folded.protocol.as_ref().map(|protocol| protocol.root);
     if root != first {
         return Some(format!("{root:?} holds the name, and {first:?} was first"));
