@@ -34,7 +34,9 @@ pub fn intents(data: &[u8]) {
         commit(&repo, tree_of(&repo, b"work\xfebytes\xff"), None, "trash of 0001-a: removed\n\nKept: 1\n");
     let held_by = format!("{}0001-a/{ID}", refs::TRASH);
     let tips = ["refs/heads/0001-a".to_owned(), held_by.clone(), MAIN.to_owned()];
-    tips.iter().for_each(|name| point(&repo, name, held));
+    for name in &tips {
+        point(&repo, name, held);
+    }
 
     let aside = dir.join(format!(".godzilla-removed-{ID}"));
     let [somebodys, work] = [dir.join("0001-b"), dir.join("0001-a")].map(|dir| dir.join("work"));

@@ -3,6 +3,7 @@
 //! The disk is a file system in memory, which a process of its own mounts over the world of the test, where it may. For
 //! other amounts of room: `PAGES=0,3,7 ONLY=undo cargo test --test it -- small_disk`.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Mutex;
@@ -146,7 +147,9 @@ fn fill(scenario: &'static Scenario, alone: &'static [&'static str], pages: &[u3
         });
         match tried {
             Ok(said) => n_failed += usize::from(said.code != Some(0)),
-            Err(said) => failures.push_str(&format!("\n== {}, {n_pages} pages free\n{said}", scenario.name)),
+            Err(said) => {
+                writeln!(failures, "\n== {}, {n_pages} pages free\n{said}", scenario.name).unwrap();
+            }
         }
     }
     (n_failed, failures)
