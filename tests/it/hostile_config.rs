@@ -291,7 +291,7 @@ fn an_interrupted_plan_runs_no_filter_and_no_hook() {
         "v": 1, "name": NAME, "commit": commit.trim(), "worktree": path, "title": "Add a login",
     });
     a.git(&["worktree", "remove", "--force", path]);
-    a.write(".git/godzilla/intents/plan-x.json", &note.to_string());
+    a.write(&format!(".git/godzilla/intents/plan-{NAME}.json"), &note.to_string());
     set(&a, &format!("{}/.git/config", a.path.display()), &payloads(&world));
     a.git(&["config", "core.hooksPath", &hooks(&world)]);
     marks(&world, PAYLOAD);
