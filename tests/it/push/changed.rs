@@ -29,7 +29,7 @@ impl<'w> Many<'w> {
     fn new(world: &'w World, n_streams: usize) -> Self {
         let (a, work) = begin(world);
         assert_quiet(&push(&work));
-        a.godzilla_ok(&["plan", "More", "--step", "One", "--no-worktree"]);
+        a.plan("More", &["One"]);
         a.godzilla_ok(&["sync"]);
         let server = world.place("srv.git");
         let tip = ref_at(&server, "refs/godzilla/protocols/0002-more").unwrap();
