@@ -64,10 +64,12 @@ fn sign_at(text: &[u8], at: usize) -> u8 {
     if text.get(at + 1) == Some(&b'>') { b'>' } else { text[at] }
 }
 
-/// Returns the name that ends before the sign at `at`, without its quotes.
+/// Returns the name that ends before the sign at `at`, without its quotes. It is in the same line: what comes line by
+/// line must be taken for the same.
 fn name_before(text: &[u8], at: usize) -> Option<&[u8]> {
-    let start = at.saturating_sub(MAX_NAME);
-    let before = text[start..at].trim_ascii_end();
+    let near = &text[at.saturating_sub(MAX_NAME)..at];
+    let line = memchr::memrchr(b'\n', near).map_or(0, |newline| newline + 1);
+    let before = near[line..].trim_ascii_end();
     let before = before.strip_suffix(b"]").unwrap_or(before);
     let before = match before {
         [rest @ .., b'"' | b'\'' | b'`'] => rest.strip_suffix(b"\\").unwrap_or(rest),
